@@ -1,0 +1,1 @@
+//! Tidegate: a points and campaign engine.
