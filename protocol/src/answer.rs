@@ -1,0 +1,194 @@
+//! What a gateway is told when it went well.
+
+use serde::Serialize;
+
+use crate::{Decode, Encode, LedgerId, List, Prose, RequestId, Text};
+
+/// Code `enrolled`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Enrolled {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The tier's number.
+    pub tier: u8,
+}
+
+/// Code `checked-in`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct CheckedIn {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The local day, days since 1970-01-01.
+    pub day: i32,
+    /// The days in a row, this one included.
+    pub streak: u32,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
+/// Code `recorded`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Recorded {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The tier's number after.
+    pub tier: u8,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
+/// Code `already-recorded`: the same order, once more; nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct AlreadyRecorded {
+    /// The entry of the first time.
+    pub ledger: LedgerId,
+}
+
+/// Code `granted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Granted {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// Which grant of this offer in this window it is, from 1.
+    pub grant: u64,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
+/// Code `member`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct MemberView {
+    /// Points that can be spent.
+    pub balance: i64,
+    /// Points earned over the member's life.
+    pub earned: i64,
+    /// The tier's number.
+    pub tier: u8,
+    /// The tier's slug.
+    pub tier_slug: Text,
+    /// Days in a row, up to the last check-in.
+    pub streak: u32,
+    /// The longest streak.
+    pub streak_best: u32,
+    /// The local day of the last check-in, days since 1970-01-01; -2^31 before the first.
+    pub last_day: i32,
+    /// The largest request id that is forgotten: what is at or below it is refused as stale.
+    pub mark: RequestId,
+    /// What was used of limits, newest periods only.
+    pub limits: List<LimitUse, 64>,
+}
+
+/// What a member has used of one limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct LimitUse {
+    /// The campaign's number.
+    pub campaign: u32,
+    /// The offer's number; 0 where the limit is over all of them.
+    pub offer: u32,
+    /// The local day on which the window opened, days since 1970-01-01.
+    pub period: i32,
+    /// How often.
+    pub used: u32,
+}
+
+/// Code `campaign`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct CampaignView {
+    /// Its number.
+    pub number: u32,
+    /// The programme's version in force.
+    pub version: u32,
+    /// Changes whenever an answer that a gateway may keep ("sold out", "not yet open") could change.
+    pub epoch: u64,
+    /// 0 not yet open, 1 open, 2 between two windows, 3 over.
+    pub state: u8,
+    /// The local day on which the open window opened, or 0.
+    pub period: i32,
+    /// When it opened, or opens next; 0 if never again.
+    pub opens_ms: i64,
+    /// When it closes, or closed last; 0 if it never did.
+    pub closes_ms: i64,
+    /// Grants over all windows.
+    pub granted_ever: u64,
+    /// Its slug.
+    pub slug: Text,
+    /// The cells of the open window, or of the last that had grants.
+    pub quotas: List<QuotaUse, 4096>,
+    /// Its offers.
+    pub offers: List<OfferView, 1024>,
+    /// Refusals since the server started, by code.
+    pub refusals: List<RefusalCount, 64>,
+}
+
+/// One offer of a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct OfferView {
+    /// Its number.
+    pub number: u32,
+    /// Grants in the open window.
+    pub granted: u64,
+    /// Its SKU.
+    pub sku: Text,
+}
+
+/// One quota and what is used of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct QuotaUse {
+    /// The offer's number; 0 where the quota is over all offers.
+    pub offer: u32,
+    /// The tier's number; 0 where the tiers share it.
+    pub tier: u8,
+    /// The local day on which its window opened.
+    pub period: i32,
+    /// Units in all; -1 where nothing bounds them.
+    pub total: i64,
+    /// Units granted and not returned.
+    pub used: u64,
+}
+
+/// How often a refusal was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct RefusalCount {
+    /// The answer's code.
+    pub code: u16,
+    /// How often since the start.
+    pub count: u64,
+}
+
+/// Code `outcome`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct OutcomeView {
+    /// [`OutcomeView::APPLIED`] and so on.
+    pub state: u8,
+    /// The code of the answer, where it was applied.
+    pub code: u16,
+    /// The entry in the ledger, where it was applied.
+    pub ledger: LedgerId,
+    /// The first answer's body as hexadecimal digits, where it was applied.
+    pub answer: Prose<512>,
+}
+
+impl OutcomeView {
+    /// It was applied; this is its answer.
+    pub const APPLIED: u8 = 1;
+    /// It was not applied, and never will be.
+    pub const NEVER: u8 = 2;
+    /// It was not applied so far; it might still be, if it comes before its deadline.
+    pub const NOT_YET: u8 = 3;
+    /// The ledger does not reach back that far any more.
+    pub const BEYOND_RETENTION: u8 = 4;
+}

@@ -1,0 +1,172 @@
+//! Every code, with what a client may conclude from it. Codes are given once and never reused.
+
+/// Operations.
+pub mod op {
+    /// [`crate::operation::Enrol`].
+    pub const ENROL: u16 = 0x0001;
+    /// [`crate::operation::CheckIn`].
+    pub const CHECK_IN: u16 = 0x0002;
+    /// [`crate::operation::RecordOrder`].
+    pub const RECORD_ORDER: u16 = 0x0003;
+    /// [`crate::operation::Redeem`].
+    pub const REDEEM: u16 = 0x0004;
+    /// [`crate::operation::GetMember`].
+    pub const GET_MEMBER: u16 = 0x0041;
+    /// [`crate::operation::GetCampaign`].
+    pub const GET_CAMPAIGN: u16 = 0x0042;
+    /// [`crate::operation::GetOutcome`].
+    pub const GET_OUTCOME: u16 = 0x0043;
+    /// [`crate::operator::GetStatus`].
+    pub const GET_STATUS: u16 = 0x0101;
+    /// [`crate::operator::TakeSnapshot`].
+    pub const TAKE_SNAPSHOT: u16 = 0x0102;
+    /// [`crate::operator::Activate`].
+    pub const ACTIVATE: u16 = 0x0103;
+}
+
+/// Application close codes of QUIC streams and connections.
+pub mod close {
+    /// Nothing is wrong; the peer is done.
+    pub const DONE: u32 = 0;
+    /// A frame or batch broke the rules.
+    pub const MALFORMED: u32 = 1;
+    /// A frame was longer than allowed.
+    pub const OVERSIZED: u32 = 2;
+    /// The handshake went wrong; the `HELLO-REFUSED` frame says how.
+    pub const HELLO: u32 = 3;
+    /// A higher session of the same instance has come.
+    pub const FENCED: u32 = 4;
+    /// The server is going; come back.
+    pub const DRAINING: u32 = 5;
+    /// The log failed: nothing undurable is answered any more. The server ends; a restart recovers.
+    pub const LOG_FAILED: u32 = 6;
+    /// The peer does not read its answers.
+    pub const SLOW_READER: u32 = 7;
+    /// More streams or connections than allowed.
+    pub const TOO_MANY: u32 = 8;
+    /// The peer did not complete a frame or a handshake in time.
+    pub const TIME_OUT: u32 = 9;
+}
+
+/// Whether an answer tells of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The change is made and durable.
+    Yes,
+    /// It was made before, by an earlier request.
+    Before,
+    /// Nothing changed.
+    No,
+}
+
+/// What a client may do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: this is the final answer.
+    Done,
+    /// Send the same bytes with the same id again, after the hint.
+    SameId,
+    /// Ask again as a new request with a new id, once the hint holds.
+    NewId,
+    /// Correct the request; as it is, it can never succeed.
+    Correct,
+}
+
+/// One row of the specification.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The code.
+    pub code: u16,
+    /// Its name in texts, metrics and reports.
+    pub name: &'static str,
+    /// Whether something changed.
+    pub applied: Applied,
+    /// What to do next.
+    pub next: Next,
+    /// The body it carries.
+    pub body: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+macro_rules! answers {
+    ($($constant:ident = $code:literal, $name:literal, $applied:ident, $next:ident, $body:literal, $meaning:literal;)*) => {
+        /// Answers.
+        pub mod answer {
+            $(#[doc = $meaning] pub const $constant: u16 = $code;)*
+        }
+
+        /// The specification of every answer.
+        pub const ANSWERS: &[Row] = &[
+            $(Row { code: $code, name: $name, applied: Applied::$applied, next: Next::$next, body: $body, meaning: $meaning },)*
+        ];
+    };
+}
+
+answers! {
+    ENROLLED = 0x0001, "enrolled", Yes, Done, "Enrolled", "The member is enrolled.";
+    CHECKED_IN = 0x0002, "checked-in", Yes, Done, "CheckedIn", "The check-in counts.";
+    RECORDED = 0x0003, "recorded", Yes, Done, "Recorded", "The order is recorded.";
+    GRANTED = 0x0004, "granted", Yes, Done, "Granted", "The offer is granted and paid for.";
+    ALREADY_RECORDED = 0x0005, "already-recorded", Before, Done, "AlreadyRecorded", "This very order was recorded before.";
+    MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
+    CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
+    OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
+    STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
+    SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
+    ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
+
+    NO_SUCH_MEMBER = 0x0100, "no-such-member", No, NewId, "Plain", "The member is not enrolled.";
+    ALREADY_ENROLLED = 0x0101, "already-enrolled", No, Done, "Plain", "The member is enrolled, by another request.";
+    NO_CHECK_IN = 0x0102, "no-check-in", No, Correct, "Plain", "The programme has no check-in.";
+    ALREADY_CHECKED_IN = 0x0103, "already-checked-in", No, NewId, "AlreadyCheckedIn", "The member has checked in on this local day.";
+    NO_SUCH_CAMPAIGN = 0x0104, "no-such-campaign", No, Correct, "Plain", "The programme has no such campaign.";
+    NO_SUCH_OFFER = 0x0105, "no-such-offer", No, Correct, "Plain", "The campaign has no such offer.";
+    NOT_YET_OPEN = 0x0106, "not-yet-open", No, NewId, "NotOpen", "The campaign's first window has not opened yet.";
+    CLOSED = 0x0107, "closed", No, NewId, "NotOpen", "The campaign's window is closed.";
+    TIER_NOT_ADMITTED = 0x0108, "tier-not-admitted", No, NewId, "TierNotAdmitted", "The offer has no price for the member's tier.";
+    NOT_ENOUGH_POINTS = 0x0109, "not-enough-points", No, NewId, "NotEnoughPoints", "The member has fewer points than the price.";
+    LIMIT_REACHED = 0x010a, "limit-reached", No, NewId, "LimitReached", "The member has used the window's limit.";
+    SOLD_OUT = 0x010b, "sold-out", No, NewId, "SoldOut", "A quota of the window is used up.";
+    UNKNOWN_CHANNEL = 0x010c, "unknown-channel", No, Correct, "Plain", "The programme declares no such channel.";
+    UNKNOWN_BRAND = 0x010d, "unknown-brand", No, Correct, "Plain", "The programme declares no such brand.";
+    INVALID_AMOUNT = 0x010e, "invalid-amount", No, Correct, "Plain", "The amount is below zero, or beyond what points can count.";
+    PAID_IN_THE_FUTURE = 0x010f, "paid-in-the-future", No, NewId, "PaidInTheFuture", "The order was paid later than now.";
+    TOO_OLD = 0x0110, "too-old", No, Correct, "TooOld", "The order was paid before the remembered horizon.";
+    KEY_CONFLICT = 0x0111, "key-conflict", No, Correct, "KeyConflict", "An order of this channel and number was recorded with other contents.";
+    NO_ORDERS = 0x0112, "no-orders", No, Correct, "Plain", "The programme earns nothing from orders.";
+    NO_ORDER_NUMBER = 0x0113, "no-order-number", No, Correct, "Plain", "The order has no number.";
+
+    ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
+    STALE = 0x0201, "stale", No, Correct, "Stale", "The id is at or below the member's mark: not applied now; ask for its outcome.";
+    EXPIRED = 0x0202, "expired", No, NewId, "Clock", "The deadline has passed: not applied, and never will be.";
+    ID_AHEAD = 0x0203, "id-ahead", No, SameId, "Clock", "The id's time is more than 5 s ahead of the server's.";
+    ID_MALFORMED = 0x0204, "id-malformed", No, Correct, "Plain", "The id is not a UUIDv7.";
+    DEADLINE_TOO_LONG = 0x0205, "deadline-too-long", No, Correct, "Plain", "The deadline is longer than the server allows.";
+
+    BUSY = 0x0300, "busy", No, SameId, "Later", "More work is under way than allowed.";
+    DRAINING = 0x0301, "draining", No, SameId, "Later", "The server is going; come back after a reconnect.";
+    STORAGE_FULL = 0x0302, "storage-full", No, SameId, "Later", "The disk has no room for changes; reads go on.";
+    MEMBERS_FULL = 0x0303, "members-full", No, SameId, "Later", "The server holds as many members as it was told to.";
+    ORDERS_FULL = 0x0304, "orders-full", No, SameId, "Later", "The server remembers as many orders as it was told to.";
+
+    UNKNOWN_OPERATION = 0x0400, "unknown-operation", No, Correct, "Plain", "The operation's code is unknown here.";
+    MALFORMED_BODY = 0x0401, "malformed-body", No, Correct, "Because", "The body is not what its code says.";
+    NOT_ALLOWED = 0x0402, "not-allowed", No, Correct, "Plain", "The certificate's role or programmes do not cover this.";
+    NO_SUCH_PROGRAMME = 0x0403, "no-such-programme", No, Correct, "Plain", "No programme has this number.";
+
+    BUNDLE_REFUSED = 0x0500, "bundle-refused", No, Correct, "Because", "The programme bundle has errors.";
+    VERSION_CONFLICT = 0x0501, "version-conflict", No, Correct, "VersionConflict", "Another version is in force than the one to be replaced.";
+    SNAPSHOT_FAILED = 0x0502, "snapshot-failed", No, NewId, "Because", "The snapshot could not be written; the one before stands.";
+}
+
+/// The specification of one answer; `None` for a code that this crate does not know, which a client takes as final and
+/// not understood.
+pub fn row(code: u16) -> Option<&'static Row> {
+    ANSWERS.iter().find(|row| row.code == code)
+}
+
+/// The name of an answer in texts and reports.
+pub fn name(code: u16) -> &'static str {
+    row(code).map_or("unknown-answer", |row| row.name)
+}
