@@ -1,1 +1,3 @@
 //! Tidegate: a points and campaign engine.
+
+pub mod programme;
