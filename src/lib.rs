@@ -1,3 +1,6 @@
-//! Tidegate: a points and campaign engine.
+//! Tidegate: a points and campaign engine for membership programmes, atomic, exact and durable.
 
+pub mod engine;
 pub mod programme;
+pub mod store;
+mod sync;

@@ -33,7 +33,7 @@ pub fn check_in(context: &Context<'_>, slot: u32, member: &Member, request: &Req
         version: context.version,
         id: request.id,
         hash: request.hash,
-        previous: member.newest,
+        previous: member.newest(),
         after,
         change: Change::CheckedIn { day, streak, points, tier },
     })

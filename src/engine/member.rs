@@ -52,7 +52,8 @@ impl Counters {
             .map_or(0, |counter| counter.used)
     }
 
-    pub(super) fn set(&mut self, counter: Counter) {
+    /// Sets a counter, in the place of its predecessor.
+    pub fn set(&mut self, counter: Counter) {
         let more = self.more.as_deref_mut().map_or(&mut [][..], Vec::as_mut_slice);
         let named = |c: &&mut Counter| (c.campaign, c.offer) == (counter.campaign, counter.offer);
         if let Some(slot) = self.inline.iter_mut().chain(more).find(named) {
@@ -66,7 +67,7 @@ impl Counters {
 }
 
 /// A member as it stands in its slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Member {
     /// The brand's key for it.
     pub key: MemberKey,
@@ -76,10 +77,12 @@ pub struct Member {
     pub balance: i64,
     /// Points earned over its life; decides the tier.
     pub earned: i64,
-    /// Its newest entry in the ledger.
-    pub newest: LedgerAt,
+    newest_epoch: u64,
     /// What it used of limits.
     pub counters: Counters,
+    newest_offset: u32,
+    /// Where its newest remembered answer stands in its shard's pool; in no format and no hash.
+    pub answers: u32,
     /// The local day of the last check-in; `i32::MIN` before the first.
     pub last_day: i32,
     /// The programme's number.
@@ -94,13 +97,15 @@ pub struct Member {
 
 impl Member {
     /// A member as enrolment makes it.
-    pub(super) fn new(programme: u32, key: MemberKey, tier: u8) -> Member {
+    pub fn new(programme: u32, key: MemberKey, tier: u8) -> Member {
         Member {
             key,
             mark: RequestId::default(),
             balance: 0,
             earned: 0,
-            newest: LedgerAt::default(),
+            newest_epoch: 0,
+            newest_offset: 0,
+            answers: u32::MAX,
             counters: Counters::default(),
             last_day: i32::MIN,
             programme,
@@ -129,7 +134,17 @@ impl Member {
             }
         }
         assert_eq!(self.balance, part.after, "a part states the balance it leads to");
-        self.newest = at;
+        (self.newest_epoch, self.newest_offset) = (at.epoch, at.offset);
+    }
+
+    /// Its newest entry in the ledger.
+    pub fn newest(&self) -> LedgerAt {
+        LedgerAt { epoch: self.newest_epoch, offset: self.newest_offset }
+    }
+
+    /// Sets its newest entry, as a snapshot states it.
+    pub fn set_newest(&mut self, at: LedgerAt) {
+        (self.newest_epoch, self.newest_offset) = (at.epoch, at.offset);
     }
 
     fn earn(&mut self, points: i64, tier: u8) {

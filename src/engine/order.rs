@@ -35,6 +35,10 @@ pub struct OrderEntry {
 const _: () = assert!(size_of::<OrderEntry>() == 40);
 
 impl OrderEntry {
+    /// What a free slot holds: no programme has number 0.
+    pub const FREE: OrderEntry =
+        OrderEntry { key: [0; 16], hash: 0, entry: 0, paid_at_s: 0, programme: 0, lineage: 0 };
+
     /// What to keep of an order whose ledger entry is `sequence` of member shard `shard`.
     pub fn new(key: OrderKey, hash: u64, programme: u32, paid_at_ms: i64, ledger: (u16, u16, u64)) -> OrderEntry {
         let (lineage, shard, sequence) = ledger;
@@ -154,7 +158,7 @@ pub fn record_order(
         version: context.version,
         id: request.id,
         hash: request.hash,
-        previous: member.newest,
+        previous: member.newest(),
         after,
         change,
     };

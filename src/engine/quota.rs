@@ -85,6 +85,18 @@ impl Block {
         }
     }
 
+    /// Whether a part from the log fits: the cells it names are there, or free where it opens one.
+    pub fn takes(&self, part: &BlockPart) -> bool {
+        let cell = |slot: u32| self.cells.get(slot as usize).copied().flatten();
+        match part {
+            BlockPart::Opened { slot, .. } => cell(*slot).is_none() && (*slot as usize) < self.cells.len() + 64,
+            BlockPart::Granted { cells, .. } => {
+                cells.iter().all(|changed| cell(changed.slot).is_some_and(|cell| cell.used + 1 == changed.used))
+            }
+            BlockPart::Folded { slot, .. } => cell(*slot).is_some(),
+        }
+    }
+
     /// Makes the change that a part states.
     pub fn apply(&mut self, part: &BlockPart) {
         match part {

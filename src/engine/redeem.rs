@@ -54,7 +54,7 @@ pub fn redeem(
         version: context.version,
         id: request.id,
         hash: request.hash,
-        previous: member.newest,
+        previous: member.newest(),
         after: member.balance - price,
         change,
     };
