@@ -115,7 +115,7 @@ fn quotas(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec
             value.warn(format!("the quota of {total} for \"{slug}\" is more than the total"), "it can never be used up; lower it, or raise the total");
         }
         if admitted.is_some_and(|admitted| !admitted[tier]) {
-            value.at_key().warn(format!("the tier \"{slug}\" is not admitted"), "add it to `tiers`, or leave its quota out");
+            value.at_key().warn(format!("the tier \"{slug}\" is not admitted here"), "give it a price and add it to `tiers`, or leave its quota out");
         }
         quotas.push(Quota { tier: Some(scope.tiers[tier].number), total });
     }
@@ -184,7 +184,7 @@ fn offer(item: &Value, campaign: &str, admitted: Option<&[bool]>, scope: &mut Sc
 /// `{ points = 1200 }` for all admitted, or `{ basic = { points = 1200 }, gold = { points = 800 } }`; a tier without a price is not admitted.
 fn prices(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Option<i64>>> {
     if !value.is_table() {
-        return value.table(&[]).and(None);
+        return value.table(&["points"]).and(None);
     }
     let entries = value.entries()?;
     if entries.iter().any(|(key, _)| *key == "points") {

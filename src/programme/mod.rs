@@ -9,6 +9,7 @@ mod bundle;
 mod calendar;
 mod campaigns;
 mod compile;
+mod describe;
 mod finding;
 mod grammar;
 mod money;

@@ -129,7 +129,7 @@ impl<'v> Value<'v> {
             DeValue::String(text) => Some(text),
             // A bare 2026-11-20 or 10:00 needs its quotes only.
             DeValue::Datetime(_) => {
-                let bare = self.source.text.get(self.place.clone()).unwrap_or_default();
+                let bare = self.source.text.get(self.place.clone()).unwrap_or_default().replace('T', " ");
                 self.error(format!("`{}` is a bare date or time", self.name), format!("put it in quotes: \"{bare}\""));
                 None
             }
@@ -169,7 +169,9 @@ impl<'v> Value<'v> {
     }
 
     pub(super) fn table(&self, known: &[&str]) -> Option<Fields<'v>> {
-        let DeValue::Table(table) = self.value else { return self.wrong_type("a table, such as { … }") };
+        let DeValue::Table(table) = self.value else {
+            return self.wrong_type(&format!("a table, such as {{ {} = … }}", known[0]));
+        };
         let fields = Fields { source: self.source, table, place: self.place.clone(), name: self.name.clone() };
         fields.refuse_unknown(known);
         Some(fields)

@@ -9,6 +9,7 @@ mod window;
 mod zone;
 
 pub(super) use window::{Moment, MonthDay, Rule};
+pub(super) use zone::datetime as reading;
 pub use window::{Span, Window};
 pub use zone::{UnknownZone, Zone};
 
