@@ -101,8 +101,8 @@ impl Bundle {
             if again || file.name.is_empty() || file.name.len() > 255 || file.name.contains(['/', '\\', '\0']) {
                 return Err(BundleError::BadName(file.name.clone()));
             }
-            bytes += file.name.len() + file.text.len();
-            if bytes > MAX_BYTES + 255 * MAX_FILES || file.text.len() > MAX_BYTES {
+            bytes += file.text.len();
+            if bytes > MAX_BYTES {
                 return Err(BundleError::TooLarge(file.name.clone()));
             }
         }
