@@ -8,7 +8,8 @@
 mod window;
 mod zone;
 
-pub(in crate::programme) use window::{Moment, MonthDay, Rule};
+pub(super) use window::{Moment, MonthDay, Rule};
+pub(super) use zone::datetime as reading;
 pub use window::{Span, Window};
 pub use zone::{UnknownZone, Zone};
 

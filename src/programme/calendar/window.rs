@@ -185,6 +185,27 @@ impl Window {
         self.find(now_ms)
     }
 
+    /// The rule it was made from.
+    pub(in crate::programme) fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// Its bounds, as clock readings.
+    pub(in crate::programme) fn bounds_ms(&self) -> (Option<i64>, Option<i64>) {
+        (self.starts_ms, self.ends_ms)
+    }
+
+    /// The first local date of the table's years whose window is lost, as the clock jumps over all of it.
+    pub(in crate::programme) fn lost_to_the_clock(&self) -> Option<Date> {
+        let mut indices = self.rule.index_of(FIRST_DAY)..=self.rule.index_of(LAST_DAY);
+        let lost = indices.find_map(|index| {
+            let (from, until) = self.rule.readings(index)?;
+            let bounded = self.starts_ms.is_some_and(|ms| until <= ms) || self.ends_ms.is_some_and(|ms| from >= ms);
+            (!bounded && from < until && self.zone.begins(from) >= self.zone.ends(until)).then_some(from)
+        });
+        lost.map(|from| datetime(from).date())
+    }
+
     fn find(&self, now_ms: i64) -> Span {
         let Some(first) = self.table.first() else {
             return if self.whole_before && self.whole_after { Span::Ended { closed_ms: i64::MIN } } else { self.exact(now_ms) };

@@ -115,7 +115,7 @@ impl Zone {
     fn local_day_exact(&self, ms: i64) -> i32 {
         let instant = instant(ms);
         let local = self.tz.to_offset(instant).to_datetime(instant);
-        let mut day = (local_ms(local).clamp(*LOCAL_MS.start(), *LOCAL_MS.end()).div_euclid(DAY_MS)) as i32;
+        let mut day = local_ms(local).div_euclid(DAY_MS) as i32;
         while i64::from(day + 1) * DAY_MS < *LOCAL_MS.end() && self.begins(i64::from(day + 1) * DAY_MS) <= ms {
             day += 1;
         }
@@ -143,13 +143,13 @@ pub(super) fn local_ms(local: DateTime) -> i64 {
 }
 
 /// The clock reading of so many ms since 1970-01-01 00:00 of that clock; beyond the calendar, its last or first.
-pub(super) fn datetime(local_ms: i64) -> DateTime {
-    Offset::UTC.to_datetime(instant(local_ms.clamp(*LOCAL_MS.start(), *LOCAL_MS.end())))
+pub(in crate::programme) fn datetime(local_ms: i64) -> DateTime {
+    Offset::UTC.to_datetime(instant(local_ms))
 }
 
+/// The instant, kept a year inside what timestamps and readings can say, so that no offset leads out.
 fn instant(ms: i64) -> Timestamp {
-    let ms = ms.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
-    Timestamp::from_millisecond(ms).expect("clamped to the range of a timestamp")
+    Timestamp::from_millisecond(ms.clamp(*LOCAL_MS.start(), *LOCAL_MS.end())).expect("well inside a timestamp's range")
 }
 
 fn at_offset(local: DateTime, offset: Offset) -> i64 {

@@ -1,0 +1,3 @@
+//! What operators run: the commands of the binary.
+
+pub mod check;
