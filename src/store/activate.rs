@@ -113,15 +113,14 @@ pub(super) fn bundle(files: &[operator::BundleFile]) -> Result<Bundle, String> {
 impl Store {
     /// Puts a bundle in force at `now_ms`, as the successor of version `replaces` (0: the programme is new).
     ///
-    /// Gives with it the cut that ends the epoch before; the caller hands it to the log before any later one.
-    /// A dry run changes nothing and gives no cut.
+    /// A dry run changes nothing.
     pub fn activate(
         &self,
         bundle: Bundle,
         replaces: u32,
         dry_run: bool,
         now_ms: i64,
-    ) -> Result<(Activated, Option<Cut>), ActivationError> {
+    ) -> Result<Activated, ActivationError> {
         let mut spare = self.structure.lock();
         let world = self.world.load_full();
         let slug = bundle.slug().map_err(|report| ActivationError::Bundle(report.to_string()))?;
@@ -137,7 +136,7 @@ impl Store {
         let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
         let mut activated = Activated { programme: number, version: in_force + 1, epoch: 0, warnings };
         if dry_run {
-            return Ok((activated, None));
+            return Ok(activated);
         }
         let mut blocks = before.map_or_else(Vec::new, |active| active.blocks.clone());
         let fresh = new_blocks(&mut blocks, &compiled.programme, number, world.blocks.len());
@@ -180,7 +179,8 @@ impl Store {
         journal.append(activated.epoch, now_ms, |out, _| write_record(out, &bytes));
         self.counts.undurable_bytes.fetch_add(bytes.len() as u64 + RECORD_HEAD as u64, Ordering::Relaxed);
         self.world.store(fresh_world);
-        Ok((activated, Some(Cut { epoch: ended, tails })))
+        spare.ended.push_back(Cut { epoch: ended, tails });
+        Ok(activated)
     }
 }
 

@@ -1,14 +1,20 @@
 //! The cut: all places locked in order, their tails taken, the epoch raised, all unlocked again.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use super::place::{self, Tail, lock_all, take_tails};
 use super::{Store, directory_place, member_place};
 use crate::engine::PlaceId;
 
-/// Empty buffers for the tails, so that a cut allocates nothing when warm.
+/// What whoever cuts needs beside the places.
 #[derive(Debug, Default)]
-pub(super) struct Spare(Vec<Vec<u8>>);
+pub(super) struct Spare {
+    /// Empty buffers for the tails, so that a cut allocates nothing when warm.
+    buffers: Vec<Vec<u8>>,
+    /// Epochs that an activation ended, oldest first: they go to the log before any later one.
+    pub(super) ended: VecDeque<Cut>,
+}
 
 /// One place's tail of an epoch.
 #[derive(Debug, Clone)]
@@ -37,15 +43,19 @@ impl Cut {
 
 impl Spare {
     pub(super) fn take(&mut self, place: PlaceId, tail: &mut Tail, tails: &mut Vec<PlaceTail>) {
-        let empty = Tail { records: self.0.pop().unwrap_or_default(), ..Tail::default() };
+        let empty = Tail { records: self.buffers.pop().unwrap_or_default(), ..Tail::default() };
         tails.push(PlaceTail { place, tail: std::mem::replace(tail, empty) });
     }
 }
 
 impl Store {
-    /// Ends the epoch that fills; what is decided from now on belongs to the next.
+    /// Ends the epoch that fills; what is decided from now on belongs to the next. Epochs that an activation ended come
+    /// first, one a call.
     pub fn cut(&self) -> Cut {
         let mut spare = self.structure.lock();
+        if let Some(ended) = spare.ended.pop_front() {
+            return ended;
+        }
         let blocks = self.blocks();
         let mut tails = Vec::with_capacity(64);
         let mut members = lock_all(&self.members[..]);
@@ -64,7 +74,7 @@ impl Store {
     pub fn made_durable(&self, cut: Cut) {
         self.counts.undurable_bytes.fetch_sub(cut.bytes(), Ordering::Relaxed);
         let mut spare = self.structure.lock();
-        spare.0.extend(cut.tails.into_iter().map(|place| {
+        spare.buffers.extend(cut.tails.into_iter().map(|place| {
             let mut records = place.tail.records;
             records.clear();
             records.shrink_to(1 << 16);

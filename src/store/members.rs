@@ -105,11 +105,6 @@ impl Members {
         self.pool.answers(self.member(slot).answers)
     }
 
-    /// Answers remembered in the whole shard.
-    pub fn answers_live(&self) -> usize {
-        self.pool.live()
-    }
-
     /// Who forgets, so that the member in `slot` (or the new one to be there) can have one more answer.
     pub fn room_for_answer(&mut self, slot: u32) -> Option<u32> {
         let newest = if (slot as usize) < self.len() { self.member(slot).answers } else { NONE };

@@ -39,13 +39,6 @@ pub(super) enum Asked {
     GetOutcome(RequestId),
 }
 
-impl Asked {
-    /// Whether it may change state, so that it is refused where nothing can be written.
-    pub(super) fn changes(&self) -> bool {
-        !matches!(self, Asked::GetMember | Asked::GetOutcome(_))
-    }
-}
-
 /// A request on its way to its member's shard.
 #[derive(Debug)]
 pub(super) struct Prepared {
