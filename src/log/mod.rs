@@ -15,18 +15,24 @@
 
 mod archive;
 mod block;
+mod doorbell;
 mod epoch;
 mod error;
+mod flusher;
 mod pages;
 mod recovery;
 mod segment;
 mod spares;
+mod watermark;
 mod writer;
 
+pub use doorbell::Doorbell;
 pub use epoch::{Tail, Tails, encoded_bytes};
 pub use error::LogError;
+pub use flusher::{Flusher, LogState};
 pub use pages::{LogPages, Page};
 pub use recovery::{Expect, Recovered, RecoveredEpoch, Scanned, TornTail, Visit, recover, scan};
+pub use watermark::{LogFailed, Wake, Watermark};
 pub use writer::{LogCounters, LogWriter};
 
 /// The folder of the segments in use.

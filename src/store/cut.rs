@@ -91,4 +91,9 @@ impl Store {
     pub fn is_dirty(&self) -> bool {
         self.undurable_bytes() > 0
     }
+
+    /// Whether an activation ended an epoch that is not handed out yet.
+    pub fn has_ended_epochs(&self) -> bool {
+        !self.structure.lock().ended.is_empty()
+    }
 }

@@ -115,6 +115,11 @@ impl Epochs {
         self.filling.load(Ordering::Acquire)
     }
 
+    /// Goes on with `epoch` as the one that fills, after recovery.
+    pub fn resume(&self, epoch: u64) {
+        self.filling.store(epoch, Ordering::Release);
+    }
+
     fn next(&self) -> u64 {
         let ended = self.filling.load(Ordering::Relaxed);
         self.filling.store(ended + 1, Ordering::Release);

@@ -237,6 +237,11 @@ impl Store {
         }
     }
 
+    /// Goes on after recovery: `epoch` is the first that fills.
+    pub fn resume(&self, epoch: u64) {
+        self.epochs.resume(epoch);
+    }
+
     /// The instant of the newest change, over all places; `i64::MIN` if there was none.
     pub fn latest_ms(&self) -> i64 {
         let members = self.members.iter().map(|place| place.lock().journal.last_ms());

@@ -54,9 +54,11 @@ impl Store {
     /// Copies the whole state, section by section, in the order in which they are to be put back.
     ///
     /// Each section is of one instant, all together are not: the log from the epoch that was filling before the first
-    /// to the one that fills after the last makes them one state.
-    pub fn copy(&self, mut put: impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<()> {
-        for section in self.copy_programmes() {
+    /// makes them one state. Gives the epoch of the newest change in any of them: until it is durable, the copy holds
+    /// what nobody was told.
+    pub fn copy(&self, mut put: impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
+        let (programmes, mut newest) = self.copy_programmes();
+        for section in programmes {
             put(section)?;
         }
         for block in self.blocks() {
@@ -66,19 +68,20 @@ impl Store {
             body.extend_from_slice(&block.campaign.to_le_bytes());
             write_block(&held.state, &mut body);
             let sequence = held.journal.sequence();
+            newest = newest.max(held.journal.last_epoch());
             drop(held);
             put(Section { kind: SectionKind::Block, place: block.id, sequence, body })?;
         }
         for shard in 0..self.members.len() {
-            self.copy_members(shard, &mut put)?;
+            newest = newest.max(self.copy_members(shard, &mut put)?);
         }
         for shard in 0..self.directory.len() {
-            self.copy_directory(shard, &mut put)?;
+            newest = newest.max(self.copy_directory(shard, &mut put)?);
         }
-        Ok(())
+        Ok(newest)
     }
 
-    fn copy_programmes(&self) -> Vec<Section> {
+    fn copy_programmes(&self) -> (Vec<Section>, u64) {
         let held = self.programmes.lock();
         let world = self.world.load();
         let sequence = held.journal.sequence();
@@ -88,16 +91,17 @@ impl Store {
             sequence,
             body: record.to_bytes(),
         };
-        world.programmes.iter().map(|active| section(active.record())).collect()
+        let sections = world.programmes.iter().map(|active| section(active.record())).collect();
+        (sections, held.journal.last_epoch())
     }
 
     fn copy_members(
         &self,
         shard: usize,
         put: &mut impl FnMut(Section) -> std::io::Result<()>,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<u64> {
         let place = member_place(shard);
-        let mut number = 0;
+        let (mut number, mut newest) = (0, 0);
         loop {
             let held = self.members[shard].lock();
             let members = &held.state.members;
@@ -121,8 +125,9 @@ impl Store {
                 body[..2].copy_from_slice(&count.to_le_bytes());
                 (SectionKind::Members, body)
             } else {
-                return Ok(());
+                return Ok(newest);
             };
+            newest = held.journal.last_epoch();
             drop(held);
             put(Section { kind, place, sequence, body })?;
             number += 1;
@@ -133,9 +138,9 @@ impl Store {
         &self,
         shard: usize,
         put: &mut impl FnMut(Section) -> std::io::Result<()>,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<u64> {
         let place = directory_place(shard);
-        let mut number = 0;
+        let (mut number, mut newest) = (0, 0);
         loop {
             let held = self.directory[shard].lock();
             let sequence = held.journal.sequence();
@@ -155,8 +160,9 @@ impl Store {
                 body[..2].copy_from_slice(&count.to_le_bytes());
                 (SectionKind::Directory, body)
             } else {
-                return Ok(());
+                return Ok(newest);
             };
+            newest = held.journal.last_epoch();
             drop(held);
             put(Section { kind, place, sequence, body })?;
             number += 1;
