@@ -106,7 +106,7 @@ fn what_was_synced_is_read_back() {
     let (epochs, scanned) = scan_all(&memory, EXPECT).unwrap();
     assert_eq!(epochs, (1..60).filter(|epoch| epoch % 5 != 0).collect::<Vec<_>>());
     assert_eq!((scanned.head, scanned.closed, scanned.torn), (writer.head(), true, None));
-    assert!(scanned.segments > 5, "the script fills segments: {}", scanned.segments);
+    assert!(scanned.segments > 4, "the script fills segments: {}", scanned.segments);
     let (later, _) = scan_all(&memory, Expect { from_epoch: 41, ..EXPECT }).unwrap();
     assert_eq!(later, (41..60).filter(|epoch| epoch % 5 != 0).collect::<Vec<_>>());
 }
@@ -177,10 +177,10 @@ fn flip_everywhere(memory: &Memory, mut check: impl FnMut(Result<(Vec<u64>, Scan
 
 #[test]
 fn i7_a_flipped_bit_before_acknowledged_bytes_is_refused() {
-    let (memory, mut writer) = log_of(1..=15);
+    let (memory, mut writer) = log_of(1..=24);
     writer.close_block().unwrap();
     let (all, scanned) = scan_all(&memory, EXPECT).unwrap();
-    assert_eq!((scanned.segments, all.len()), (3, 15), "the script takes three segments");
+    assert_eq!((scanned.segments, all.len()), (3, 24), "the script takes three segments");
     let closing = end_of(&memory.bytes(&segment(3)).unwrap()).next_multiple_of(512) - 512;
     let (mut refused, mut kept, mut unclosed) = (0, 0, 0);
     flip_everywhere(&memory, |result, number, offset| match result {
@@ -202,7 +202,7 @@ fn i7_a_flipped_bit_before_acknowledged_bytes_is_refused() {
 
 #[test]
 fn i7_a_flipped_bit_in_the_newest_epoch_is_cut_and_elsewhere_refused() {
-    let (memory, _writer) = log_of(1..=15);
+    let (memory, _writer) = log_of(1..=24);
     let (all, _) = scan_all(&memory, EXPECT).unwrap();
     let mut cut = 0;
     flip_everywhere(&memory, |result, number, offset| match result {
@@ -216,7 +216,7 @@ fn i7_a_flipped_bit_in_the_newest_epoch_is_cut_and_elsewhere_refused() {
         Err(LogError::Damaged { .. } | LogError::OtherDirectory { .. }) => {}
         Err(other) => panic!("segment {number}, byte {offset}: {other}"),
     });
-    assert!(cut > 1000, "the newest epoch is long: {cut}");
+    assert!(cut > 800, "the newest epoch is long: {cut}");
 }
 
 /// Creates, writes, closes, archives; notes what was acknowledged. Ends at the first error.
@@ -350,7 +350,8 @@ fn a_failed_write_or_sync_poisons_the_log_and_what_it_left_is_never_half_believe
             let restarted = memory.process_restart();
             let (told, recovered) = recover_all(&restarted, EXPECT).unwrap();
             let last = recovered.scanned.head.epoch;
-            assert_eq!(last, if call == 1 { epoch - 1 } else { epoch });
+            // Half a write may be a whole block and some padding.
+            assert!(last == epoch || call == 1 && last == epoch - 1, "{last}");
             drop(recovered);
             let (kept, _) = recover_all(&restarted.power_loss(Loss::Lost), EXPECT).unwrap();
             assert_eq!(kept, told);
@@ -412,7 +413,7 @@ fn a_log_on_a_full_disk_is_recovered_and_goes_on_when_there_is_room() {
 
 #[test]
 fn segments_that_were_moved_are_refused() {
-    let (memory, _writer) = log_of(1..=20);
+    let (memory, _writer) = log_of(1..=30);
     let bytes = |number| memory.bytes(&segment(number)).unwrap();
     let refused = |change: &dyn Fn(&Memory)| {
         let damaged = memory.power_loss(Loss::Kept);
@@ -490,7 +491,7 @@ fn a_log_goes_on_behind_a_restored_snapshot() {
 #[test]
 fn pages_are_read_from_segments_in_use_archived_and_recovered() {
     let (memory, mut writer) = log_of((1..=40).filter(|epoch| epoch % 7 != 0));
-    assert!(writer.archive_before(20).unwrap() > 2);
+    assert!(writer.archive_before(20).unwrap() >= 1);
     let check = |writer: &LogWriter| {
         let pages = writer.pages();
         for epoch in 1..=40 {
@@ -538,16 +539,16 @@ fn the_archive_keeps_within_its_budget_and_the_log_what_recovery_needs() {
     let memory = Memory::new();
     let options = LogOptions { archive_bytes: 2 * 8192, ..small() };
     let mut writer = LogWriter::create(Arc::new(memory.clone()), IDENTITY, options).unwrap();
-    (1..=40).for_each(|epoch| write(&mut writer, epoch).unwrap());
+    (1..=60).for_each(|epoch| write(&mut writer, epoch).unwrap());
     assert_eq!(writer.archive_before(1).unwrap(), 0);
-    writer.archive_before(30).unwrap();
-    writer.archive_before(30).unwrap();
+    assert!(writer.archive_before(45).unwrap() > 2);
+    assert_eq!(writer.archive_before(45).unwrap(), 0);
     let archived = memory.paths().iter().filter(|path| path.starts_with("archive/")).count();
     assert_eq!(archived, 2);
-    assert_eq!(scan_all(&memory, Expect { from_epoch: 30, ..EXPECT }).unwrap().0, (30..=40).collect::<Vec<_>>());
+    assert_eq!(scan_all(&memory, Expect { from_epoch: 45, ..EXPECT }).unwrap().0, (45..=60).collect::<Vec<_>>());
     assert_eq!(writer.pages().entry(1, PlaceId(0), 0, 9).unwrap(), None, "beyond retention");
     writer.archive_before(u64::MAX).unwrap();
-    assert!(scan_all(&memory, Expect { from_epoch: 41, ..EXPECT }).is_ok(), "the newest header stays");
+    assert!(scan_all(&memory, Expect { from_epoch: 61, ..EXPECT }).is_ok(), "the newest header stays");
 }
 
 #[test]
@@ -594,7 +595,7 @@ proptest! {
         len in 0_usize..9000,
         which in 1_u64..=3,
     ) {
-        let (memory, _writer) = log_of(1..=15);
+        let (memory, _writer) = log_of(1..=24);
         let mut bytes = memory.bytes(&segment(which)).unwrap();
         for (at, patch) in patches {
             let end = (at + patch.len()).min(bytes.len());
@@ -604,7 +605,7 @@ proptest! {
         memory.set_bytes(&segment(which), bytes);
         if let Ok((epochs, scanned)) = scan_all(&memory, EXPECT) {
             prop_assert_eq!(&epochs, &(1..=epochs.len() as u64).collect::<Vec<_>>());
-            prop_assert!(epochs.len() == 15 || scanned.torn.is_some());
+            prop_assert!(epochs.len() == 24 || scanned.torn.is_some());
         }
     }
 }
