@@ -229,3 +229,81 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 pub(super) fn i64_at(bytes: &[u8], at: usize) -> i64 {
     i64::from_le_bytes(bytes_at(bytes, at))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::segment::SegmentHeader;
+    use super::super::{PlaceId, Tails};
+    use super::*;
+
+    fn header() -> impl Strategy<Value = BlockHeader> {
+        let numbers = (any::<[u64; 5]>(), any::<[u32; 3]>(), any::<[u16; 2]>(), any::<[u8; 32]>(), any::<bool>());
+        numbers.prop_map(|(longs, words, [piece, pieces], hash, closing)| BlockHeader {
+            kind: if closing { Kind::Closing } else { Kind::Epoch },
+            lineage: words[0],
+            segment: longs[0],
+            offset: longs[1],
+            start: longs[2],
+            epoch: longs[3],
+            previous: ChainHead { epoch: longs[4], hash },
+            piece,
+            pieces,
+            body_bytes: words[1],
+            body_crc: words[2],
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_comes_back_and_no_other_byte_decodes(header in header(), at in 0..HEADER_BYTES, flip in 1_u8..) {
+            let mut bytes = header.encode();
+            prop_assert_eq!(BlockHeader::decode(&bytes), Ok(header));
+            bytes[at] ^= flip;
+            prop_assert!(BlockHeader::decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn values_unknown_to_version_1_are_refused(header in header(), at in 8..CRC_AT, value in any::<u8>()) {
+            let mut bytes = header.encode();
+            bytes[at] = value;
+            let crc = crc32c::crc32c(&bytes[..CRC_AT]);
+            bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+            if let Ok(decoded) = BlockHeader::decode(&bytes) {
+                prop_assert_eq!(decoded.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), count in 0_u32..40) {
+            prop_assert!(BlockHeader::decode(&bytes).is_err());
+            prop_assert!(SegmentHeader::decode(&bytes).is_err());
+            let mut payload = count.to_le_bytes().to_vec();
+            payload.extend(&bytes);
+            for payload in [&bytes, &payload] {
+                if let Ok(tails) = Tails::check(payload) {
+                    let bytes: usize = tails.map(|tail| tail.records.len()).sum();
+                    prop_assert!(bytes <= payload.len());
+                }
+            }
+        }
+
+        #[test]
+        fn an_epoch_takes_what_is_computed_for_it(
+            lens in prop::collection::vec(0_usize..3000, 0..20),
+            block_bytes in (2_u32..9).prop_map(|sectors| sectors * 512),
+        ) {
+            let tail = |(place, len): (usize, &usize)| PlaceTail {
+                place: PlaceId(place as u32), first_sequence: 1, base_ms: -1, count: 1, records: vec![7; *len],
+            };
+            let tails: Vec<PlaceTail> = lens.iter().enumerate().map(tail).collect();
+            let at = Position { lineage: 1, segment: 2, offset: 512, previous: ChainHead::default() };
+            let mut buffer = vec![1; 9];
+            let (_, blocks) = encode_epoch(&mut buffer, at, block_bytes, 1, &tails);
+            let payload = epoch::payload_bytes(lens.len(), lens.iter().sum::<usize>() as u64);
+            prop_assert_eq!(buffer.len() as u64, blocks_bytes(payload, block_bytes));
+            prop_assert_eq!(blocks, (buffer.len() as u64).div_ceil(block_bytes.into()));
+        }
+    }
+}
