@@ -19,21 +19,26 @@ mod doorbell;
 mod epoch;
 mod error;
 mod flusher;
+mod index;
 mod pages;
 mod recovery;
+mod scan;
 mod segment;
 mod spares;
 mod watermark;
 mod writer;
 
 pub use doorbell::Doorbell;
-pub use epoch::{Tail, Tails, encoded_bytes};
+pub use epoch::{Tail, Tails};
 pub use error::LogError;
 pub use flusher::{Flusher, LogState};
 pub use pages::{LogPages, Page};
-pub use recovery::{Expect, Recovered, RecoveredEpoch, Scanned, TornTail, Visit, recover, scan};
+pub use recovery::{Recovered, recover};
+pub use scan::{Expect, RecoveredEpoch, Scanned, TornTail, Visit, scan};
 pub use watermark::{LogFailed, Wake, Watermark};
 pub use writer::{LogCounters, LogWriter};
+
+use crate::storage::SECTOR_BYTES;
 
 /// The folder of the segments in use.
 pub const LOG_FOLDER: &str = "log";
@@ -91,8 +96,10 @@ pub enum Ahead {
 pub struct LogOptions {
     /// Length of a segment, a multiple of 512 bytes and at least twice `max_epoch_bytes`.
     pub segment_bytes: u64,
-    /// The most bytes one epoch may take in the log, as [`encoded_bytes`] counts them.
+    /// The most bytes one epoch may take in the log, as [`LogOptions::epoch_bytes`] counts them.
     pub max_epoch_bytes: u64,
+    /// The most bytes a block may take, header included: a multiple of 512, from 1 KiB to 1 MiB.
+    pub block_bytes: u32,
     /// How many segments are held ready ahead of the current one.
     pub spares: usize,
     /// Who makes them.
@@ -106,9 +113,41 @@ impl Default for LogOptions {
         LogOptions {
             segment_bytes: 64 << 20,
             max_epoch_bytes: 16 << 20,
+            block_bytes: segment::BLOCK_BYTES_MAX,
             spares: 2,
             ahead: Ahead::Thread,
             archive_bytes: 4 << 30,
         }
+    }
+}
+
+impl LogOptions {
+    /// The bytes an epoch takes in the log: `places` tails with `record_bytes` in all, with table, headers and padding.
+    pub fn epoch_bytes(&self, places: usize, record_bytes: u64) -> u64 {
+        block::blocks_bytes(epoch::payload_bytes(places, record_bytes), self.block_bytes)
+    }
+
+    fn check(&self) -> Result<(), LogError> {
+        let problem = |problem: String| Err(LogError::Options { problem });
+        if !segment::valid_block_bytes(self.block_bytes) {
+            return problem(format!("block_bytes {} is no multiple of 512 from 1024 to 1048576", self.block_bytes));
+        }
+        if !self.segment_bytes.is_multiple_of(SECTOR_BYTES) {
+            return problem(format!("segment_bytes {} is no multiple of 512", self.segment_bytes));
+        }
+        // Header and closing block are not the epochs'.
+        if self.max_epoch_bytes > self.segment_bytes / 2 - SECTOR_BYTES.min(self.segment_bytes / 2) {
+            return problem(format!(
+                "segment_bytes {} is below twice max_epoch_bytes {} and 1024",
+                self.segment_bytes, self.max_epoch_bytes
+            ));
+        }
+        if self.max_epoch_bytes >= 1 << 30 || self.max_epoch_bytes / u64::from(self.block_bytes) >= 60_000 {
+            return problem(format!(
+                "max_epoch_bytes {} is not below 1 GiB and 60000 blocks of {}",
+                self.max_epoch_bytes, self.block_bytes
+            ));
+        }
+        Ok(())
     }
 }

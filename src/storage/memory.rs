@@ -501,3 +501,91 @@ impl File for OpenFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seeds() -> impl Iterator<Item = Loss> {
+        (0..64).map(|seed| Loss::Torn { seed })
+    }
+
+    #[test]
+    fn bytes_survive_by_sync_and_else_by_the_sector() {
+        let memory = Memory::new();
+        let file = memory.create("a").unwrap();
+        memory.sync_dir("").unwrap();
+        file.write_at(0, &[1; 1024]).unwrap();
+        file.sync_data().unwrap();
+        file.write_at(256, &[2; 1024]).unwrap();
+        let after = |loss| memory.power_loss(loss).bytes("a").unwrap();
+        assert_eq!(after(Loss::Lost), [1; 1024]);
+        assert_eq!(after(Loss::Kept), memory.bytes("a").unwrap());
+        let mut seen = BTreeSet::new();
+        for loss in seeds() {
+            let bytes = after(loss);
+            assert_eq!(bytes[..256], [1; 256], "a sector that was written in part keeps the rest");
+            assert!(bytes[256..512].windows(2).all(|pair| pair[0] == pair[1]), "a sector is not torn inside");
+            seen.insert((bytes[256], bytes[512], bytes.len(), bytes.get(1024).copied()));
+        }
+        assert_eq!(seen.len(), 12, "two sectors, and a third that may lie behind the old end: {seen:?}");
+    }
+
+    #[test]
+    fn names_survive_by_sync_dir_and_else_one_by_one() {
+        let memory = Memory::new();
+        memory.make_dir("log").unwrap();
+        memory.create("log/a").unwrap();
+        memory.create("b").unwrap();
+        assert!(memory.power_loss(Loss::Lost).paths().is_empty());
+        memory.sync_dir("log").unwrap();
+        assert!(memory.power_loss(Loss::Lost).paths().is_empty(), "the folder itself is not durable");
+        memory.sync_dir("").unwrap();
+        assert_eq!(memory.power_loss(Loss::Lost).paths(), ["b", "log/a"]);
+        memory.rename("b", "log/b").unwrap();
+        memory.remove("log/a").unwrap();
+        memory.sync_dir("").unwrap();
+        assert_eq!(memory.power_loss(Loss::Lost).paths(), ["b", "log/a"], "a rename needs both folders");
+        let seen: BTreeSet<Vec<String>> = seeds().map(|loss| memory.power_loss(loss).paths()).collect();
+        assert_eq!(seen.len(), 4, "a rename is atomic, and apart from a removal: {seen:?}");
+        memory.sync_dir("log").unwrap();
+        assert_eq!(memory.power_loss(Loss::Lost).paths(), ["log/b"]);
+    }
+
+    #[test]
+    fn a_failed_sync_leaves_bytes_that_no_later_one_saves() {
+        let memory = Memory::new();
+        let file = memory.create("a").unwrap();
+        memory.sync_dir("").unwrap();
+        file.write_at(0, b"old").unwrap();
+        file.sync_data().unwrap();
+        file.write_at(0, b"new").unwrap();
+        memory.fail_at(memory.calls() + 1, io::ErrorKind::Other);
+        assert!(file.sync_data().is_err());
+        file.sync_data().unwrap();
+        assert_eq!(memory.process_restart().bytes("a").unwrap(), b"new");
+        assert_eq!(memory.power_loss(Loss::Kept).bytes("a").unwrap(), b"old");
+        file.write_at(0, b"new").unwrap();
+        file.sync_data().unwrap();
+        assert_eq!(memory.power_loss(Loss::Lost).bytes("a").unwrap(), b"new");
+    }
+
+    #[test]
+    fn planted_faults_happen_where_they_were_planted() {
+        let memory = Memory::new();
+        memory.fail_at(2, io::ErrorKind::Other);
+        let file = memory.create("a").unwrap();
+        assert!(file.write_at(0, b"abcd").is_err());
+        assert_eq!(memory.bytes("a").unwrap(), b"ab", "half of a failed write is there");
+        memory.set_capacity(4);
+        assert_eq!(file.write_at(0, b"abcde").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!((memory.bytes("a").unwrap(), memory.free_bytes().unwrap()), (b"ab".to_vec(), 2));
+        memory.skip_fsync();
+        file.sync_all().unwrap();
+        memory.sync_dir("").unwrap();
+        assert_eq!(memory.power_loss(Loss::Lost).bytes("a").unwrap(), b"");
+        memory.crash_at(memory.calls() + 2);
+        file.write_at(0, b"x").unwrap();
+        assert!(file.write_at(0, b"y").is_err() && file.len().is_err() && memory.open("a").is_err());
+    }
+}
