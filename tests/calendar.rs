@@ -1,4 +1,7 @@
-//! Local days and windows against a brute-force reading of the clock, quarter hour by quarter hour, through every change of the offset.
+//! Local days and windows against a brute-force reading of the clock, quarter hour by quarter hour, through every
+//! change of the offset.
+
+#![allow(clippy::unwrap_used)]
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -47,7 +50,12 @@ fn reads(zone: &TimeZone, ms: i64) -> i64 {
 #[test]
 fn a_month_opens_on_the_20th_at_10_and_closes_with_its_last_day() {
     let window = window("Asia/Shanghai", "every = \"month\", from = \"20 10:00\", until = \"last 24:00\"");
-    for (opens, closes) in [("2026-01-20T10:00", "2026-02-01T00:00"), ("2026-02-20T10:00", "2026-03-01T00:00"), ("2028-02-20T10:00", "2028-03-01T00:00"), ("2026-11-20T10:00", "2026-12-01T00:00")] {
+    for (opens, closes) in [
+        ("2026-01-20T10:00", "2026-02-01T00:00"),
+        ("2026-02-20T10:00", "2026-03-01T00:00"),
+        ("2028-02-20T10:00", "2028-03-01T00:00"),
+        ("2026-11-20T10:00", "2026-12-01T00:00"),
+    ] {
         let (opens_ms, closes_ms) = (at_offset(8, opens), at_offset(8, closes));
         let period = (local_ms(opens.parse().unwrap()) / DAY_MS) as i32;
         assert_eq!(window.at(opens_ms), Span::Open { period, opens_ms, closes_ms });
@@ -61,18 +69,26 @@ fn a_month_opens_on_the_20th_at_10_and_closes_with_its_last_day() {
 
 #[test]
 fn a_day_february_lacks_opens_no_window_and_is_warned_of() {
-    let (window, warnings) = compiled_window("Asia/Shanghai", "every = \"month\", from = \"30 10:00\", until = \"last 24:00\"");
+    let (window, warnings) =
+        compiled_window("Asia/Shanghai", "every = \"month\", from = \"30 10:00\", until = \"last 24:00\"");
     assert_eq!(warnings, ["no window opens in February"]);
     let february = at_offset(8, "2027-02-15T00:00");
-    let expected = Span::Between { next_opens_ms: at_offset(8, "2027-03-30T10:00"), closed_ms: at_offset(8, "2027-02-01T00:00") };
+    let expected =
+        Span::Between { next_opens_ms: at_offset(8, "2027-03-30T10:00"), closed_ms: at_offset(8, "2027-02-01T00:00") };
     assert_eq!(window.at(february), expected);
     let warned = |text| compiled_window("Asia/Shanghai", text).1;
-    assert_eq!(warned("every = \"month\", from = \"31 00:00\", until = \"last 24:00\""), ["no window opens in months of fewer than 31 days"]);
+    assert_eq!(
+        warned("every = \"month\", from = \"31 00:00\", until = \"last 24:00\""),
+        ["no window opens in months of fewer than 31 days"]
+    );
     assert_eq!(
         warned("every = \"month\", from = \"20 00:00\", until = \"29 24:00\""),
         ["in February of years with 28 days in it the window closes with the month"]
     );
-    assert_eq!(warned("every = \"year\", from = \"02-29 00:00\", until = \"02-29 24:00\""), ["no window opens in years without a 29 February"]);
+    assert_eq!(
+        warned("every = \"year\", from = \"02-29 00:00\", until = \"02-29 24:00\""),
+        ["no window opens in years without a 29 February"]
+    );
     assert_eq!(warned("every = \"month\", from = \"last 00:00\", until = \"last 24:00\""), [""; 0]);
 }
 
@@ -116,7 +132,9 @@ fn a_jump_ahead_opens_at_the_jump_and_a_set_back_closes_at_the_second_showing() 
     assert!(matches!(night.at(jump), Span::Open { opens_ms, .. } if opens_ms == jump));
     let set_back = window("America/New_York", "every = \"day\", from = \"01:00\", until = \"01:30\"");
     let (opens, closes) = (at_offset(-4, "2026-11-01T01:00"), at_offset(-5, "2026-11-01T01:30"));
-    assert!(matches!(set_back.at(opens), Span::Open { opens_ms, closes_ms, .. } if (opens_ms, closes_ms) == (opens, closes)));
+    assert!(
+        matches!(set_back.at(opens), Span::Open { opens_ms, closes_ms, .. } if (opens_ms, closes_ms) == (opens, closes))
+    );
     let before = window("America/New_York", "every = \"day\", from = \"00:00\", until = \"01:00\"");
     let first = at_offset(-4, "2026-11-01T01:00");
     assert!(matches!(before.at(first), Span::Between { closed_ms, .. } if closed_ms == first));
@@ -125,12 +143,33 @@ fn a_jump_ahead_opens_at_the_jump_and_a_set_back_closes_at_the_second_showing() 
 }
 
 #[test]
+fn a_window_around_the_clock_closes_where_the_next_opens() {
+    let window = window("America/New_York", "every = \"day\", from = \"01:30\", until = \"01:30\"");
+    let first_showing = at_offset(-4, "2026-11-01T01:30");
+    assert!(matches!(window.at(first_showing - 1), Span::Open { closes_ms, .. } if closes_ms == first_showing));
+    assert!(matches!(window.at(first_showing), Span::Open { opens_ms, .. } if opens_ms == first_showing));
+}
+
+#[test]
 fn local_days_follow_the_clock_and_never_go_back() {
-    let zones = ["America/New_York", "Asia/Shanghai", "Australia/Lord_Howe", "Africa/Cairo", "Asia/Beirut", "America/Nuuk", "Pacific/Apia"];
+    let zones = [
+        "America/New_York",
+        "Asia/Shanghai",
+        "Australia/Lord_Howe",
+        "Africa/Cairo",
+        "Asia/Beirut",
+        "America/Nuuk",
+        "Pacific/Apia",
+    ];
     for name in zones {
         let (zone, clock) = (Zone::new(name).unwrap(), TimeZone::get(name).unwrap());
         // Apia skipped 2011-12-30; 2026 lies in the table; 2045 to 2047 lead out of it.
-        for (from, until) in [("2011-12-01", "2012-02-01"), ("2019-12-25", "2020-01-05"), ("2026-01-01", "2027-01-01"), ("2045-12-20", "2046-12-31")] {
+        for (from, until) in [
+            ("2011-12-01", "2012-02-01"),
+            ("2019-12-25", "2020-01-05"),
+            ("2026-01-01", "2027-01-01"),
+            ("2045-12-20", "2046-12-31"),
+        ] {
             let (from, until) = (at_offset(0, &format!("{from}T00:00")), at_offset(0, &format!("{until}T00:00")));
             let mut latest = i32::MIN;
             for ms in (from..until).step_by(STEP_MS as usize) {
@@ -154,7 +193,11 @@ fn a_date_the_zone_skipped_is_an_empty_day() {
 #[test]
 fn no_instant_is_beyond_the_calendar() {
     let zone = Zone::new("America/New_York").unwrap();
-    let every = ["every = \"day\", from = \"00:00\", until = \"24:00\"", "every = \"year\", from = \"02-29 00:00\", until = \"02-29 24:00\"", "from = \"2999-12-31 00:00\", until = \"2999-12-31 24:00\""];
+    let every = [
+        "every = \"day\", from = \"00:00\", until = \"24:00\"",
+        "every = \"year\", from = \"02-29 00:00\", until = \"02-29 24:00\"",
+        "from = \"2999-12-31 00:00\", until = \"2999-12-31 24:00\"",
+    ];
     let extremes = [i64::MIN, i64::MIN + 1, -400_000_000_000_000, 0, 400_000_000_000_000, i64::MAX - 1, i64::MAX];
     for text in every {
         let window = window("America/New_York", text);
@@ -168,14 +211,19 @@ fn no_instant_is_beyond_the_calendar() {
     assert!(zone.day_start_ms(i32::MIN) < zone.day_start_ms(i32::MAX));
     assert!(!zone.show(i64::MIN).is_empty());
     assert_eq!(zone.show(at_offset(-5, "2026-11-20T10:00")), "2026-11-20 10:00:00 -05:00");
-    assert_eq!(Zone::new("Mars/Olympus").unwrap_err().to_string(), "there is no time zone \"Mars/Olympus\"; give an IANA name such as \"Asia/Shanghai\" or \"America/New_York\"");
+    assert_eq!(
+        Zone::new("Mars/Olympus").unwrap_err().to_string(),
+        "there is no time zone \"Mars/Olympus\"; give an IANA name such as \"Asia/Shanghai\" or \"America/New_York\""
+    );
 }
 
-/// A repeating rule as a file states it and, apart from the engine, as clock readings of its occurrence in a day, week, month or year.
+/// A repeating rule as a file states it and, apart from the engine, as clock readings of its occurrence in a day, week,
+/// month or year.
 #[derive(Debug, Clone)]
 struct Stated {
     every: &'static str,
-    /// Month (1 to 12), day or weekday (from 0), quarter hour of the day (up to 96); what the rule does not need is ignored.
+    /// Month (1 to 12), day or weekday (from 0), quarter hour of the day (up to 96); what the rule does not need is
+    /// ignored.
     from: (i64, i64, i64),
     until: (i64, i64, i64),
 }
@@ -199,7 +247,8 @@ impl Stated {
     /// The clock readings of all occurrences that begin from two years before 1 January of a year to two years after.
     fn occurrences(&self, year: i64) -> Vec<(i64, i64)> {
         let quarter = |moment: (i64, i64, i64)| moment.2 * STEP_MS;
-        let days = (date_ms(year - 2, 1, 1).unwrap() / DAY_MS..date_ms(year + 2, 1, 1).unwrap() / DAY_MS).map(|day| day * DAY_MS);
+        let days = (date_ms(year - 2, 1, 1).unwrap() / DAY_MS..date_ms(year + 2, 1, 1).unwrap() / DAY_MS)
+            .map(|day| day * DAY_MS);
         let one_later = |at: i64, length: i64, wraps: bool| if wraps { at + length } else { at };
         let until_end = |year: i64, month: i64, moment: (i64, i64, i64)| {
             let (year, month) = (year + (month - 1) / 12, (month - 1) % 12 + 1);
@@ -210,7 +259,8 @@ impl Stated {
         match self.every {
             "day" => {
                 let wraps = self.until.2 <= self.from.2;
-                days.map(|day| (day + quarter(self.from), one_later(day + quarter(self.until), DAY_MS, wraps))).collect()
+                days.map(|day| (day + quarter(self.from), one_later(day + quarter(self.until), DAY_MS, wraps)))
+                    .collect()
             }
             "week" => {
                 let within = |moment: (i64, i64, i64)| moment.1 % 7 * DAY_MS + quarter(moment);
@@ -222,12 +272,22 @@ impl Stated {
             "month" => {
                 let wraps = i64::from((self.until.1, self.until.2) <= (self.from.1, self.from.2));
                 let months = (year - 2..year + 2).flat_map(|year| (1..=12).map(move |month| (year, month)));
-                let occurrence = |(year, month)| Some((date_ms(year, month, self.from.1 + 1)? + quarter(self.from), until_end(year, month + wraps, self.until)));
+                let occurrence = |(year, month)| {
+                    Some((
+                        date_ms(year, month, self.from.1 + 1)? + quarter(self.from),
+                        until_end(year, month + wraps, self.until),
+                    ))
+                };
                 months.filter_map(occurrence).collect()
             }
             _ => {
                 let wraps = i64::from(self.until <= self.from);
-                let occurrence = |year| Some((date_ms(year, self.from.0, self.from.1 + 1)? + quarter(self.from), until_end(year + wraps, self.until.0, self.until)));
+                let occurrence = |year| {
+                    Some((
+                        date_ms(year, self.from.0, self.from.1 + 1)? + quarter(self.from),
+                        until_end(year + wraps, self.until.0, self.until),
+                    ))
+                };
                 (year - 2..year + 2).filter_map(occurrence).collect()
             }
         }
@@ -242,14 +302,16 @@ fn stated() -> impl Strategy<Value = Stated> {
     (select(vec!["day", "week", "month", "year"]), moment(), moment())
         .prop_map(|(every, from, until)| Stated { every, from, until })
         .prop_filter("a yearly date that some year has", |stated| {
-            stated.every != "year" || [stated.from, stated.until].iter().all(|(month, day, _)| date_ms(2024, *month, day + 1).is_some())
+            stated.every != "year"
+                || [stated.from, stated.until].iter().all(|(month, day, _)| date_ms(2024, *month, day + 1).is_some())
         })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
-    /// Open from the first to the last quarter hour at which the clock reads a time inside, closed at every other; also beyond the tables.
+    /// Open from the first to the last quarter hour at which the clock reads a time inside, closed at every other; also
+    /// beyond the tables.
     #[test]
     fn a_window_is_open_exactly_while_the_clock_reads_within_it(
         stated in stated(),
@@ -261,7 +323,8 @@ proptest! {
         let occurrences = stated.occurrences(year);
         let (from, until) = (date_ms(year, 1, 1).unwrap() - 40 * DAY_MS, date_ms(year + 1, 1, 1).unwrap() + 40 * DAY_MS);
         let instants: Vec<(i64, i64)> = (from..until).step_by(STEP_MS as usize).map(|ms| (ms, reads(&clock, ms))).collect();
-        // First and last instant at which the clock reads within each occurrence, by a plain walk; then each closes where the next opens.
+        // First and last instant at which the clock reads within each occurrence, by a plain walk; then each closes
+        // where the next opens.
         let mut shown: Vec<Option<(i64, i64)>> = vec![None; occurrences.len()];
         for (ms, reading) in &instants {
             let near = occurrences.partition_point(|(opens, _)| opens <= reading);

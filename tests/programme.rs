@@ -1,4 +1,7 @@
-//! Programme files: what they mean, what is said about their mistakes, and that numbers and calendars hold what they promise.
+//! Programme files: what they mean, what is said about their mistakes, and that numbers and calendars hold what they
+//! promise.
+
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +12,8 @@ use tidegate::programme::{Bundle, BundleFile, Compiled, LimitOver, Numbering, Qu
 const HEAD: &str = "programme = \"p\"\nzone = \"Asia/Shanghai\"\ncurrency = \"CNY\"\nbrands = [\"b\"]\n";
 const WINDOW: &str = "window = { every = \"month\", from = \"20 10:00\", until = \"last 24:00\" }\n";
 const OFFER: &str = "[[campaign.c.offer]]\nsku = \"S\"\nprice = { points = 1 }\n";
-const TWO_TIERS: &str = "[[tier]]\nslug = \"basic\"\nfrom = 0\n[[tier]]\nslug = \"gold\"\nfrom = 10\n[check-in]\npoints = 1\n";
+const TWO_TIERS: &str =
+    "[[tier]]\nslug = \"basic\"\nfrom = 0\n[[tier]]\nslug = \"gold\"\nfrom = 10\n[check-in]\npoints = 1\n";
 
 fn bundle(text: &str) -> Bundle {
     let file = BundleFile { name: "programme.toml".to_owned(), text: text.to_owned() };
@@ -58,7 +62,9 @@ fn monthly_exchange_says_what_its_file_says() {
     let programme = shipped("monthly-exchange").programme;
     let campaign = programme.campaign_by_slug("monthly-gift").unwrap();
     assert_eq!(programme.campaign(campaign.number).unwrap().slug, "monthly-gift");
-    assert!(programme.campaign(0).is_none() && programme.campaign(2).is_none() && programme.campaign(u32::MAX).is_none());
+    assert!(
+        programme.campaign(0).is_none() && programme.campaign(2).is_none() && programme.campaign(u32::MAX).is_none()
+    );
     assert_eq!(campaign.limit.unwrap().times, 1);
     assert_eq!(campaign.limit.unwrap().over, LimitOver::AllOffers);
     assert_eq!(campaign.quotas, [Quota { tier: None, total: 12_000 }, Quota { tier: Some(1), total: 8000 }]);
@@ -127,23 +133,33 @@ fn several_mistakes_are_reported_at_once() {
 
 #[test]
 fn amounts_are_text_and_the_fix_is_shown() {
-    let earning = |per: &str| format!("{HEAD}channels = [\"a\"]\n[earning]\npoints = 1\nper = {per}\nrounding = \"down\"\n");
+    let earning =
+        |per: &str| format!("{HEAD}channels = [\"a\"]\n[earning]\npoints = 1\nper = {per}\nrounding = \"down\"\n");
     let bare = |number: &str| {
-        format!("8:7: error: `earning.per` is the bare number {number}; an amount is never a binary fraction; put it in quotes: \"{number}\"")
+        format!(
+            "8:7: error: `earning.per` is the bare number {number}; an amount is never a binary fraction; put it in quotes: \"{number}\""
+        )
     };
     says(&earning("39.80"), &[&bare("39.80")]);
     says(&earning("1"), &[&bare("1")]);
     for wrong in ["1.0", "0.00", "-1.00", "1,00", ".50", "1.000", "1e2", ""] {
-        let expected = format!("8:7: error: \"{wrong}\" is no amount in CNY; write it above zero, with 2 digits after the point, such as \"1.00\"");
+        let expected = format!(
+            "8:7: error: \"{wrong}\" is no amount in CNY; write it above zero, with 2 digits after the point, such as \"1.00\""
+        );
         says(&earning(&format!("\"{wrong}\"")), &[&expected]);
     }
-    says(&earning("\"１．００\""), &["8:7: error: \"１．００\" is no amount in CNY; write it with plain characters: \"1.00\""]);
+    says(
+        &earning("\"１．００\""),
+        &["8:7: error: \"１．００\" is no amount in CNY; write it with plain characters: \"1.00\""],
+    );
     assert_eq!(compiled(&earning("\"39.80\"")).programme.earning.unwrap().points(1, 39_80), 1);
 }
 
 #[test]
 fn earning_states_what_is_rounded_where_it_matters() {
-    let text = format!("{HEAD}channels = [\"a\", \"a\", \"\"]\n[earning]\npoints = 3\nper = \"1.00\"\nrounding = \"floor\"\n[earning.channel.b]\n");
+    let text = format!(
+        "{HEAD}channels = [\"a\", \"a\", \"\"]\n[earning]\npoints = 3\nper = \"1.00\"\nrounding = \"floor\"\n[earning.channel.b]\n"
+    );
     says(
         &text,
         &[
@@ -159,7 +175,8 @@ fn earning_states_what_is_rounded_where_it_matters() {
 #[test]
 fn limits_quotas_and_prices_are_held_to_their_words() {
     let sections = "quota = { total = 5.5 }\nper_member = { times = \"1\", each = \"day\", over = \"all\" }\n";
-    let offers = "[[campaign.c.offer]]\nsku = \"S\"\nprice = 1200\n[[campaign.c.offer]]\nsku = \"T\"\nprice = { points = -1 }\n";
+    let offers =
+        "[[campaign.c.offer]]\nsku = \"S\"\nprice = 1200\n[[campaign.c.offer]]\nsku = \"T\"\nprice = { points = -1 }\n";
     says(
         &format!("{HEAD}[campaign.c]\n{WINDOW}{sections}{offers}"),
         &[
@@ -177,7 +194,9 @@ fn limits_quotas_and_prices_are_held_to_their_words() {
 #[test]
 fn what_can_never_happen_is_warned_of() {
     let price = "price = { basic = { points = 5 }, gold = { points = 1 } }\nquota = { each = \"window\", total = 5, by_tier = { gold = 9, basic = 1 } }\n";
-    let text = format!("{HEAD}{TWO_TIERS}[campaign.c]\n{WINDOW}tiers = [\"gold\"]\n[[campaign.c.offer]]\nsku = \"S\"\n{price}");
+    let text = format!(
+        "{HEAD}{TWO_TIERS}[campaign.c]\n{WINDOW}tiers = [\"gold\"]\n[[campaign.c.offer]]\nsku = \"S\"\n{price}"
+    );
     says(
         &text,
         &[
@@ -189,11 +208,15 @@ fn what_can_never_happen_is_warned_of() {
     assert_eq!(compiled(&text).programme.campaigns[0].offers[0].prices, [None, Some(1)]);
     says(
         &format!("{HEAD}[check-in]\npoints = 1\nstreak = [{{ day = 40, bonus = 2 }}]\ncycle = 30\n"),
-        &["7:11: warning: day 40 is never reached: the table starts again after 30 days; take a day within the cycle, or a longer cycle"],
+        &[
+            "7:11: warning: day 40 is never reached: the table starts again after 30 days; take a day within the cycle, or a longer cycle",
+        ],
     );
     says(
         &format!("{HEAD}{}", TWO_TIERS.replace("10", "0")),
-        &["5:1: warning: the tier \"basic\" is never reached: \"gold\" also starts from 0; give each tier its own `from`"],
+        &[
+            "5:1: warning: the tier \"basic\" is never reached: \"gold\" also starts from 0; give each tier its own `from`",
+        ],
     );
 }
 
@@ -215,7 +238,9 @@ fn windows_are_refused_with_the_right_form_shown() {
     let with = |window: &str| format!("{HEAD}[campaign.c]\nwindow = {{ {window} }}\n{OFFER}");
     says(
         &with("every = \"fortnight\", from = \"20 10:00\", until = \"last 24:00\""),
-        &["6:20: error: `campaign.c.window.every` is \"fortnight\"; write \"day\" or \"week\" or \"month\" or \"year\""],
+        &[
+            "6:20: error: `campaign.c.window.every` is \"fortnight\"; write \"day\" or \"week\" or \"month\" or \"year\"",
+        ],
     );
     for (every, from, like) in [
         ("day", "25:00", "10:00"),
@@ -227,8 +252,9 @@ fn windows_are_refused_with_the_right_form_shown() {
         ("year", "13-01 00:00", "12-01 00:00"),
     ] {
         let until = like.replace("20", "21").replace("10:00", "11:00").replace("-01", "-02");
-        let expected = format!("6:{}: error: `campaign.c.window.from` is \"{from}\"; write it like \"{like}\"", 31 + every.len());
-        says(&with(&format!("every = \"{every}\", from = \"{from}\", until = \"{until}\"")), &[&expected.replace("6:31", "6:31")]);
+        let expected =
+            format!("6:{}: error: `campaign.c.window.from` is \"{from}\"; write it like \"{like}\"", 31 + every.len());
+        says(&with(&format!("every = \"{every}\", from = \"{from}\", until = \"{until}\"")), &[&expected]);
     }
     says(
         &with("from = \"2026-11-20 10:00\", until = \"2026-11-20 10:00\""),
@@ -255,10 +281,13 @@ fn a_later_numbering_keeps_what_was_given_and_reuses_nothing() {
         }
         bundle(&text)
     };
-    let first = compile(&file(&["z", "a"], &["y", "b"], &[("m", &["T", "S"]), ("c", &["S"])]), &Numbering::default()).unwrap();
+    let first =
+        compile(&file(&["z", "a"], &["y", "b"], &[("m", &["T", "S"]), ("c", &["S"])]), &Numbering::default()).unwrap();
     let numbers = |compiled: &Compiled| {
         let campaigns = compiled.programme.campaigns.iter();
-        campaigns.map(|campaign| (campaign.number, campaign.offers.iter().map(|offer| offer.number).collect())).collect::<Vec<(u32, Vec<u32>)>>()
+        campaigns
+            .map(|campaign| (campaign.number, campaign.offers.iter().map(|offer| offer.number).collect()))
+            .collect::<Vec<(u32, Vec<u32>)>>()
     };
     assert_eq!(numbers(&first), [(1, vec![1, 2]), (2, vec![1])]);
     let second = compile(&file(&["n"], &["n"], &[("n", &["S"]), ("c", &["U", "S"])]), &first.numbering).unwrap();
@@ -267,7 +296,8 @@ fn a_later_numbering_keeps_what_was_given_and_reuses_nothing() {
     let text = second.numbering.to_text();
     let read = Numbering::from_text(&text).unwrap();
     assert_eq!((&read, read.to_text()), (&second.numbering, text));
-    let third = compile(&file(&["a", "z", "n"], &["b", "y"], &[("c", &["S"]), ("m", &["S", "V", "T"])]), &read).unwrap();
+    let third =
+        compile(&file(&["a", "z", "n"], &["b", "y"], &[("c", &["S"]), ("m", &["S", "V", "T"])]), &read).unwrap();
     assert_eq!(numbers(&third), [(2, vec![1]), (1, vec![2, 3, 1])]);
     assert_eq!(third.programme.tiers.iter().map(|tier| tier.number).collect::<Vec<_>>(), [2, 1, 3]);
     assert_eq!(third.programme.channels.iter().map(|channel| channel.number).collect::<Vec<_>>(), [2, 1]);
@@ -275,11 +305,16 @@ fn a_later_numbering_keeps_what_was_given_and_reuses_nothing() {
 
 #[test]
 fn a_numbering_that_is_not_ours_is_refused() {
-    let text = |version, tiers: &str| format!("{{\"version\":{version},\"campaigns\":{{}},\"tiers\":{tiers},\"channels\":{{}}}}");
+    let text = |version, tiers: &str| {
+        format!("{{\"version\":{version},\"campaigns\":{{}},\"tiers\":{tiers},\"channels\":{{}}}}")
+    };
     assert_eq!(Numbering::default().to_text(), text(1, "{}"));
     for (wrong, message) in [
         (text(2, "{}"), "the numbering has version 2, this program knows version 1"),
-        (text(1, "{\"a\":1,\"b\":1}"), "the numbering gives tier \"b\" the number 1, which is given twice or leaves a hole"),
+        (
+            text(1, "{\"a\":1,\"b\":1}"),
+            "the numbering gives tier \"b\" the number 1, which is given twice or leaves a hole",
+        ),
         (text(1, "{\"a\":2}"), "the numbering gives tier \"a\" the number 2, which is given twice or leaves a hole"),
         (text(1, "{\"a\":0}"), "the numbering gives tier \"a\" the number 0, which is given twice or leaves a hole"),
     ] {
@@ -305,7 +340,9 @@ fn no_two_tiers_share_a_number_however_often_files_change() {
 #[test]
 fn the_streak_table_starts_again_after_its_cycle() {
     let check_in = |more: &str| {
-        let text = format!("{HEAD}[check-in]\npoints = 2\nstreak = [{{ day = 7, bonus = 50 }}, {{ day = 3, bonus = 5 }}]\n{more}");
+        let text = format!(
+            "{HEAD}[check-in]\npoints = 2\nstreak = [{{ day = 7, bonus = 50 }}, {{ day = 3, bonus = 5 }}]\n{more}"
+        );
         compiled(&text).programme.check_in.unwrap()
     };
     let once = check_in("");
@@ -328,7 +365,10 @@ fn a_bundle_is_bounded_and_its_hash_tells_names_from_texts() {
     let file = |name: &str, text: &str| BundleFile { name: name.to_owned(), text: text.to_owned() };
     let main = || file("programme.toml", HEAD);
     let of = |files| Bundle::from_files(files).map_err(|error| error.to_string());
-    assert_eq!(of(vec![file("a.csv", "")]).unwrap_err(), "the bundle has no programme.toml; give the directory that holds it");
+    assert_eq!(
+        of(vec![file("a.csv", "")]).unwrap_err(),
+        "the bundle has no programme.toml; give the directory that holds it"
+    );
     assert!(of(vec![main(), main()]).unwrap_err().contains("programme.toml"));
     assert!(of(vec![main(), file("../a.csv", "")]).is_err());
     assert!(of(vec![main(), file("a.csv", &"x".repeat(1 << 20))]).unwrap_err().contains("larger than 1048576 bytes"));
@@ -392,4 +432,36 @@ proptest! {
             prop_assert!(report.findings.iter().all(|finding| (1..=lines).contains(&finding.line) && finding.column >= 1));
         }
     }
+}
+
+#[test]
+fn the_reference_page_example_compiles_and_says_what_the_page_says() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/programmes.md")).unwrap();
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let compiled = compiled(example);
+    assert_eq!(compiled.warnings, []);
+    let programme = compiled.programme;
+    let earning = programme.earning.as_ref().unwrap();
+    let [mall, counter] = ["mall", "counter"].map(|name| programme.channel(name).unwrap().number);
+    assert_eq!([earning.points(mall, 15_99), earning.points(counter, 15_00)], [15, 23]);
+    let campaign = programme.campaign_by_slug("monthly-gift").unwrap();
+    let offer = campaign.offer_by_sku("SET-0001").unwrap();
+    let gold = programme.tiers[1].number;
+    assert_eq!(campaign.quotas, [Quota { tier: None, total: 6000 }]);
+    assert_eq!(offer.quotas, [Quota { tier: None, total: 5000 }, Quota { tier: Some(gold), total: 500 }]);
+    let numbers = "{\"version\":1,\"campaigns\":{\"monthly-gift\":{\"number\":1,\"offers\":{\"SET-0001\":1}}},";
+    assert!(compiled.numbering.to_text().starts_with(numbers));
+}
+
+#[test]
+fn findings_are_bounded_and_the_reason_is_among_them() {
+    let warnings: String = (0..300).map(|day| format!("{{ day = {}, bonus = 1 }}, ", day + 31)).collect();
+    let text = format!("{HEAD}[check-in]\npoints = 1\nstreak = [{warnings}]\ncycle = 30\n");
+    assert_eq!(said_about(&text).len(), 200);
+    let report = try_compile(&text.replace("day = 330", "day = 0")).unwrap_err();
+    assert!(report.to_string().contains("day` is 0; write a whole number from 1 to 3660"), "{report}");
+    let report = try_compile(&format!("{text}unknown = 1\n")).unwrap_err();
+    assert_eq!(report.findings.len(), 201);
+    let unknown: String = (0..1000).map(|index| format!("key{index} = 1\n")).collect();
+    assert_eq!(said_about(&format!("{unknown}{HEAD}")).len(), 200);
 }

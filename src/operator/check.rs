@@ -1,6 +1,7 @@
 //! `tidegate check DIR…`: what is wrong with a bundle, its rules said back, and when its windows next open and close.
 //!
-//! Reads the directories and nothing else, changes nothing. Exit code 0: all compile, perhaps with warnings; 1: at least one does not; 2: wrong usage.
+//! Reads the directories and nothing else, changes nothing. Exit code 0: all compile, perhaps with warnings; 1: at
+//! least one does not; 2: wrong usage.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -167,7 +168,9 @@ impl Opening {
         let instant = |ms| Some(Instant::new(programme, ms));
         // From the instant a window opens, and from the one it closes, the window itself says what comes next.
         let next_after = |ms| match window.at(ms) {
-            Span::NotYet { opens_ms } | Span::Between { next_opens_ms: opens_ms, .. } | Span::Open { opens_ms, .. } => Some(opens_ms),
+            Span::NotYet { opens_ms } | Span::Between { next_opens_ms: opens_ms, .. } | Span::Open { opens_ms, .. } => {
+                Some(opens_ms)
+            }
             Span::Ended { .. } => None,
         };
         let closing_of = |ms| match window.at(ms) {
@@ -195,11 +198,66 @@ impl Opening {
         match (&self.opens, &self.closes) {
             (_, Some(closes)) if self.open_now => {
                 let again = self.opens_again.as_ref();
-                let again = again.map_or("does not open again".to_owned(), |again| format!("opens again {}", again.text()));
+                let again =
+                    again.map_or("does not open again".to_owned(), |again| format!("opens again {}", again.text()));
                 format!("open now, closes {}, {again}", closes.text())
             }
             (Some(opens), Some(closes)) => format!("next opens {}, closes {}", opens.text(), closes.text()),
             _ => "does not open again".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(dir: &Path, at: &str) -> Checked {
+        Checked::new(dir, at.parse::<Timestamp>().unwrap().as_millisecond())
+    }
+
+    fn shipped(at: &str) -> String {
+        let checked = checked(&Path::new(env!("CARGO_MANIFEST_DIR")).join("programmes/monthly-exchange"), at);
+        checked.programme.unwrap().windows[0].text()
+    }
+
+    #[test]
+    fn the_next_opening_and_closing_are_shown_in_local_time_and_utc() {
+        assert_eq!(
+            shipped("2026-11-20T09:59:59+08:00"),
+            "next opens 2026-11-20 10:00:00 +08:00 (2026-11-20T02:00:00Z), closes 2026-12-01 00:00:00 +08:00 (2026-11-30T16:00:00Z)"
+        );
+        assert_eq!(
+            shipped("2026-11-20T10:00:00+08:00"),
+            "open now, closes 2026-12-01 00:00:00 +08:00 (2026-11-30T16:00:00Z), \
+             opens again 2026-12-20 10:00:00 +08:00 (2026-12-20T02:00:00Z)"
+        );
+    }
+
+    #[test]
+    fn a_wrong_bundle_is_named_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let nothing = checked(dir.path(), "2026-11-20T10:00:00Z");
+        assert!(!nothing.ok);
+        assert!(nothing.text().contains("error: the bundle has no programme.toml"), "{}", nothing.text());
+        std::fs::write(dir.path().join("programme.toml"), "programm = \"p\"\n").unwrap();
+        let wrong = checked(dir.path(), "2026-11-20T10:00:00Z");
+        let first = format!("{}/programme.toml:1:1: error: `programme` is missing", dir.path().display());
+        assert!(!wrong.ok && wrong.text().starts_with(&first), "{}", wrong.text());
+        assert!(wrong.text().ends_with("5 errors, 0 warnings\n"), "{}", wrong.text());
+        std::fs::write(dir.path().join("programme.toml"), b"a = \"\xff\"").unwrap();
+        let binary = checked(dir.path(), "2026-11-20T10:00:00Z").text();
+        assert!(binary.contains("programme.toml is not UTF-8 text at byte 5; save it as UTF-8"), "{binary}");
+    }
+
+    #[test]
+    fn the_json_holds_findings_sentences_and_windows() {
+        let at = "2026-11-20T10:00:00+08:00";
+        let checked = checked(&Path::new(env!("CARGO_MANIFEST_DIR")).join("programmes/flash-sale"), at);
+        let json: serde_json::Value = serde_json::to_value(&checked).unwrap();
+        assert_eq!(json["ok"], true);
+        assert_eq!(json["programme"]["slug"], "flash-sale");
+        assert_eq!(json["programme"]["windows"][0]["opens"]["utc"], "2026-12-08T12:00:00Z");
+        assert!(json["programme"]["sentences"].as_array().unwrap().len() > 4);
     }
 }

@@ -37,7 +37,9 @@ pub enum BundleError {
     #[error("the bundle has more than {MAX_FILES} files; keep only programme.toml and its tables there")]
     TooManyFiles,
     /// More than 1 MiB in all.
-    #[error("the bundle is larger than {MAX_BYTES} bytes in all, at {0}; keep only programme.toml and its tables there")]
+    #[error(
+        "the bundle is larger than {MAX_BYTES} bytes in all, at {0}; keep only programme.toml and its tables there"
+    )]
     TooLarge(String),
     /// Not UTF-8.
     #[error("{name} is not UTF-8 text at byte {offset}; save it as UTF-8")]

@@ -25,7 +25,9 @@ impl Scope<'_> {
         let found = self.tiers.iter().position(|tier| tier.slug == slug);
         if found.is_none() {
             let known: Vec<&str> = self.tiers.iter().map(|tier| tier.slug.as_str()).collect();
-            value.at_key().error(format!("there is no tier \"{slug}\""), format!("the tiers are: {}", known.join(", ")));
+            value
+                .at_key()
+                .error(format!("there is no tier \"{slug}\""), format!("the tiers are: {}", known.join(", ")));
         }
         found
     }
@@ -46,7 +48,9 @@ fn campaign(slug: &str, value: &Value, scope: &mut Scope) -> Option<Campaign> {
     let admitted = fields.get("tiers").map_or(Some(vec![true; scope.tiers.len()]), |value| admitted(&value, scope));
     let limit = fields.get("per_member").map_or(Some(None), |value| limit(&value).map(Some));
     let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas(&value, admitted.as_deref(), scope));
-    let hold_answer = fields.get("hold_answer").map_or(Some(DEFAULT_HOLD_ANSWER_MS), |value| duration(&value, (0, 60_000, "0s to 60s")));
+    let hold_answer = fields
+        .get("hold_answer")
+        .map_or(Some(DEFAULT_HOLD_ANSWER_MS), |value| duration(&value, (0, 60_000, "0s to 60s")));
     let number = scope.numbering.campaign(slug);
     if number.is_err() {
         value.error("there are no numbers left for new campaigns", "a programme has at most 1048576 over its life");
@@ -87,9 +91,9 @@ fn limit(value: &Value) -> Option<MemberLimit> {
     let fields = value.table(&["times", "each", "over"])?;
     let times = fields.need("times", "times = 1").and_then(|value| value.integer(1..=1_000_000));
     let each = each_window(&fields);
-    let over = fields
-        .need("over", "over = \"all offers\" or over = \"each offer\"")
-        .and_then(|value| choice(&value, &[("all offers", LimitOver::AllOffers), ("each offer", LimitOver::EachOffer)]));
+    let over = fields.need("over", "over = \"all offers\" or over = \"each offer\"").and_then(|value| {
+        choice(&value, &[("all offers", LimitOver::AllOffers), ("each offer", LimitOver::EachOffer)])
+    });
     each?;
     Some(MemberLimit { times: times? as u32, over: over? })
 }
@@ -112,10 +116,16 @@ fn quotas(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec
             continue;
         };
         if shared.is_some_and(|shared| total > shared) {
-            value.warn(format!("the quota of {total} for \"{slug}\" is more than the total"), "it can never be used up; lower it, or raise the total");
+            value.warn(
+                format!("the quota of {total} for \"{slug}\" is more than the total"),
+                "it can never be used up; lower it, or raise the total",
+            );
         }
         if admitted.is_some_and(|admitted| !admitted[tier]) {
-            value.at_key().warn(format!("the tier \"{slug}\" is not admitted here"), "give it a price and add it to `tiers`, or leave its quota out");
+            value.at_key().warn(
+                format!("the tier \"{slug}\" is not admitted here"),
+                "give it a price and add it to `tiers`, or leave its quota out",
+            );
         }
         quotas.push(Quota { tier: Some(scope.tiers[tier].number), total });
     }
@@ -134,7 +144,13 @@ fn units(value: &Value) -> Option<u64> {
     Some(total as u64)
 }
 
-fn offers(fields: &Fields, campaign: &str, admitted: Option<&[bool]>, shared: Option<&[Quota]>, scope: &mut Scope) -> Option<Vec<Offer>> {
+fn offers(
+    fields: &Fields,
+    campaign: &str,
+    admitted: Option<&[bool]>,
+    shared: Option<&[Quota]>,
+    scope: &mut Scope,
+) -> Option<Vec<Offer>> {
     let example = format!("[[campaign.{campaign}.offer]] with sku and price");
     let mut skus = HashSet::new();
     let mut offers = Vec::new();
@@ -150,7 +166,8 @@ fn offers(fields: &Fields, campaign: &str, admitted: Option<&[bool]>, shared: Op
             whole = false;
         }
         for quota in &offer.quotas {
-            let above = shared.into_iter().flatten().find(|above| above.tier == quota.tier && above.total < quota.total);
+            let above =
+                shared.into_iter().flatten().find(|above| above.tier == quota.tier && above.total < quota.total);
             if let Some(above) = above {
                 let sentence = format!("the quota of {} is more than the campaign's {}", quota.total, above.total);
                 item.warn(sentence, "it can never be used up; lower it, or raise the campaign's");
@@ -181,7 +198,8 @@ fn offer(item: &Value, campaign: &str, admitted: Option<&[bool]>, scope: &mut Sc
     Some(Offer { number, sku: sku.to_owned(), title, prices, quotas })
 }
 
-/// `{ points = 1200 }` for all admitted, or `{ basic = { points = 1200 }, gold = { points = 800 } }`; a tier without a price is not admitted.
+/// `{ points = 1200 }` for all admitted, or `{ basic = { points = 1200 }, gold = { points = 800 } }`; a tier without a
+/// price is not admitted.
 fn prices(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Option<i64>>> {
     if !value.is_table() {
         return value.table(&["points"]).and(None);
@@ -200,7 +218,10 @@ fn prices(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec
             continue;
         };
         if admitted.is_some_and(|admitted| !admitted[tier]) {
-            value.at_key().warn(format!("the price for \"{slug}\" is never asked: that tier is not admitted"), "add it to `tiers`, or leave its price out");
+            value.at_key().warn(
+                format!("the price for \"{slug}\" is never asked: that tier is not admitted"),
+                "add it to `tiers`, or leave its price out",
+            );
             continue;
         }
         prices[tier] = Some(points);

@@ -13,7 +13,17 @@ use super::{Bundle, Channel, CheckIn, Currency, Finding, Numbering, OrderRules, 
 use super::{grammar, punctuation};
 
 const TOP_KEYS: [&str; 11] = [
-    "programme", "title", "zone", "currency", "brands", "channels", "tier", "check-in", "earning", "orders", "campaign",
+    "programme",
+    "title",
+    "zone",
+    "currency",
+    "brands",
+    "channels",
+    "tier",
+    "check-in",
+    "earning",
+    "orders",
+    "campaign",
 ];
 const MAX_TIERS: usize = 16;
 const DAYS_MS: i64 = 86_400_000;
@@ -30,7 +40,8 @@ pub struct Compiled {
     pub warnings: Vec<Finding>,
 }
 
-/// Compiles a bundle with the numbers given so far. Pure: the same bundle and numbering give the same programme everywhere.
+/// Compiles a bundle with the numbers given so far. Pure: the same bundle and numbering give the same programme
+/// everywhere.
 pub fn compile(bundle: &Bundle, numbering: &Numbering) -> Result<Compiled, Report> {
     let mut numbering = numbering.clone();
     let source = Source::new(MAIN_FILE, bundle.main_text());
@@ -103,7 +114,11 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let orders = top.get("orders").map_or(Some(DEFAULT_ORDERS), |value| orders(&value));
     let (zone, tiers, slug) = (zone?, tiers?, slug?);
     if tiers.len() > 1 && check_in.is_none() && top.get("earning").is_none() {
-        source.warn(&(0..0), "no tier above the first can be reached", "add [earning] or [check-in], or leave out [[tier]]");
+        source.warn(
+            &(0..0),
+            "no tier above the first can be reached",
+            "add [earning] or [check-in], or leave out [[tier]]",
+        );
     }
     let campaigns = match top.get("campaign") {
         Some(value) => campaigns::read(&value, &mut Scope { zone: &zone, tiers: &tiers, numbering }),
@@ -122,7 +137,11 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         orders: orders?,
         bundle_hash: [0; 32],
         campaign_index: ByNumber::new(campaigns.iter().map(|campaign| campaign.number)),
-        channel_index: channels.iter().enumerate().map(|(at, channel)| (channel.slug.clone(), at)).collect::<HashMap<_, _>>(),
+        channel_index: channels
+            .iter()
+            .enumerate()
+            .map(|(at, channel)| (channel.slug.clone(), at))
+            .collect::<HashMap<_, _>>(),
         campaigns,
         channels,
     })
@@ -153,7 +172,10 @@ fn currency(top: &Fields) -> Option<Currency> {
     let code = value.text("CNY")?;
     let currency = Currency::new(code);
     if currency.is_none() {
-        value.error(format!("there is no currency \"{code}\" in use"), "write the three capitals of ISO 4217, such as \"CNY\"");
+        value.error(
+            format!("there is no currency \"{code}\" in use"),
+            "write the three capitals of ISO 4217, such as \"CNY\"",
+        );
     }
     currency
 }
@@ -170,7 +192,10 @@ fn brands(top: &Fields) -> Option<Vec<String>> {
 fn channels(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Channel>> {
     let Some(value) = top.get("channels") else {
         if top.get("earning").is_some() {
-            top.need("channels", "channels = [\"store\", \"tmall\"], as [earning] counts orders that come through them");
+            top.need(
+                "channels",
+                "channels = [\"store\", \"tmall\"], as [earning] counts orders that come through them",
+            );
             return None;
         }
         return Some(Vec::new());
@@ -180,7 +205,8 @@ fn channels(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Channel>> {
         match numbering.channel(&slug) {
             Ok(number) => channels.push(Channel { number, slug }),
             Err(_) => {
-                value.error("there are no numbers left for new channels", "a programme has at most 65535 over its life");
+                value
+                    .error("there are no numbers left for new channels", "a programme has at most 65535 over its life");
                 return None;
             }
         }
@@ -216,7 +242,10 @@ fn tiers(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Tier>> {
     for pair in tiers.windows(2) {
         let [(lower, place), (upper, _)] = pair else { continue };
         if lower.from == upper.from {
-            let sentence = format!("the tier \"{}\" is never reached: \"{}\" also starts from {}", lower.slug, upper.slug, lower.from);
+            let sentence = format!(
+                "the tier \"{}\" is never reached: \"{}\" also starts from {}",
+                lower.slug, upper.slug, lower.from
+            );
             place.warn(sentence, "give each tier its own `from`");
         }
     }
@@ -224,7 +253,10 @@ fn tiers(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Tier>> {
         && whole
         && lowest.from != 0
     {
-        place.error(format!("the lowest tier \"{}\" starts from {}", lowest.slug, lowest.from), "let it start from 0, for new members");
+        place.error(
+            format!("the lowest tier \"{}\" starts from {}", lowest.slug, lowest.from),
+            "let it start from 0, for new members",
+        );
         whole = false;
     }
     whole.then(|| tiers.into_iter().map(|(tier, _)| tier).collect())
@@ -233,7 +265,9 @@ fn tiers(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Tier>> {
 fn tier(item: &Value, numbering: &mut Numbering) -> Option<Tier> {
     let fields = item.table(&["slug", "title", "from"])?;
     let slug = fields.need("slug", "slug = \"gold\"").and_then(|value| value.slug());
-    let from = fields.need("from", "from = 5000, in points earned over a lifetime").and_then(|value| value.integer(0..=MAX_POINTS));
+    let from = fields
+        .need("from", "from = 5000, in points earned over a lifetime")
+        .and_then(|value| value.integer(0..=MAX_POINTS));
     let title = fields.title(slug.unwrap_or_default());
     let (slug, from, title) = (slug?, from?, title?);
     if slug == "points" {
@@ -243,7 +277,10 @@ fn tier(item: &Value, numbering: &mut Numbering) -> Option<Tier> {
     match numbering.tier(slug) {
         Ok(number) => Some(Tier { number, slug: slug.to_owned(), title, from }),
         Err(_) => {
-            item.error("there are no numbers left for new tiers", "a programme has at most 255 over its life; take an old id again");
+            item.error(
+                "there are no numbers left for new tiers",
+                "a programme has at most 255 over its life; take an old id again",
+            );
             None
         }
     }
@@ -267,7 +304,10 @@ fn check_in(value: &Value) -> Option<CheckIn> {
         if let Some(Some(cycle)) = cycle
             && day > cycle
         {
-            item.warn(format!("day {day} is never reached: the table starts again after {cycle} days"), "take a day within the cycle, or a longer cycle");
+            item.warn(
+                format!("day {day} is never reached: the table starts again after {cycle} days"),
+                "take a day within the cycle, or a longer cycle",
+            );
         }
         bonuses.push((day, bonus));
     }
@@ -289,11 +329,14 @@ fn earning(value: &Value, currency: &Currency, channels: &[Channel]) -> Option<E
     let mut whole = true;
     for (name, value) in fields.get("channel").map_or(Some(Vec::new()), |value| value.entries())? {
         let Some(channel) = channels.iter().find(|channel| channel.slug == name) else {
-            value.at_key().error(format!("the channel \"{name}\" is not declared"), "add it to `channels`, or correct its name");
+            value
+                .at_key()
+                .error(format!("the channel \"{name}\" is not declared"), "add it to `channels`, or correct its name");
             whole = false;
             continue;
         };
-        let other = value.table(&["points", "per", "rounding", "round"]).and_then(|fields| self::rate(&fields, currency));
+        let other =
+            value.table(&["points", "per", "rounding", "round"]).and_then(|fields| self::rate(&fields, currency));
         let number = usize::from(channel.number);
         if by_channel.len() <= number {
             by_channel.resize(number + 1, None);
@@ -308,9 +351,18 @@ fn earning(value: &Value, currency: &Currency, channels: &[Channel]) -> Option<E
 fn rate(fields: &Fields, currency: &Currency) -> Option<Rate> {
     let example = currency.show(10_i64.pow(currency.minor_digits().into()));
     let points = fields.need("points", "points = 1").and_then(|value| value.integer(0..=MAX_POINTS));
-    let per_minor = fields.need("per", &format!("per = \"{example}\"")).and_then(|value| amount(&value, currency, &example));
+    let per_minor =
+        fields.need("per", &format!("per = \"{example}\"")).and_then(|value| amount(&value, currency, &example));
     let rounding = fields.need("rounding", "rounding = \"down\"").and_then(|value| {
-        choice(&value, &[("down", Rounding::Down), ("up", Rounding::Up), ("half-up", Rounding::HalfUp), ("half-even", Rounding::HalfEven)])
+        choice(
+            &value,
+            &[
+                ("down", Rounding::Down),
+                ("up", Rounding::Up),
+                ("half-up", Rounding::HalfUp),
+                ("half-even", Rounding::HalfEven),
+            ],
+        )
     });
     let rounded = match fields.get("round") {
         Some(value) => choice(&value, &[("steps", Rounded::Steps), ("points", Rounded::Points)]),
@@ -330,7 +382,10 @@ fn amount(value: &Value, currency: &Currency, example: &str) -> Option<i64> {
     if amount.is_none() {
         let right = match punctuation::plainly(text) {
             Some(plain) => format!("write it with plain characters: \"{plain}\""),
-            None => format!("write it above zero, with {} digits after the point, such as \"{example}\"", currency.minor_digits()),
+            None => format!(
+                "write it above zero, with {} digits after the point, such as \"{example}\"",
+                currency.minor_digits()
+            ),
         };
         value.error(format!("\"{text}\" is no amount in {currency}"), right);
     }
@@ -366,4 +421,3 @@ pub(super) fn duration(value: &Value, (least, most, bounds): (i64, i64, &str)) -
     }
     length
 }
-

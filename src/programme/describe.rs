@@ -16,7 +16,18 @@ const WEEKDAYS: [(&str, &str); 7] = [
     ("Sunday", "周日"),
 ];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 fn said(en: String, zh: String) -> Title {
@@ -31,7 +42,12 @@ impl Programme {
     /// Every rule as a sentence: the programme's first, then each campaign's and its offers'.
     pub fn describe(&self) -> Vec<Title> {
         let mut sentences = vec![said(
-            format!("{} counts days and windows in the zone {} and money in {}.", self.title.en, self.zone.name(), self.currency),
+            format!(
+                "{} counts days and windows in the zone {} and money in {}.",
+                self.title.en,
+                self.zone.name(),
+                self.currency
+            ),
             format!("“{}”按 {} 时区计算日期和时段，金额以 {} 计。", self.title.zh, self.zone.name(), self.currency),
         )];
         sentences.push(self.describe_tiers());
@@ -50,7 +66,10 @@ impl Programme {
             parts.join(mark)
         };
         said(
-            format!("Tiers by points earned over a lifetime: {}.", list(|title, from| format!("{} from {from}", title.en), ", ")),
+            format!(
+                "Tiers by points earned over a lifetime: {}.",
+                list(|title, from| format!("{} from {from}", title.en), ", ")
+            ),
             format!("等级按累计获得积分划分：{}。", list(|title, from| format!("{} {from} 分起", title.zh), "，")),
         )
     }
@@ -78,7 +97,9 @@ impl Programme {
         let mut sentences = vec![
             said(format!("Orders give {en}."), format!("订单{zh}。")),
             said(
-                format!("An order number counts once in its channel; an order paid more than {days} days ago may be refused as too old."),
+                format!(
+                    "An order number counts once in its channel; an order paid more than {days} days ago may be refused as too old."
+                ),
                 format!("同一渠道内每个订单号只计一次；支付超过 {days} 天的订单可能因过旧而被拒绝。"),
             ),
         ];
@@ -112,7 +133,8 @@ impl Programme {
 
     fn describe_campaign(&self, campaign: &Campaign) -> Title {
         let when = campaign.window.describe();
-        let (mut en, mut zh) = (format!("{}: open {}", campaign.title.en, when.en), format!("“{}”：{} 开放", campaign.title.zh, when.zh));
+        let (mut en, mut zh) =
+            (format!("{}: open {}", campaign.title.en, when.en), format!("“{}”：{} 开放", campaign.title.zh, when.zh));
         if let Some(limit) = campaign.limit {
             let (en_over, zh_over) = match limit.over {
                 LimitOver::AllOffers => ("over all offers", "全部商品合计"),
@@ -141,7 +163,8 @@ impl Programme {
                 zh_price = format!("所有等级 {price} 积分");
             }
             _ => {
-                let en: Vec<_> = priced().map(|(tier, price)| format!("{} for {}", points(price), tier.title.en)).collect();
+                let en: Vec<_> =
+                    priced().map(|(tier, price)| format!("{} for {}", points(price), tier.title.en)).collect();
                 let zh: Vec<_> = priced().map(|(tier, price)| format!("{} {price} 积分", tier.title.zh)).collect();
                 let all = offer.prices.iter().all(Option::is_some);
                 en_price += &format!("{}{}", en.join(", "), if all { "" } else { " only" });
@@ -188,13 +211,16 @@ impl Window {
                 format!("仅一次，自 {} 至 {}", date_time(from_ms), date_time(until_ms)),
             ),
             Rule::Day { from_ms, until_ms } => {
-                let (en, zh) = next(until_ms <= from_ms, " of the next day", "次日 ");
+                let (en, zh) = next(until_ms <= from_ms, " of the next day", "次日");
                 let (from, until) = (time(from_ms), time(until_ms));
-                said(format!("every day from {from} until {until}{en}"), format!("每天 {from} 至 {zh}{until}"))
+                said(format!("every day from {from} until {until}{en}"), format!("每天 {from} 至{zh} {until}"))
             }
             Rule::Week { from_ms, until_ms } => {
                 let (from, until) = (weekday(from_ms), weekday(until_ms));
-                said(format!("every week from {} until {}", from.en, until.en), format!("每周自{} 至{}", from.zh, until.zh))
+                said(
+                    format!("every week from {} until {}", from.en, until.en),
+                    format!("每周自{} 至{}", from.zh, until.zh),
+                )
             }
             Rule::Month { from, until } => {
                 let (en, zh) = next(until <= from, " of the next month", "次月");
@@ -267,5 +293,51 @@ fn ordinal(day: i8) -> &'static str {
         2 | 22 => "nd",
         3 | 23 => "rd",
         _ => "th",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::programme::calendar::{Moment, MonthDay, Rule};
+    use crate::programme::{Window, Zone};
+
+    #[test]
+    fn windows_are_said_back_in_both_languages() {
+        let zone = Zone::new("Asia/Shanghai").unwrap();
+        let hour = 3_600_000;
+        let at = |month, day, hours: i64| Moment { month, day, time_ms: hours * hour };
+        let said = |rule, ends| {
+            let title = Window::new(rule, None, ends, &zone).describe();
+            (title.en, title.zh)
+        };
+        let once = Rule::Once { from_ms: 10 * hour, until_ms: 24 * hour + 30_000 };
+        let day = Rule::Day { from_ms: 22 * hour, until_ms: 2 * hour };
+        let week = Rule::Week { from_ms: 4 * 24 * hour, until_ms: 7 * 24 * hour };
+        let month = Rule::Month { from: at(0, MonthDay::Last, 10), until: at(0, MonthDay::Number(3), 12) };
+        let year = Rule::Year { from: at(12, MonthDay::Number(1), 0), until: at(12, MonthDay::Number(31), 24) };
+        for (rule, ends, en, zh) in [
+            (
+                once,
+                None,
+                "once, from 1970-01-01 10:00 until 1970-01-02 00:00:30",
+                "仅一次，自 1970-01-01 10:00 至 1970-01-02 00:00:30",
+            ),
+            (day, None, "every day from 22:00 until 02:00 of the next day", "每天 22:00 至次日 02:00"),
+            (week, None, "every week from Friday 00:00 until Sunday 24:00", "每周自周五 00:00 至周日 24:00"),
+            (
+                month,
+                Some(0),
+                "every month from the last day at 10:00 until the 3rd at 12:00 of the next month, not after 1970-01-01 00:00",
+                "每月最后一天 10:00 至次月 3 日 12:00（1970-01-01 00:00 之后不开放）",
+            ),
+            (
+                year,
+                None,
+                "every year from the 1st of December at 00:00 until the 31st of December at 24:00",
+                "每年 12 月 1 日 00:00 至 12 月 31 日 24:00",
+            ),
+        ] {
+            assert_eq!(said(rule, ends), (en.to_owned(), zh.to_owned()));
+        }
     }
 }

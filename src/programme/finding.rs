@@ -45,7 +45,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Everything found in a bundle that cannot be compiled: at least one error, and the warnings beside it, in the order of the file.
+/// Everything found in a bundle that cannot be compiled: at least one error, and the warnings beside it, in the order
+/// of the file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
 pub struct Report {
     /// The findings, by file, line and column.

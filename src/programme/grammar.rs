@@ -84,3 +84,49 @@ pub(super) fn duration(text: &str) -> Option<i64> {
     };
     Some(number(&text[..digits])? * unit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_go_to_24_00_and_no_further() {
+        assert_eq!(
+            ["00:00", "10:00", "23:59:59", "24:00"].map(time),
+            [0, 36_000_000, 86_399_000, 86_400_000].map(Some)
+        );
+        let near = ["", "10", "1:00", "10:0", "24:01", "24:00:01", "25:00", "10:60", "10:00:60"];
+        for wrong in near.into_iter().chain(["10:00:00:00", "+1:00", "10:00 ", "１0:00"]) {
+            assert_eq!(time(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn moments_name_a_day_that_exists() {
+        let day = MonthDay::Number;
+        assert_eq!(month_moment("20 10:00"), Some(Moment { month: 0, day: day(20), time_ms: 36_000_000 }));
+        assert_eq!(month_moment("last 24:00"), Some(Moment { month: 0, day: MonthDay::Last, time_ms: DAY_MS }));
+        assert_eq!(year_moment("02-29 00:00"), Some(Moment { month: 2, day: day(29), time_ms: 0 }));
+        assert_eq!(year_moment("02-last 24:00"), Some(Moment { month: 2, day: MonthDay::Last, time_ms: DAY_MS }));
+        assert_eq!(week_moment("sunday 24:00"), Some(7 * DAY_MS));
+        assert_eq!(["0 10:00", "32 10:00", "020 10:00", "20", "20  10:00", "Last 24:00"].map(month_moment), [None; 6]);
+        assert_eq!(["02-30 00:00", "00-01 00:00", "13-01 00:00", "1-01 00:00"].map(year_moment), [None; 4]);
+        assert_eq!(["Sunday 10:00", "sun 10:00", "10:00"].map(week_moment), [None; 3]);
+    }
+
+    #[test]
+    fn date_times_are_days_and_ms_of_the_clock() {
+        assert_eq!(date_time("1970-01-01 00:00"), Some(0));
+        assert_eq!(date_time("2020-01-01 24:00"), Some(18_263 * DAY_MS));
+        let wrong = ["2026-02-29 00:00", "26-02-01 00:00", "2026-2-1 00:00", "2026-02-01", "3000-01-01 00:00"];
+        assert_eq!(wrong.map(date_time), [None; 5]);
+        assert_eq!(date_time("2026-02-01T00:00"), None);
+    }
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        let lengths = [500, 5000, 1_800_000, 43_200_000, 180 * DAY_MS].map(Some);
+        assert_eq!(["500ms", "5s", "30m", "12h", "180d"].map(duration), lengths);
+        assert_eq!(["", "5", "d", "5 d", "-5d", "5.5h", "5w", "9999999999d"].map(duration), [None; 8]);
+    }
+}

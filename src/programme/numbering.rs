@@ -1,8 +1,9 @@
 //! Numbers of campaigns, offers, tiers and channels: given once, never reused.
 //!
-//! Logs, snapshots and the wire know these things by number. A numbering only grows: what a bundle leaves out keeps its number, gets it back when its slug
-//! comes back, and nothing else ever gets it. New slugs get the next numbers in the order of the file, so that compiling is repeatable. So the numbers of a
-//! kind are always 1, 2, 3 … without a hole, and a text that says otherwise is refused.
+//! Logs, snapshots and the wire know these things by number. A numbering only grows: what a bundle leaves out keeps its
+//! number, gets it back when its slug comes back, and nothing else ever gets it. New slugs get the next numbers in the
+//! order of the file, so that compiling is repeatable. So the numbers of a kind are always 1, 2, 3 … without a hole,
+//! and a text that says otherwise is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,7 +126,11 @@ fn give(numbers: &mut BTreeMap<String, u32>, slug: &str, largest: u32) -> Result
     Ok(number)
 }
 
-fn check<'a>(kind: &'static str, numbers: impl ExactSizeIterator<Item = (&'a String, u32)>, largest: u32) -> Result<(), NumberingError> {
+fn check<'a>(
+    kind: &'static str,
+    numbers: impl ExactSizeIterator<Item = (&'a String, u32)>,
+    largest: u32,
+) -> Result<(), NumberingError> {
     let largest = largest.min(u32::try_from(numbers.len()).unwrap_or(largest));
     let mut seen = BTreeSet::new();
     for (slug, number) in numbers {

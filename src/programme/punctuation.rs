@@ -1,4 +1,5 @@
-//! Full-width punctuation, which Chinese input methods write and TOML does not know: its own message instead of a parser's.
+//! Full-width punctuation, which Chinese input methods write and TOML does not know: its own message instead of a
+//! parser's.
 
 use super::reader::Source;
 
@@ -36,7 +37,10 @@ pub(super) fn report_full_width(source: &Source) -> usize {
             _ => {
                 if let Some(meant) = plain(character) {
                     found += 1;
-                    let right = format!("write the plain `{}`", if meant == ' ' { "space".to_owned() } else { meant.to_string() });
+                    let right = format!(
+                        "write the plain `{}`",
+                        if meant == ' ' { "space".to_owned() } else { meant.to_string() }
+                    );
                     source.error(&(at..at), format!("the full-width character `{character}`"), right);
                 }
                 character.len_utf8()
@@ -65,4 +69,19 @@ fn quoted(text: &str, quote: char) -> usize {
         }
     }
     text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_comments_may_hold_full_width_characters() {
+        let found = |text| report_full_width(&Source::new("f", text));
+        assert_eq!(found("a = \"，\" # ：\nb = '“' \nc = \"\"\"\n＝\"\" \"\"\"\nd = '''\n＝'''"), 0);
+        assert_eq!(found("a = \"\\\"，\"，\nb = '\\'，"), 2);
+        assert_eq!(found("a = \"open\n，"), 1);
+        assert_eq!(plainly("２０　１０：００"), Some("20 10:00".to_owned()));
+        assert_eq!(plainly("20 10:00"), None);
+    }
 }

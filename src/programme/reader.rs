@@ -1,6 +1,7 @@
 //! Reading a TOML table key by key, with a finding at its line and column for whatever is not as it should be.
 //!
-//! Readers return `None` after having reported, so that one pass reports as many mistakes as there are. A text is only compiled if none was an error.
+//! Readers return `None` after having reported, so that one pass reports as many mistakes as there are. A text is only
+//! compiled if none was an error.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -47,8 +48,10 @@ impl<'t> Source<'t> {
     }
 
     fn add(&self, severity: Severity, place: &Place, sentence: String, right: String) {
+        // The first error is always kept: without one, nothing would say why the text is refused.
+        let kept = !self.is_full() || severity == Severity::Error && !self.failed();
         let mut findings = self.findings.borrow_mut();
-        if findings.len() < MAX_FINDINGS || severity == Severity::Error && !has_error(&findings) {
+        if kept {
             let (line, column) = self.position(place.start);
             findings.push(Finding { file: self.name.to_owned(), line, column, severity, sentence, right });
         }
@@ -60,6 +63,11 @@ impl<'t> Source<'t> {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let before = &self.text[self.line_starts[line - 1]..offset];
         (line as u32, before.chars().count() as u32 + 1)
+    }
+
+    /// Whether no more findings are kept.
+    fn is_full(&self) -> bool {
+        self.findings.borrow().len() >= MAX_FINDINGS
     }
 
     pub(super) fn failed(&self) -> bool {
@@ -226,9 +234,11 @@ impl<'v> Value<'v> {
 
 fn check_slug(source: &Source, place: &Place, text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let good = text.len() <= MAX_NAME && text.bytes().all(allowed) && text.starts_with(|c: char| c.is_ascii_lowercase());
+    let good =
+        text.len() <= MAX_NAME && text.bytes().all(allowed) && text.starts_with(|c: char| c.is_ascii_lowercase());
     if !good {
-        let right = "use lower-case letters, digits and hyphens, a letter first, at most 64; names for people go into `title`";
+        let right =
+            "use lower-case letters, digits and hyphens, a letter first, at most 64; names for people go into `title`";
         source.error(place, format!("\"{text}\" is no id"), right);
     }
     good
@@ -263,6 +273,9 @@ impl<'v> Fields<'v> {
             let name: &str = key.get_ref();
             if known.contains(&name) {
                 continue;
+            }
+            if self.source.is_full() && self.source.failed() {
+                return;
             }
             let near = known.iter().map(|known| (distance(name, known), known)).min();
             let right = match near {

@@ -105,8 +105,8 @@ pub struct CheckIn {
 }
 
 impl CheckIn {
-    /// The points for the `streak`-th consecutive day, counted from 1; none for 0. With a cycle of n days the table starts again after the n-th, while
-    /// the streak itself goes on.
+    /// The points for the `streak`-th consecutive day, counted from 1; none for 0. With a cycle of n days the table
+    /// starts again after the n-th, while the streak itself goes on.
     pub fn points(&self, streak: u32) -> i64 {
         if streak == 0 {
             return 0;

@@ -17,7 +17,8 @@ pub(super) fn window(value: &Value, zone: &Zone) -> Option<Window> {
         }
     };
     let example = "2026-12-31 24:00";
-    let bound = |key: &str| fields.get(key).map_or(Some(None), |value| moment(&value, grammar::date_time, example).map(Some));
+    let bound =
+        |key: &str| fields.get(key).map_or(Some(None), |value| moment(&value, grammar::date_time, example).map(Some));
     let (starts, ends) = (bound("starts"), bound("ends"));
     let window = Window::new(rule?, starts?, ends?, zone);
     doubt(value, &window);
@@ -42,7 +43,10 @@ fn once(fields: &Fields) -> Option<Rule> {
     }
     for bound in ["starts", "ends"] {
         if let Some(value) = fields.get(bound) {
-            value.error(format!("`{bound}` bounds a window that repeats, this one is open once"), "leave it out, or add `every`");
+            value.error(
+                format!("`{bound}` bounds a window that repeats, this one is open once"),
+                "leave it out, or add `every`",
+            );
         }
     }
     Some(Rule::Once { from_ms, until_ms })
@@ -98,7 +102,10 @@ fn doubt(value: &Value, window: &Window) {
                 value.warn(sentence, "open it on a day every month has, or on the \"last\"");
             }
             if let Some(lacking) = lacking(until) {
-                value.warn(format!("in {lacking} the window closes with the month"), "write \"last 24:00\" if the month's end is meant");
+                value.warn(
+                    format!("in {lacking} the window closes with the month"),
+                    "write \"last 24:00\" if the month's end is meant",
+                );
             }
         }
         Rule::Year { from, .. } if from.month == 2 && from.day == MonthDay::Number(29) => {

@@ -9,13 +9,15 @@ use jiff::civil::Date;
 use super::zone::{FIRST_DAY, LAST_DAY, datetime, local_ms};
 use super::{DAY_MS, Zone};
 
-/// How many neighbours the exact search looks at on each side: 29 February is at most 8 years away, everything else is nearer.
+/// How many neighbours the exact search looks at on each side: 29 February is at most 8 years away, everything else is
+/// nearer.
 const NEIGHBOURS: i64 = 10;
 
 /// Where an instant stands to a window. All instants in ms since the Unix epoch; intervals are half-open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Span {
-    /// Open now. The period is named by the local day on which the rule opens it, also where `starts` cuts its beginning off.
+    /// Open now. The period is named by the local day on which the rule opens it, also where `starts` cuts its
+    /// beginning off.
     Open {
         /// Days since 1970-01-01 of the local date on which it opens.
         period: i32,
@@ -60,7 +62,8 @@ pub(in crate::programme) struct Moment {
     pub(in crate::programme) time_ms: i64,
 }
 
-/// When a window opens and closes by the local clock. `until` at or before `from` means the one of the next day, week, month or year.
+/// When a window opens and closes by the local clock. `until` at or before `from` means the one of the next day, week,
+/// month or year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::programme) enum Rule {
     /// Clock readings, ms since 1970-01-01 00:00.
@@ -88,7 +91,8 @@ impl Rule {
         }
     }
 
-    /// The clock readings between which the window of day, week, month or year `index` is open; `None` if that one has none.
+    /// The clock readings between which the window of day, week, month or year `index` is open; `None` if that one has
+    /// none.
     fn readings(&self, index: i64) -> Option<(i64, i64)> {
         let wrap = |from: i64, until: i64, length: i64| if until <= from { until + length } else { until };
         match *self {
@@ -114,7 +118,8 @@ impl Rule {
     }
 }
 
-/// The clock reading of a moment in a month, numbered `year * 12 + month - 1`. A day the month lacks is none, or its end.
+/// The clock reading of a moment in a month, numbered `year * 12 + month - 1`. A day the month lacks is none, or its
+/// end.
 fn reading(month: i64, moment: Moment, to_end: bool) -> Option<i64> {
     let year = i16::try_from(month.div_euclid(12)).ok()?;
     let first = Date::new(year, month.rem_euclid(12) as i8 + 1, 1).ok()?;
@@ -208,7 +213,11 @@ impl Window {
 
     fn find(&self, now_ms: i64) -> Span {
         let Some(first) = self.table.first() else {
-            return if self.whole_before && self.whole_after { Span::Ended { closed_ms: i64::MIN } } else { self.exact(now_ms) };
+            return if self.whole_before && self.whole_after {
+                Span::Ended { closed_ms: i64::MIN }
+            } else {
+                self.exact(now_ms)
+            };
         };
         if now_ms < first.opens_ms {
             return if self.whole_before { Span::NotYet { opens_ms: first.opens_ms } } else { self.exact(now_ms) };
@@ -249,7 +258,8 @@ impl Window {
         }
     }
 
-    /// The interval of day, week, month or year `index`; `None` if that one has none, by the rule, its bounds, or a jump of the clock over all of it.
+    /// The interval of day, week, month or year `index`; `None` if that one has none, by the rule, its bounds, or a
+    /// jump of the clock over all of it.
     fn interval(&self, index: i64) -> Option<Interval> {
         let (from, until) = self.rule.readings(index)?;
         let period = i32::try_from(from.div_euclid(DAY_MS)).ok()?;

@@ -45,8 +45,8 @@ impl Zone {
         &self.name
     }
 
-    /// The local day of an instant, as days since 1970-01-01: the last day that has begun. It never goes back, also where the clock is set back over
-    /// midnight.
+    /// The local day of an instant, as days since 1970-01-01: the last day that has begun. It never goes back, also
+    /// where the clock is set back over midnight.
     pub fn local_day(&self, ms: i64) -> i32 {
         let first = self.days[0];
         let last = self.days.len() - 1;
@@ -86,7 +86,9 @@ impl Zone {
         let local = datetime(local_ms);
         let ambiguous = self.tz.to_ambiguous_timestamp(local);
         match ambiguous.offset() {
-            AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => at_offset(local, offset),
+            AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
+                at_offset(local, offset)
+            }
             AmbiguousOffset::Gap { before, .. } => self.change_until(at_offset(local, before)),
         }
     }
