@@ -1,1 +1,4 @@
 //! Tidegate: a points and campaign engine.
+
+pub mod operator;
+pub mod server;

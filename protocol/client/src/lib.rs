@@ -1,1 +1,3 @@
-//! Client.
+//! The client for gateways.
+
+pub mod tls;

@@ -1,0 +1,3 @@
+//! The commands of the one binary, and what operators watch.
+
+pub mod certs;
