@@ -1,5 +1,7 @@
 //! The gateway client against a scripted server: what it sends again, when, and where.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
