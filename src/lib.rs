@@ -5,6 +5,7 @@ pub mod engine;
 pub mod log;
 pub mod operator;
 pub mod programme;
+pub mod server;
 pub mod snapshot;
 pub mod storage;
 pub mod store;

@@ -99,8 +99,11 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
+/// A head, its body, and what follows.
+type Taken<'a, const HEAD: usize> = (&'a [u8; HEAD], &'a [u8], &'a [u8]);
+
 /// Splits `rest` at a head of `HEAD` bytes whose body length stands at `length_at`.
-fn take<const HEAD: usize>(rest: &[u8], length_at: usize) -> Result<(&[u8; HEAD], &[u8], &[u8]), BadBatch> {
+fn take<const HEAD: usize>(rest: &[u8], length_at: usize) -> Result<Taken<'_, HEAD>, BadBatch> {
     let (head, rest) = rest.split_first_chunk::<HEAD>().ok_or(BadBatch::Length)?;
     let length = u32_at(head, length_at) as usize;
     let (body, rest) = rest.split_at_checked(length).ok_or(BadBatch::Length)?;

@@ -24,6 +24,20 @@ pub mod op {
     pub const ACTIVATE: u16 = 0x0103;
 }
 
+/// Every operation: its code, its name in texts, metrics and reports, and the body it carries.
+pub const OPERATIONS: &[(u16, &str, &str)] = &[
+    (op::ENROL, "enrol", "Enrol"),
+    (op::CHECK_IN, "check-in", "CheckIn"),
+    (op::RECORD_ORDER, "record-order", "RecordOrder"),
+    (op::REDEEM, "redeem", "Redeem"),
+    (op::GET_MEMBER, "get-member", "GetMember"),
+    (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
+    (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
+    (op::GET_STATUS, "get-status", "GetStatus"),
+    (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
+    (op::ACTIVATE, "activate", "Activate"),
+];
+
 /// Application close codes of QUIC streams and connections.
 pub mod close {
     /// Nothing is wrong; the peer is done.

@@ -35,6 +35,7 @@
 
 pub mod answer;
 pub mod batch;
+mod body;
 pub mod code;
 mod codec;
 pub mod frame;
@@ -45,6 +46,7 @@ pub mod operator;
 pub mod refusal;
 mod text;
 
+pub use body::Body;
 pub use codec::{Decode, Encode, Malformed, decode, encode};
 pub use id::{LedgerId, MemberKey, NotAKey, RequestId};
 pub use text::{List, Prose, Text, TooLong};

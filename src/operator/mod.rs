@@ -1,3 +1,4 @@
 //! What operators run: the commands of the binary.
 
+pub mod certs;
 pub mod check;

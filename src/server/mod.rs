@@ -1,0 +1,3 @@
+//! The QUIC server: who may connect, sessions, admission.
+
+pub mod identity;
