@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::engine::PlaceId;
 use crate::log::{self, Flusher, LogError, LogIdentity, LogOptions, LogWriter, Scanned, TornTail};
 use crate::snapshot::{Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, SnapshotReader, Snapshotter};
 use crate::storage::Storage;
 use crate::store::{HashKeys, Limits, LoggedTail, Shape, Store};
-use crate::engine::PlaceId;
 
 /// How a directory is made and opened.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,9 @@ pub enum OpenError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The log ends before what a snapshot needs.
-    #[error("the log ends with epoch {found}, but snapshot `{path}` needs it through epoch {needed}: acknowledged data is missing; restore from a backup")]
+    #[error(
+        "the log ends with epoch {found}, but snapshot `{path}` needs it through epoch {needed}: acknowledged data is missing; restore from a backup"
+    )]
     LogTooShort {
         /// The snapshot.
         path: String,
@@ -213,7 +215,7 @@ pub fn inspect(
     let options = Options { limits, ..Options::default() };
     let (store, snapshot, passed_over) = load(&**storage, options, &manifest, progress)?;
     let mut records = 0;
-    let scanned = log::scan(storage, expected(&manifest, snapshot), &mut |epoch| {
+    let scanned = log::scan(&**storage, expected(&manifest, snapshot), &mut |epoch| {
         progress(Progress { stage: "log", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
         records += replay(&store, &epoch)?;
         Ok(())
