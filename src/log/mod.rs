@@ -23,6 +23,7 @@ mod recovery;
 mod scan;
 mod segment;
 mod spares;
+mod survey;
 mod writer;
 
 pub use epoch::{Tail, Tails};
