@@ -1,3 +1,4 @@
-//! The commands of the one binary, and what operators watch.
+//! What operators run: the commands of the binary.
 
 pub mod certs;
+pub mod check;

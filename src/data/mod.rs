@@ -1,0 +1,317 @@
+//! A data directory, open: the store as it was, and the log where it ended.
+//!
+//! Promises: what is opened holds every acknowledged change, exactly once, or it is not opened and the error says which
+//! file is wrong and how. Opening changes nothing that an earlier state could still need.
+
+use std::sync::Arc;
+
+use crate::log::{self, Flusher, LogError, LogIdentity, LogOptions, LogWriter, Scanned, TornTail};
+use crate::snapshot::{Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, SnapshotReader, Snapshotter};
+use crate::storage::Storage;
+use crate::store::{HashKeys, Limits, LoggedTail, Shape, Store};
+use crate::engine::PlaceId;
+
+/// How a directory is made and opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Shards of a new directory; one that exists keeps its own.
+    pub shards: u32,
+    /// What the store may hold.
+    pub limits: Limits,
+    /// Sizes of the log.
+    pub log: LogOptions,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { shards: 64, limits: Limits::default(), log: LogOptions::default() }
+    }
+}
+
+/// Why a directory cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Snapshot or manifest.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The log ends before what a snapshot needs.
+    #[error("the log ends with epoch {found}, but snapshot `{path}` needs it through epoch {needed}: acknowledged data is missing; restore from a backup")]
+    LogTooShort {
+        /// The snapshot.
+        path: String,
+        /// The last epoch it needs.
+        needed: u64,
+        /// The last epoch found.
+        found: u64,
+    },
+    /// A folder cannot be made.
+    #[error("making the folder `{0}`: {1}")]
+    Folder(&'static str, std::io::Error),
+    /// A directory without a manifest, where one was expected.
+    #[error("there is no manifest: this is no data directory of Tidegate, or it was never completely made")]
+    NoManifest,
+}
+
+/// How far opening has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// `snapshot` or `log`.
+    pub stage: &'static str,
+    /// Bytes done.
+    pub done_bytes: u64,
+    /// Bytes there are.
+    pub total_bytes: u64,
+}
+
+/// What opening found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// Whether the directory was made just now.
+    pub created: bool,
+    /// The snapshot that was loaded, if there was one.
+    pub snapshot: Option<SnapshotEntry>,
+    /// Newer snapshots that are damaged and were passed over, in words.
+    pub passed_over: Vec<String>,
+    /// Epochs replayed.
+    pub epochs: u64,
+    /// Records replayed, those included that the snapshot held already.
+    pub records: u64,
+    /// Bytes of log read.
+    pub log_bytes: u64,
+    /// The last epoch.
+    pub last_epoch: u64,
+    /// Whether a closing block proves that the last epoch was acknowledged whole.
+    pub closed: bool,
+    /// What was cut off the log's end.
+    pub torn: Option<TornTail>,
+}
+
+/// An open data directory, its flusher not yet running.
+pub struct Opened {
+    /// The state.
+    pub store: Arc<Store>,
+    /// The log's writing end.
+    pub flusher: Flusher,
+    /// Takes snapshots.
+    pub snapshotter: Snapshotter,
+    /// What was found.
+    pub recovery: Recovery,
+}
+
+/// The random parts of a new directory: its id and the keys of its hashes.
+#[derive(Debug, Clone, Copy)]
+pub struct Seed {
+    /// The id.
+    pub directory: [u8; 16],
+    /// The keys.
+    pub keys: HashKeys,
+}
+
+impl Seed {
+    /// A new one from the system's randomness.
+    pub fn random() -> Seed {
+        let fresh = || uuid::Uuid::new_v4().into_bytes();
+        // A v4 UUID fixes six bits; two of them hashed give keys without a pattern.
+        let key = || blake3::hash(&[fresh(), fresh()].concat()).as_bytes()[..16].try_into().expect("sixteen bytes");
+        Seed { directory: fresh(), keys: HashKeys { short: key(), long: key() } }
+    }
+}
+
+/// Opens a directory, making it from `seed` if it has no manifest.
+pub fn open(
+    storage: Arc<dyn Storage>,
+    options: Options,
+    seed: Option<Seed>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Opened, OpenError> {
+    match (Manifest::read(&*storage)?, seed) {
+        (Some(manifest), _) => recover(storage, options, manifest, progress),
+        (None, Some(seed)) => create(storage, options, seed),
+        (None, None) => Err(OpenError::NoManifest),
+    }
+}
+
+fn create(storage: Arc<dyn Storage>, options: Options, seed: Seed) -> Result<Opened, OpenError> {
+    for folder in [log::LOG_FOLDER, log::ARCHIVE_FOLDER, SNAPSHOT_FOLDER] {
+        storage.make_dir(folder).map_err(|error| OpenError::Folder(folder, error))?;
+    }
+    storage.sync_dir("").map_err(|error| OpenError::Folder(".", error))?;
+    let shape = Shape { shards: options.shards, keys: seed.keys, lineage: 0 };
+    let manifest = Manifest { directory: seed.directory, shape, snapshots: Vec::new() };
+    let identity = LogIdentity { directory: seed.directory, lineage: 0 };
+    let writer = LogWriter::create(Arc::clone(&storage), identity, options.log)?;
+    // Last, so that a directory with a manifest is complete.
+    manifest.write(&*storage)?;
+    let store = Arc::new(Store::new(shape, options.limits, 1));
+    let recovery = Recovery {
+        created: true,
+        snapshot: None,
+        passed_over: Vec::new(),
+        epochs: 0,
+        records: 0,
+        log_bytes: 0,
+        last_epoch: 0,
+        closed: true,
+        torn: None,
+    };
+    Ok(Opened {
+        flusher: Flusher::new(Arc::clone(&store), writer, 0),
+        snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
+        store,
+        recovery,
+    })
+}
+
+fn recover(
+    storage: Arc<dyn Storage>,
+    options: Options,
+    manifest: Manifest,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Opened, OpenError> {
+    let (store, snapshot, passed_over) = load(&*storage, options, &manifest, progress)?;
+    let mut records = 0;
+    let expect = expected(&manifest, snapshot);
+    let recovered = log::recover(Arc::clone(&storage), expect, options.log, &mut |epoch| {
+        progress(Progress { stage: "log", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
+        records += replay(&store, &epoch)?;
+        Ok(())
+    })?;
+    let Scanned { head, closed, torn, epochs, bytes, .. } = recovered.scanned;
+    if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
+        return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
+    }
+    store.resume(head.epoch + 1);
+    let recovery = Recovery {
+        created: false,
+        snapshot,
+        passed_over,
+        epochs,
+        records,
+        log_bytes: bytes,
+        last_epoch: head.epoch,
+        closed,
+        torn,
+    };
+    Ok(Opened {
+        flusher: Flusher::new(Arc::clone(&store), recovered.writer, head.epoch),
+        snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
+        store,
+        recovery,
+    })
+}
+
+/// Reads a directory as recovery would, and changes nothing in it. Gives the store and what was found.
+pub fn inspect(
+    storage: &Arc<dyn Storage>,
+    limits: Limits,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Arc<Store>, Manifest, Recovery), OpenError> {
+    let manifest = Manifest::read(&**storage)?.ok_or(OpenError::NoManifest)?;
+    let options = Options { limits, ..Options::default() };
+    let (store, snapshot, passed_over) = load(&**storage, options, &manifest, progress)?;
+    let mut records = 0;
+    let scanned = log::scan(storage, expected(&manifest, snapshot), &mut |epoch| {
+        progress(Progress { stage: "log", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
+        records += replay(&store, &epoch)?;
+        Ok(())
+    })?;
+    let Scanned { head, closed, torn, epochs, bytes, .. } = scanned;
+    if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
+        return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
+    }
+    store.resume(head.epoch + 1);
+    let recovery = Recovery {
+        created: false,
+        snapshot,
+        passed_over,
+        epochs,
+        records,
+        log_bytes: bytes,
+        last_epoch: head.epoch,
+        closed,
+        torn,
+    };
+    Ok((store, manifest, recovery))
+}
+
+fn expected(manifest: &Manifest, snapshot: Option<SnapshotEntry>) -> log::Expect {
+    log::Expect {
+        identity: LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) },
+        from_epoch: snapshot.map_or(1, |entry| entry.first_epoch),
+        known: None,
+    }
+}
+
+/// Applies one epoch; gives how many records it held.
+fn replay(store: &Store, epoch: &log::RecoveredEpoch<'_>) -> Result<u64, LogError> {
+    let refuse = |source: Box<dyn std::error::Error + Send + Sync>| LogError::Replay { epoch: epoch.epoch, source };
+    let mut records = 0;
+    for tail in epoch.tails.clone() {
+        let place = PlaceId::from_u32(tail.place.0).ok_or_else(|| refuse("a place of unknown kind".into()))?;
+        let logged = LoggedTail {
+            epoch: epoch.epoch,
+            place,
+            first_sequence: tail.first_sequence,
+            base_ms: tail.base_ms,
+            count: tail.count,
+            records: tail.records,
+        };
+        store.replay(&logged).map_err(|error| refuse(Box::new(error)))?;
+        records += u64::from(tail.count);
+    }
+    Ok(records)
+}
+
+/// A store as the newest readable snapshot holds it.
+type Loaded = (Arc<Store>, Option<SnapshotEntry>, Vec<String>);
+
+/// Loads the newest snapshot that reads well. An older one with the longer log gives the same state, so that a damaged
+/// file is passed over with a word, never guessed over.
+fn load(
+    storage: &dyn Storage,
+    options: Options,
+    manifest: &Manifest,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Loaded, OpenError> {
+    let mut passed_over = Vec::new();
+    let mut newest_error = None;
+    for entry in &manifest.snapshots {
+        let store = Arc::new(Store::new(manifest.shape, options.limits, 1));
+        match load_one(storage, manifest, entry, &store, progress) {
+            Ok(()) => return Ok((store, Some(*entry), passed_over)),
+            Err(error) => {
+                passed_over.push(error.to_string());
+                newest_error.get_or_insert(error);
+            }
+        }
+    }
+    match newest_error {
+        Some(error) => Err(error.into()),
+        None => Ok((Arc::new(Store::new(manifest.shape, options.limits, 1)), None, passed_over)),
+    }
+}
+
+fn load_one(
+    storage: &dyn Storage,
+    manifest: &Manifest,
+    entry: &SnapshotEntry,
+    store: &Store,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(), SnapshotError> {
+    let mut reader = SnapshotReader::open(storage, &entry.path())?;
+    let head = reader.head();
+    if head.directory != manifest.directory || head.first_epoch != entry.first_epoch {
+        return Err(reader.misfit("it belongs to another data directory or another epoch than the manifest says"));
+    }
+    while let Some(section) = reader.next_section()? {
+        store.restore(&section).map_err(|why| reader.misfit(why))?;
+        progress(Progress { stage: "snapshot", done_bytes: reader.position(), total_bytes: reader.length() });
+    }
+    if reader.foot() != Some((entry.last_epoch, entry.hash)) {
+        return Err(reader.misfit("its last epoch or its hash is not the one in the manifest"));
+    }
+    Ok(())
+}

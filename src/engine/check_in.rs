@@ -1,0 +1,40 @@
+//! The daily check-in and its streak, counted in local days of the programme's zone (I9).
+
+use tidegate_protocol::code::answer;
+use tidegate_protocol::refusal::AlreadyCheckedIn;
+
+use super::admit::Request;
+use super::member::Member;
+use super::part::{Change, MemberPart};
+use super::refusal::Refusal;
+use super::Context;
+
+/// Decides a member's check-in.
+///
+/// A local day at or before the last one counts as checked in, so that a changed zone cannot repeat a day.
+pub fn check_in(context: &Context<'_>, slot: u32, member: &Member, request: &Request) -> Result<MemberPart, Refusal> {
+    let programme = context.programme;
+    let rule = programme.check_in.as_ref().ok_or(Refusal::Plain(answer::NO_CHECK_IN))?;
+    let day = programme.zone.local_day(context.now_ms);
+    if member.last_day >= day {
+        let next_ms = programme.zone.day_start_ms(member.last_day + 1);
+        let streak = u32::from(member.streak);
+        return Err(Refusal::AlreadyCheckedIn(AlreadyCheckedIn { day: member.last_day, streak, next_ms }));
+    }
+    let streak = if member.last_day == day - 1 { member.streak.saturating_add(1) } else { 1 };
+    let points = rule.points(u32::from(streak));
+    let after = member.balance.checked_add(points).ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
+    let earned = member.earned.saturating_add(points);
+    let tier = programme.tiers[programme.tier_of(earned)].number;
+    Ok(MemberPart {
+        slot,
+        forgets: None,
+        now_ms: context.now_ms,
+        version: context.version,
+        id: request.id,
+        hash: request.hash,
+        previous: member.newest(),
+        after,
+        change: Change::CheckedIn { day, streak, points, tier },
+    })
+}

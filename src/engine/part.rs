@@ -1,0 +1,147 @@
+//! Parts: what an outcome changes, one for each place it touches. A part is complete: applying it needs no rules.
+
+use arrayvec::ArrayVec;
+use tidegate_protocol::{MemberKey, RequestId};
+
+use super::member::{Counter, LedgerAt};
+use super::order::OrderEntry;
+use super::quota::CellName;
+
+/// The most quota cells that one redemption can change.
+pub const QUOTAS_MOST: usize = 8;
+
+/// The change of one member, and at once its entry in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberPart {
+    /// The member's slot in its shard.
+    pub slot: u32,
+    /// The slot of the member that forgets its smallest remembered id to make room, the same member or another.
+    pub forgets: Option<u32>,
+    /// The decision's instant.
+    pub now_ms: i64,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The request.
+    pub id: RequestId,
+    /// Keyed hash of the request's code, programme and body.
+    pub hash: u64,
+    /// The member's entry before this one.
+    pub previous: LedgerAt,
+    /// Points after.
+    pub after: i64,
+    /// What happened.
+    pub change: Change,
+}
+
+/// What happened to a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It came to be, in a slot that was free.
+    Enrolled {
+        /// The programme's number.
+        programme: u32,
+        /// The brand's key.
+        key: MemberKey,
+        /// The tier's number.
+        tier: u8,
+    },
+    /// It checked in.
+    CheckedIn {
+        /// The local day.
+        day: i32,
+        /// Days in a row, this one included.
+        streak: u16,
+        /// Points for it.
+        points: i64,
+        /// The tier after.
+        tier: u8,
+    },
+    /// It paid an order.
+    Ordered {
+        /// The channel's number.
+        channel: u16,
+        /// The order's keyed fingerprint, as in the directory.
+        fingerprint: [u8; 16],
+        /// When it was paid.
+        paid_at_ms: i64,
+        /// What was paid, minor units.
+        amount_minor: i64,
+        /// Points for it.
+        points: i64,
+        /// The tier after.
+        tier: u8,
+    },
+    /// It redeemed an offer.
+    Redeemed {
+        /// The campaign's number.
+        campaign: u16,
+        /// The offer's number.
+        offer: u16,
+        /// Points paid.
+        price: i64,
+        /// Which grant of this offer in this window, from 1.
+        grant: u64,
+        /// What it used of the campaign's limit, after.
+        limit: Option<Counter>,
+    },
+}
+
+/// A quota cell after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CellUse {
+    /// The cell's slot in its block.
+    pub slot: u32,
+    /// Units used, after.
+    pub used: u32,
+}
+
+/// The change of one campaign's quotas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlockPart {
+    /// A window's cell came to be, empty, in a slot that was free.
+    Opened {
+        /// The decision's instant.
+        now_ms: i64,
+        /// Its slot.
+        slot: u32,
+        /// Its name.
+        name: CellName,
+    },
+    /// One grant.
+    Granted {
+        /// The decision's instant.
+        now_ms: i64,
+        /// Every cell it counts in; the first is the offer's own.
+        cells: ArrayVec<CellUse, QUOTAS_MOST>,
+    },
+    /// A cell of a window long closed went into the campaign's totals.
+    Folded {
+        /// The decision's instant.
+        now_ms: i64,
+        /// Its slot, free from now on.
+        slot: u32,
+    },
+}
+
+/// The change of one shard of the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DirectoryPart {
+    /// An order's key is taken.
+    Taken {
+        /// The decision's instant.
+        now_ms: i64,
+        /// The slot; what was there is forgotten already.
+        slot: u32,
+        /// The key and what it stands for.
+        entry: OrderEntry,
+    },
+    /// Orders of a programme paid at or before `through_ms` are forgotten for ever.
+    Forgot {
+        /// The decision's instant.
+        now_ms: i64,
+        /// The programme's number.
+        programme: u32,
+        /// The new mark.
+        through_ms: i64,
+    },
+}

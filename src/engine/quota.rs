@@ -1,0 +1,138 @@
+//! One campaign's quotas: cells that hold what is used, named by offer, tier and the day their window opened.
+//!
+//! Nothing is ever reset: a window opens onto fresh cells. How much a cell may hold is the programme's word, not the
+//! cell's, so that a changed quota holds from the next decision on.
+
+use hashbrown::HashMap;
+
+use super::part::BlockPart;
+
+/// Which units a cell counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CellName {
+    /// The local day on which the window opened.
+    pub period: i32,
+    /// The offer's number; 0 for all offers.
+    pub offer: u16,
+    /// The tier's number; 0 for all tiers.
+    pub tier: u8,
+}
+
+/// What is used of one quota in one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    /// What it counts.
+    pub name: CellName,
+    /// Units granted and not returned.
+    pub used: u32,
+}
+
+/// A campaign's cells.
+#[derive(Debug, Clone, Default)]
+pub struct Block {
+    cells: Vec<Option<Cell>>,
+    by_name: HashMap<CellName, u32>,
+    free: Vec<u32>,
+    granted: u64,
+    folded: u64,
+}
+
+impl Block {
+    /// A block as a snapshot holds it.
+    pub fn restore(cells: Vec<Option<Cell>>, granted: u64, folded: u64) -> Block {
+        let mut block = Block { granted, folded, ..Block::default() };
+        for (slot, cell) in cells.iter().enumerate() {
+            match cell {
+                Some(cell) => drop(block.by_name.insert(cell.name, slot as u32)),
+                None => block.free.push(slot as u32),
+            }
+        }
+        block.cells = cells;
+        block
+    }
+
+    /// Every slot, free ones included.
+    pub fn cells(&self) -> &[Option<Cell>] {
+        &self.cells
+    }
+
+    /// Grants over all windows.
+    pub fn granted(&self) -> u64 {
+        self.granted
+    }
+
+    /// Grants whose cells are folded.
+    pub fn folded(&self) -> u64 {
+        self.folded
+    }
+
+    /// The cell's slot and units used; `None` if nothing was granted yet.
+    pub fn find(&self, name: CellName) -> Option<(u32, u32)> {
+        let slot = *self.by_name.get(&name)?;
+        self.cells[slot as usize].map(|cell| (slot, cell.used))
+    }
+
+    /// Units used of a cell.
+    pub fn used(&self, name: CellName) -> u32 {
+        self.find(name).map_or(0, |(_, used)| used)
+    }
+
+    /// The slot that the `nth` next new cell takes.
+    pub fn free_slot(&self, nth: usize) -> u32 {
+        match self.free.len().checked_sub(nth + 1) {
+            Some(at) => self.free[at],
+            None => (self.cells.len() + nth - self.free.len()) as u32,
+        }
+    }
+
+    /// Whether a part from the log fits: the cells it names are there, or free where it opens one.
+    pub fn takes(&self, part: &BlockPart) -> bool {
+        let cell = |slot: u32| self.cells.get(slot as usize).copied().flatten();
+        match part {
+            BlockPart::Opened { slot, .. } => cell(*slot).is_none() && (*slot as usize) < self.cells.len() + 64,
+            BlockPart::Granted { cells, .. } => {
+                cells.iter().all(|changed| cell(changed.slot).is_some_and(|cell| cell.used + 1 == changed.used))
+            }
+            BlockPart::Folded { slot, .. } => cell(*slot).is_some(),
+        }
+    }
+
+    /// Makes the change that a part states.
+    pub fn apply(&mut self, part: &BlockPart) {
+        match part {
+            BlockPart::Opened { slot, name, .. } => {
+                let at = *slot as usize;
+                while self.cells.len() <= at {
+                    self.free.push(self.cells.len() as u32);
+                    self.cells.push(None);
+                }
+                self.free.retain(|free| free != slot);
+                assert!(self.cells[at].is_none(), "a cell opens in a free slot");
+                self.cells[at] = Some(Cell { name: *name, used: 0 });
+                self.by_name.insert(*name, *slot);
+            }
+            BlockPart::Granted { cells, .. } => {
+                for changed in cells {
+                    let cell = self.cells[changed.slot as usize].as_mut().expect("a grant counts in open cells");
+                    assert_eq!(cell.used + 1, changed.used, "a grant is one unit");
+                    cell.used = changed.used;
+                }
+                self.granted += 1;
+            }
+            BlockPart::Folded { slot, .. } => {
+                let cell = self.cells[*slot as usize].take().expect("an open cell is folded");
+                self.by_name.remove(&cell.name);
+                self.free.push(*slot);
+                if cell.name.offer != 0 && cell.name.tier == 0 {
+                    self.folded += u64::from(cell.used);
+                }
+            }
+        }
+    }
+
+    /// Grants in the cells of single offers: with what is folded they are all grants (I6).
+    pub fn counted(&self) -> u64 {
+        let offers = self.cells.iter().flatten().filter(|cell| cell.name.offer != 0 && cell.name.tier == 0);
+        offers.map(|cell| u64::from(cell.used)).sum::<u64>() + self.folded
+    }
+}

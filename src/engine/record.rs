@@ -1,0 +1,311 @@
+//! Records: parts as they stand in the log. The layouts are frozen; a change is a new kind.
+//!
+//! Every record begins with its length (`u16`, of the whole record) and its kind (`u8`); times are milliseconds after
+//! the base of their tail (`u32`). All integers little-endian. `docs/disk-format.md` has the tables.
+
+use arrayvec::ArrayVec;
+use tidegate_protocol::{MemberKey, RequestId};
+
+use super::member::{Counter, LedgerAt};
+use super::order::OrderEntry;
+use super::part::{BlockPart, CellUse, Change, DirectoryPart, MemberPart, QUOTAS_MOST};
+use super::quota::CellName;
+
+const ENROLLED: u8 = 1;
+const CHECKED_IN: u8 = 2;
+const ORDERED: u8 = 3;
+const REDEEMED: u8 = 4;
+const CELL_OPENED: u8 = 32;
+const GRANTED: u8 = 33;
+const CELL_FOLDED: u8 = 34;
+const ORDER_TAKEN: u8 = 64;
+const ORDERS_FORGOTTEN: u8 = 65;
+
+/// Flag: the record names a member that forgets.
+const FORGETS: u8 = 1;
+/// Flag: the redemption used a limit over all offers.
+const LIMIT_OVER_ALL: u8 = 2;
+/// Flag: the redemption used a limit of its offer.
+const LIMIT_OF_OFFER: u8 = 4;
+
+/// A record, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// Of a member shard.
+    Member(MemberPart),
+    /// Of a campaign's block.
+    Block(BlockPart),
+    /// Of a directory shard.
+    Directory(DirectoryPart),
+}
+
+/// Bytes that are no record of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadRecord {
+    /// It ends early, or its length is not that of its kind.
+    #[error("a record of kind {kind} states {stated} bytes, {present} are there")]
+    Length {
+        /// Its kind.
+        kind: u8,
+        /// Its length field.
+        stated: usize,
+        /// Bytes present or expected.
+        present: usize,
+    },
+    /// A kind that a newer Tidegate may know.
+    #[error("record kind {0} is unknown to this version; was the log written by a newer one?")]
+    Kind(u8),
+    /// A field holds what it never can.
+    #[error("a record of kind {0} holds a value it never can")]
+    Value(u8),
+}
+
+/// Writes one record; `fill` appends what follows length and kind.
+fn record(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0, 0, kind]);
+    fill(out);
+    let length = u16::try_from(out.len() - start).expect("records are short");
+    out[start..start + 2].copy_from_slice(&length.to_le_bytes());
+}
+
+fn after_base(now_ms: i64, base_ms: i64) -> [u8; 4] {
+    u32::try_from(now_ms - base_ms).expect("a place's time never runs back, an epoch lasts no days").to_le_bytes()
+}
+
+/// Appends a member's part.
+pub fn write_member(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
+    let (kind, limit_flag) = match &part.change {
+        Change::Enrolled { .. } => (ENROLLED, 0),
+        Change::CheckedIn { .. } => (CHECKED_IN, 0),
+        Change::Ordered { .. } => (ORDERED, 0),
+        Change::Redeemed { limit: None, .. } => (REDEEMED, 0),
+        Change::Redeemed { limit: Some(counter), .. } if counter.offer == 0 => (REDEEMED, LIMIT_OVER_ALL),
+        Change::Redeemed { .. } => (REDEEMED, LIMIT_OF_OFFER),
+    };
+    record(out, kind, |out| {
+        out.push(limit_flag | if part.forgets.is_some() { FORGETS } else { 0 });
+        out.extend_from_slice(&part.slot.to_le_bytes());
+        out.extend_from_slice(&after_base(part.now_ms, base_ms));
+        out.extend_from_slice(&part.version.to_le_bytes());
+        out.extend_from_slice(&part.id.0);
+        out.extend_from_slice(&part.hash.to_le_bytes());
+        out.extend_from_slice(&part.previous.epoch.to_le_bytes());
+        out.extend_from_slice(&part.previous.offset.to_le_bytes());
+        out.extend_from_slice(&part.after.to_le_bytes());
+        if let Some(slot) = part.forgets {
+            out.extend_from_slice(&slot.to_le_bytes());
+        }
+        write_change(out, &part.change);
+    });
+}
+
+fn write_change(out: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Enrolled { programme, key, tier } => {
+            out.extend_from_slice(&programme.to_le_bytes());
+            out.extend_from_slice(&key.0);
+            out.push(*tier);
+        }
+        Change::CheckedIn { day, streak, points, tier } => {
+            out.extend_from_slice(&day.to_le_bytes());
+            out.extend_from_slice(&streak.to_le_bytes());
+            out.extend_from_slice(&points.to_le_bytes());
+            out.push(*tier);
+        }
+        Change::Ordered { channel, fingerprint, paid_at_ms, amount_minor, points, tier } => {
+            out.extend_from_slice(&channel.to_le_bytes());
+            out.extend_from_slice(fingerprint);
+            out.extend_from_slice(&paid_at_ms.to_le_bytes());
+            out.extend_from_slice(&amount_minor.to_le_bytes());
+            out.extend_from_slice(&points.to_le_bytes());
+            out.push(*tier);
+        }
+        Change::Redeemed { campaign, offer, price, grant, limit } => {
+            out.extend_from_slice(&campaign.to_le_bytes());
+            out.extend_from_slice(&offer.to_le_bytes());
+            out.extend_from_slice(&price.to_le_bytes());
+            out.extend_from_slice(&grant.to_le_bytes());
+            if let Some(counter) = limit {
+                out.extend_from_slice(&counter.period.to_le_bytes());
+                out.extend_from_slice(&counter.used.to_le_bytes());
+            }
+        }
+    }
+}
+
+/// Appends a block's part.
+pub fn write_block(out: &mut Vec<u8>, part: &BlockPart, base_ms: i64) {
+    match part {
+        BlockPart::Opened { now_ms, slot, name } => record(out, CELL_OPENED, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&slot.to_le_bytes());
+            out.extend_from_slice(&name.period.to_le_bytes());
+            out.extend_from_slice(&name.offer.to_le_bytes());
+            out.push(name.tier);
+        }),
+        BlockPart::Granted { now_ms, cells } => record(out, GRANTED, |out| {
+            out.push(cells.len() as u8);
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            for cell in cells {
+                out.extend_from_slice(&cell.slot.to_le_bytes());
+                out.extend_from_slice(&cell.used.to_le_bytes());
+            }
+        }),
+        BlockPart::Folded { now_ms, slot } => record(out, CELL_FOLDED, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&slot.to_le_bytes());
+        }),
+    }
+}
+
+/// Appends a directory's part.
+pub fn write_directory(out: &mut Vec<u8>, part: &DirectoryPart, base_ms: i64) {
+    match part {
+        DirectoryPart::Taken { now_ms, slot, entry } => record(out, ORDER_TAKEN, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&slot.to_le_bytes());
+            out.extend_from_slice(&entry.to_bytes());
+        }),
+        DirectoryPart::Forgot { now_ms, programme, through_ms } => record(out, ORDERS_FORGOTTEN, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&programme.to_le_bytes());
+            out.extend_from_slice(&through_ms.to_le_bytes());
+        }),
+    }
+}
+
+/// Takes fixed-width fields off the front of a record.
+struct Fields<'a> {
+    rest: &'a [u8],
+    kind: u8,
+    stated: usize,
+}
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], BadRecord> {
+        let short = BadRecord::Length { kind: self.kind, stated: self.stated, present: self.rest.len() };
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(short)?;
+        self.rest = rest;
+        Ok(*head)
+    }
+
+    fn u8(&mut self) -> Result<u8, BadRecord> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn u16(&mut self) -> Result<u16, BadRecord> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, BadRecord> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn i32(&mut self) -> Result<i32, BadRecord> {
+        self.take().map(i32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, BadRecord> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn i64(&mut self) -> Result<i64, BadRecord> {
+        self.take().map(i64::from_le_bytes)
+    }
+}
+
+/// Reads the record at the front of `bytes`, and says how long it is.
+pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRecord> {
+    let (head, _) = bytes
+        .split_first_chunk::<3>()
+        .ok_or(BadRecord::Length { kind: 0, stated: 3, present: bytes.len() })?;
+    let (stated, kind) = (usize::from(u16::from_le_bytes([head[0], head[1]])), head[2]);
+    let rest = bytes.get(3..stated).ok_or(BadRecord::Length { kind, stated, present: bytes.len() })?;
+    let mut fields = Fields { rest, kind, stated };
+    let record = match kind {
+        ENROLLED..=REDEEMED => Record::Member(read_member(&mut fields, base_ms)?),
+        CELL_OPENED..=CELL_FOLDED => Record::Block(read_block(&mut fields, base_ms)?),
+        ORDER_TAKEN | ORDERS_FORGOTTEN => Record::Directory(read_directory(&mut fields, base_ms)?),
+        other => return Err(BadRecord::Kind(other)),
+    };
+    if !fields.rest.is_empty() {
+        return Err(BadRecord::Length { kind, stated, present: stated - fields.rest.len() });
+    }
+    Ok((record, stated))
+}
+
+fn read_member(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, BadRecord> {
+    let flags = fields.u8()?;
+    let slot = fields.u32()?;
+    let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
+    let version = fields.u32()?;
+    let id = RequestId(fields.take()?);
+    let hash = fields.u64()?;
+    let previous = LedgerAt { epoch: fields.u64()?, offset: fields.u32()? };
+    let after = fields.i64()?;
+    let forgets = if flags & FORGETS != 0 { Some(fields.u32()?) } else { None };
+    let change = match fields.kind {
+        ENROLLED => Change::Enrolled { programme: fields.u32()?, key: MemberKey(fields.take()?), tier: fields.u8()? },
+        CHECKED_IN => Change::CheckedIn {
+            day: fields.i32()?,
+            streak: fields.u16()?,
+            points: fields.i64()?,
+            tier: fields.u8()?,
+        },
+        ORDERED => Change::Ordered {
+            channel: fields.u16()?,
+            fingerprint: fields.take()?,
+            paid_at_ms: fields.i64()?,
+            amount_minor: fields.i64()?,
+            points: fields.i64()?,
+            tier: fields.u8()?,
+        },
+        _ => read_redeemed(fields, flags)?,
+    };
+    Ok(MemberPart { slot, forgets, now_ms, version, id, hash, previous, after, change })
+}
+
+fn read_redeemed(fields: &mut Fields<'_>, flags: u8) -> Result<Change, BadRecord> {
+    let (campaign, offer) = (fields.u16()?, fields.u16()?);
+    let (price, grant) = (fields.i64()?, fields.u64()?);
+    let limit = if flags & (LIMIT_OVER_ALL | LIMIT_OF_OFFER) == 0 {
+        None
+    } else {
+        let offer = if flags & LIMIT_OF_OFFER != 0 { offer } else { 0 };
+        Some(Counter { campaign, offer, period: fields.i32()?, used: fields.u32()? })
+    };
+    Ok(Change::Redeemed { campaign, offer, price, grant, limit })
+}
+
+fn read_block(fields: &mut Fields<'_>, base_ms: i64) -> Result<BlockPart, BadRecord> {
+    let cells = if fields.kind == GRANTED { usize::from(fields.u8()?) } else { 0 };
+    let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
+    Ok(match fields.kind {
+        CELL_OPENED => {
+            let slot = fields.u32()?;
+            let name = CellName { period: fields.i32()?, offer: fields.u16()?, tier: fields.u8()? };
+            BlockPart::Opened { now_ms, slot, name }
+        }
+        CELL_FOLDED => BlockPart::Folded { now_ms, slot: fields.u32()? },
+        _ => {
+            if cells == 0 || cells > QUOTAS_MOST {
+                return Err(BadRecord::Value(fields.kind));
+            }
+            let mut read = ArrayVec::new();
+            for _ in 0..cells {
+                read.push(CellUse { slot: fields.u32()?, used: fields.u32()? });
+            }
+            BlockPart::Granted { now_ms, cells: read }
+        }
+    })
+}
+
+fn read_directory(fields: &mut Fields<'_>, base_ms: i64) -> Result<DirectoryPart, BadRecord> {
+    let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
+    Ok(if fields.kind == ORDER_TAKEN {
+        DirectoryPart::Taken { now_ms, slot: fields.u32()?, entry: OrderEntry::from_bytes(&fields.take()?) }
+    } else {
+        DirectoryPart::Forgot { now_ms, programme: fields.u32()?, through_ms: fields.i64()? }
+    })
+}

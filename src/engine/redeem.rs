@@ -1,0 +1,189 @@
+//! A campaign's offer for points: window, tier, limit, points and every quota, all or nothing (I1, I2).
+
+use arrayvec::ArrayVec;
+use tidegate_protocol::code::answer;
+use tidegate_protocol::operation::Redeem;
+use tidegate_protocol::refusal::{LimitReached, NotEnoughPoints, NotOpen, SoldOut, TierNotAdmitted};
+
+use super::admit::Request;
+use super::member::{Counter, Member};
+use super::part::{BlockPart, CellUse, Change, MemberPart, QUOTAS_MOST};
+use super::quota::{Block, CellName};
+use super::refusal::Refusal;
+use super::Context;
+use crate::programme::{Campaign, LimitOver, Offer, Quota, Span};
+
+/// What a granted redemption changes.
+pub struct Redemption {
+    /// The member's part.
+    pub member: MemberPart,
+    /// Cells that open with it, then the grant.
+    pub block: ArrayVec<BlockPart, { QUOTAS_MOST + 1 }>,
+}
+
+/// Decides a redemption: every condition is evaluated against the same instant and state, before anything changes.
+pub fn redeem(
+    context: &Context<'_>,
+    slot: u32,
+    member: &Member,
+    campaign: &Campaign,
+    block: &Block,
+    request: &Request,
+    body: &Redeem,
+) -> Result<Redemption, Refusal> {
+    let offer = campaign.offer(body.offer).ok_or(Refusal::Plain(answer::NO_SUCH_OFFER))?;
+    let open = open_window(context, campaign)?;
+    let (tier, price) = price(context, member, offer)?;
+    let limit = limit(campaign, offer, member, &open)?;
+    if member.balance < price {
+        let (balance, shortfall) = (member.balance, price.saturating_sub(member.balance));
+        return Err(Refusal::NotEnoughPoints(NotEnoughPoints { price, balance, shortfall }));
+    }
+    let counted = count(context, campaign, offer, tier, block, &open)?;
+    let change = Change::Redeemed {
+        campaign: campaign.number as u16,
+        offer: offer.number as u16,
+        price,
+        grant: u64::from(counted.grant),
+        limit,
+    };
+    let member = MemberPart {
+        slot,
+        forgets: None,
+        now_ms: context.now_ms,
+        version: context.version,
+        id: request.id,
+        hash: request.hash,
+        previous: member.newest(),
+        after: member.balance - price,
+        change,
+    };
+    Ok(Redemption { member, block: counted.parts })
+}
+
+/// The window that is open now.
+struct Open {
+    period: i32,
+    closes_ms: i64,
+}
+
+/// Milliseconds from now to `until_ms`, no longer than the campaign lets a gateway keep an answer.
+fn hold_ms(context: &Context<'_>, campaign: &Campaign, until_ms: i64) -> u32 {
+    let most = campaign.hold_answer_ms.clamp(0, i64::from(u32::MAX));
+    until_ms.saturating_sub(context.now_ms).clamp(0, most) as u32
+}
+
+/// Changes with everything that could change a "no" which a gateway keeps: as yet only by activation.
+fn campaign_epoch(context: &Context<'_>) -> u64 {
+    u64::from(context.version)
+}
+
+fn open_window(context: &Context<'_>, campaign: &Campaign) -> Result<Open, Refusal> {
+    let not_open = |opens_ms: i64| NotOpen {
+        opens_ms,
+        epoch: campaign_epoch(context),
+        hold_ms: hold_ms(context, campaign, if opens_ms == 0 { i64::MAX } else { opens_ms }),
+    };
+    match campaign.window.at(context.now_ms) {
+        Span::Open { period, closes_ms, .. } => Ok(Open { period, closes_ms }),
+        Span::NotYet { opens_ms } => Err(Refusal::NotYetOpen(not_open(opens_ms))),
+        Span::Between { next_opens_ms, .. } => Err(Refusal::Closed(not_open(next_opens_ms))),
+        Span::Ended { .. } => Err(Refusal::Closed(not_open(0))),
+    }
+}
+
+/// The member's tier by what it has earned, as its number, and the offer's price for it.
+fn price(context: &Context<'_>, member: &Member, offer: &Offer) -> Result<(u8, i64), Refusal> {
+    let tiers = &context.programme.tiers;
+    let at = context.programme.tier_of(member.earned);
+    if let Some(price) = offer.prices[at] {
+        return Ok((tiers[at].number, price));
+    }
+    let next = (at + 1..tiers.len()).find(|tier| offer.prices[*tier].is_some());
+    Err(Refusal::TierNotAdmitted(TierNotAdmitted {
+        tier: tiers[at].number,
+        admitted: next.map_or(0, |tier| tiers[tier].number),
+        missing: next.map_or(0, |tier| tiers[tier].from.saturating_sub(member.earned)),
+    }))
+}
+
+/// The member's counter after this redemption, where the campaign has a limit.
+fn limit(campaign: &Campaign, offer: &Offer, member: &Member, open: &Open) -> Result<Option<Counter>, Refusal> {
+    let Some(limit) = &campaign.limit else { return Ok(None) };
+    let number = match limit.over {
+        LimitOver::AllOffers => 0,
+        LimitOver::EachOffer => offer.number as u16,
+    };
+    let used = member.counters.used(campaign.number as u16, number, open.period);
+    if used >= limit.times {
+        let again_ms = next_opening_ms(campaign, open);
+        return Err(Refusal::LimitReached(LimitReached { times: limit.times, used, again_ms }));
+    }
+    Ok(Some(Counter { campaign: campaign.number as u16, offer: number, period: open.period, used: used + 1 }))
+}
+
+/// When the window after this one opens; 0 if none does.
+fn next_opening_ms(campaign: &Campaign, open: &Open) -> i64 {
+    match campaign.window.at(open.closes_ms) {
+        Span::Open { opens_ms, .. } | Span::NotYet { opens_ms } => opens_ms,
+        Span::Between { next_opens_ms, .. } => next_opens_ms,
+        Span::Ended { .. } => 0,
+    }
+}
+
+struct Counted {
+    grant: u32,
+    parts: ArrayVec<BlockPart, { QUOTAS_MOST + 1 }>,
+}
+
+/// Checks every quota, and only when none is used up counts the unit in all of their cells.
+fn count(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    offer: &Offer,
+    tier: u8,
+    block: &Block,
+    open: &Open,
+) -> Result<Counted, Refusal> {
+    let own = CellName { period: open.period, offer: offer.number as u16, tier: 0 };
+    let mut names = ArrayVec::<CellName, QUOTAS_MOST>::new();
+    names.push(own);
+    let of_offer = offer.quotas.iter().map(|quota| (own.offer, quota));
+    for (number, quota) in of_offer.chain(campaign.quotas.iter().map(|quota| (0, quota))) {
+        let Quota { tier: only, total } = *quota;
+        if only.is_some_and(|only| only != tier) {
+            continue;
+        }
+        let name = CellName { offer: number, tier: only.unwrap_or(0), ..own };
+        if u64::from(block.used(name)) >= total.min(u64::from(u32::MAX)) {
+            return Err(Refusal::SoldOut(SoldOut {
+                offer: u32::from(name.offer),
+                tier: name.tier,
+                again_ms: next_opening_ms(campaign, open),
+                epoch: campaign_epoch(context),
+                hold_ms: hold_ms(context, campaign, open.closes_ms),
+            }));
+        }
+        if name != own {
+            names.push(name);
+        }
+    }
+    Ok(counted(context.now_ms, block, &names))
+}
+
+/// The parts that count one unit in each of the named cells.
+fn counted(now_ms: i64, block: &Block, names: &[CellName]) -> Counted {
+    let mut parts = ArrayVec::new();
+    let mut cells = ArrayVec::new();
+    for name in names {
+        let (slot, used) = block.find(*name).unwrap_or_else(|| {
+            let slot = block.free_slot(parts.len());
+            parts.push(BlockPart::Opened { now_ms, slot, name: *name });
+            (slot, 0)
+        });
+        cells.push(CellUse { slot, used: used + 1 });
+    }
+    let grant = cells[0].used;
+    parts.push(BlockPart::Granted { now_ms, cells });
+    Counted { grant, parts }
+}

@@ -1,0 +1,162 @@
+//! Group commit, back to back, without a timer: cut, write, one `fdatasync`, publish; meanwhile the next epoch fills.
+//!
+//! Promises: an epoch is published only after its `fdatasync`; an empty one without a write; one that fails ends
+//! everything: the watermark tells it, and no fsync is ever tried again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::{ChainHead, Doorbell, LogCounters, LogError, LogPages, LogWriter, PlaceTail, Watermark};
+use crate::store::{Cut, Store};
+
+/// How long nothing must have happened before the closing block is written.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// What others may know of the log while the flusher owns it.
+pub struct LogState {
+    /// The newest durable epoch.
+    pub watermark: Watermark,
+    /// Rung after every turn that appended.
+    pub doorbell: Doorbell,
+    /// Reads entries back.
+    pub pages: LogPages,
+    room: Arc<AtomicU64>,
+    stop: AtomicBool,
+    seen: Mutex<(LogCounters, ChainHead)>,
+    failure: Mutex<Option<String>>,
+}
+
+impl LogState {
+    /// Bytes allocated ahead that are still free.
+    pub fn room(&self) -> u64 {
+        self.room.load(Ordering::Relaxed)
+    }
+
+    /// What was written so far, and the head of the chain.
+    pub fn counters(&self) -> (LogCounters, ChainHead) {
+        *self.seen.lock()
+    }
+
+    /// Why the log failed, if it did.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
+    }
+
+    /// Ends the flusher after everything appended is durable and the closing block written.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.doorbell.ring();
+    }
+}
+
+/// Owns the writing end of the log.
+pub struct Flusher {
+    store: Arc<Store>,
+    writer: LogWriter,
+    state: Arc<LogState>,
+    tails: Vec<PlaceTail>,
+    waits_for_room: bool,
+}
+
+impl Flusher {
+    /// A flusher over a log whose every epoch up to `durable` is durable.
+    pub fn new(store: Arc<Store>, writer: LogWriter, durable: u64) -> Flusher {
+        let state = LogState {
+            watermark: Watermark::new(durable),
+            doorbell: Doorbell::default(),
+            pages: writer.pages(),
+            room: writer.room_handle(),
+            stop: AtomicBool::new(false),
+            seen: Mutex::new((writer.counters(), writer.head())),
+            failure: Mutex::new(None),
+        };
+        Flusher { store, writer, state: Arc::new(state), tails: Vec::new(), waits_for_room: false }
+    }
+
+    /// What others may know.
+    pub fn state(&self) -> Arc<LogState> {
+        Arc::clone(&self.state)
+    }
+
+    /// Makes one epoch durable. Whether there was anything to write.
+    pub fn turn(&mut self) -> Result<bool, LogError> {
+        let mut cut = self.store.cut();
+        let written = !cut.tails.is_empty();
+        let result = if written { self.write(&mut cut) } else { Ok(()) };
+        if let Err(error) = result {
+            *self.state.failure.lock() = Some(error.to_string());
+            self.state.watermark.fail();
+            return Err(error);
+        }
+        let epoch = cut.epoch;
+        self.store.made_durable(cut);
+        *self.state.seen.lock() = (self.writer.counters(), self.writer.head());
+        self.state.watermark.publish(epoch);
+        Ok(written)
+    }
+
+    fn write(&mut self, cut: &mut Cut) -> Result<(), LogError> {
+        self.tails.extend(cut.tails.iter_mut().map(|cut| PlaceTail {
+            place: super::PlaceId(cut.place.to_u32()),
+            first_sequence: cut.tail.first_sequence,
+            base_ms: cut.tail.base_ms,
+            count: cut.tail.count,
+            records: std::mem::take(&mut cut.tail.records),
+        }));
+        let written = self.append(cut.epoch).and_then(|()| self.writer.sync());
+        for (cut, tail) in cut.tails.iter_mut().zip(self.tails.drain(..)) {
+            cut.tail.records = tail.records;
+        }
+        written
+    }
+
+    /// Appends; with a full disk what was decided waits here until there is room. New changes are refused meanwhile.
+    fn append(&mut self, epoch: u64) -> Result<(), LogError> {
+        loop {
+            match self.writer.append(epoch, &self.tails) {
+                Err(LogError::NoRoom { .. }) if self.waits_for_room && !self.state.stop.load(Ordering::Acquire) => {
+                    self.writer.allocate_ahead();
+                    std::thread::sleep(IDLE);
+                }
+                appended => return appended,
+            }
+        }
+    }
+
+    /// Writes the closing block behind the newest epoch, if it has none.
+    pub fn close(&mut self) -> Result<(), LogError> {
+        if self.writer.is_open() {
+            self.writer.close_block()?;
+            *self.state.seen.lock() = (self.writer.counters(), self.writer.head());
+        }
+        Ok(())
+    }
+
+    /// Tries to allocate ahead, where no thread does it.
+    pub fn allocate_ahead(&mut self) {
+        self.writer.allocate_ahead();
+    }
+
+    /// Runs until [`LogState::stop`] or a failure.
+    pub fn run(mut self) -> Result<(), LogError> {
+        self.waits_for_room = true;
+        loop {
+            while self.store.is_dirty() || self.store.has_ended_epochs() {
+                self.turn()?;
+            }
+            if self.state.stop.load(Ordering::Acquire) {
+                return self.close();
+            }
+            if self.writer.is_open() {
+                if !self.state.doorbell.listen_for(IDLE) {
+                    self.close()?;
+                }
+            } else {
+                self.state.doorbell.listen();
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Segments made ahead of need: created, filled with zeros, synced, and only then given their name.
+//!
+//! Syncing into a file whose blocks are written already costs half of what it costs in one that grows. A full disk shows here first, while
+//! what was decided still has room; then the room just does not grow, and making one is tried again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::segment::{self, HEADER_BYTES};
+use super::{Ahead, LOG_FOLDER, LogOptions};
+use crate::storage::{File, SECTOR_BYTES, Storage};
+
+/// Zeros are written and synced in steps, so that one large flush never stands before the log's own.
+const FILL_BYTES: u64 = 1 << 20;
+/// After a failure the thread waits this long before the next try.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// A segment ready for use.
+pub(super) struct Spare {
+    pub(super) number: u64,
+    pub(super) file: Box<dyn File>,
+    pub(super) len: u64,
+}
+
+impl Spare {
+    pub(super) fn room(&self) -> u64 {
+        usable(self.len, HEADER_BYTES)
+    }
+}
+
+/// The bytes epochs may still take in a segment: one sector stays for a closing block.
+pub(super) fn usable(len: u64, position: u64) -> u64 {
+    len.saturating_sub(position + SECTOR_BYTES)
+}
+
+/// The spares of one log, and whoever makes them.
+pub(super) struct Spares {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    storage: Arc<dyn Storage>,
+    options: LogOptions,
+    room: Arc<AtomicU64>,
+    state: Mutex<State>,
+    wake: Condvar,
+    stop: AtomicBool,
+}
+
+struct State {
+    ready: VecDeque<Spare>,
+    next_number: u64,
+}
+
+impl Spares {
+    /// Goes on with the spares that are there; the next one made gets the number `next_number`. Adds their room to `room`. With `one_now`
+    /// the first is made before this returns; what goes wrong then is given back.
+    pub(super) fn new(
+        storage: Arc<dyn Storage>,
+        options: LogOptions,
+        room: Arc<AtomicU64>,
+        ready: VecDeque<Spare>,
+        next_number: u64,
+        one_now: bool,
+    ) -> (Spares, io::Result<()>) {
+        room.fetch_add(ready.iter().map(Spare::room).sum(), Ordering::AcqRel);
+        let enough = !one_now || !ready.is_empty();
+        let state = Mutex::new(State { ready, next_number });
+        let shared =
+            Arc::new(Shared { storage, options, room, state, wake: Condvar::new(), stop: AtomicBool::new(false) });
+        let made = if enough { Ok(()) } else { shared.make(next_number) };
+        let thread = (options.ahead == Ahead::Thread).then(|| {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new()
+                .name("log-spares".to_owned())
+                .spawn(move || shared.run())
+                .expect("a process that starts can start one more thread")
+        });
+        (Spares { shared, thread }, made)
+    }
+
+    /// The next segment, if one is ready. Its room goes over to the caller.
+    pub(super) fn take(&mut self) -> Option<Spare> {
+        let spare = self.shared.state.lock().ready.pop_front()?;
+        self.shared.room.fetch_sub(spare.room(), Ordering::AcqRel);
+        self.shared.wake.notify_one();
+        Some(spare)
+    }
+
+    /// Has a thread of its own, which is woken by `take` and else left to its own pace.
+    pub(super) fn fill_themselves(&self) -> bool {
+        self.thread.is_some()
+    }
+
+    /// Makes what is missing, or wakes the thread that does. Failures show in the room only.
+    pub(super) fn fill(&mut self) {
+        if self.thread.is_some() {
+            self.shared.wake.notify_one();
+            return;
+        }
+        while let Some(number) = self.shared.missing() {
+            if self.shared.make(number).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        // Under the lock, so that the thread cannot look at it and then sleep through the call.
+        let state = self.shared.state.lock();
+        self.shared.stop.store(true, Ordering::Release);
+        drop(state);
+        self.shared.wake.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // A panic there has said so already, and costs only the room ahead.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            let failed = self.missing().is_some_and(|number| self.make(number).is_err());
+            let mut state = self.state.lock();
+            if self.stop.load(Ordering::Acquire) {
+                break;
+            }
+            if failed {
+                self.wake.wait_for(&mut state, RETRY);
+            } else if state.ready.len() >= self.options.spares {
+                self.wake.wait(&mut state);
+            }
+        }
+    }
+
+    /// The number of the next spare, if one is missing.
+    fn missing(&self) -> Option<u64> {
+        let state = self.state.lock();
+        (state.ready.len() < self.options.spares).then_some(state.next_number)
+    }
+
+    /// Makes the spare with this number. Only one thread ever does.
+    fn make(&self, number: u64) -> io::Result<()> {
+        let len = self.options.segment_bytes;
+        match self.allocate(number, len) {
+            Ok(file) => {
+                let spare = Spare { number, file, len };
+                let room = spare.room();
+                let mut state = self.state.lock();
+                state.ready.push_back(spare);
+                state.next_number = number + 1;
+                self.room.fetch_add(room, Ordering::AcqRel);
+                Ok(())
+            }
+            Err(error) => {
+                // Half a spare must not take the room that others need.
+                let _ = self.storage.remove(&segment::path_new(number));
+                Err(error)
+            }
+        }
+    }
+
+    fn allocate(&self, number: u64, len: u64) -> io::Result<Box<dyn File>> {
+        if self.storage.free_bytes()? < len {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let path = segment::path_new(number);
+        let file = match self.storage.create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.storage.remove(&path)?;
+                self.storage.create(&path)?
+            }
+            result => result?,
+        };
+        let zeros = vec![0; FILL_BYTES.min(len) as usize];
+        let mut offset = 0;
+        while offset < len {
+            if self.stop.load(Ordering::Acquire) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let step = FILL_BYTES.min(len - offset);
+            file.write_at(offset, &zeros[..step as usize])?;
+            file.sync_data()?;
+            offset += step;
+        }
+        file.sync_all()?;
+        self.storage.rename(&path, &segment::path(number))?;
+        self.storage.sync_dir(LOG_FOLDER)?;
+        Ok(file)
+    }
+}

@@ -1,0 +1,343 @@
+//! A programme's rules said back in plain words, one English and one Chinese sentence each, for those who sign them.
+
+use jiff::civil::DateTime;
+
+use super::calendar::{DAY_MS, Moment, MonthDay, Rule, reading};
+use super::money::{Rate, Rounded};
+use super::{Campaign, LimitOver, Offer, Programme, Quota, Rounding, Title, Window};
+
+const WEEKDAYS: [(&str, &str); 7] = [
+    ("Monday", "周一"),
+    ("Tuesday", "周二"),
+    ("Wednesday", "周三"),
+    ("Thursday", "周四"),
+    ("Friday", "周五"),
+    ("Saturday", "周六"),
+    ("Sunday", "周日"),
+];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+fn said(en: String, zh: String) -> Title {
+    Title { zh, en }
+}
+
+fn points(number: i64) -> String {
+    if number == 1 { "1 point".to_owned() } else { format!("{number} points") }
+}
+
+impl Programme {
+    /// Every rule as a sentence: the programme's first, then each campaign's and its offers'.
+    pub fn describe(&self) -> Vec<Title> {
+        let mut sentences = vec![said(
+            format!(
+                "{} counts days and windows in the zone {} and money in {}.",
+                self.title.en,
+                self.zone.name(),
+                self.currency
+            ),
+            format!("“{}”按 {} 时区计算日期和时段，金额以 {} 计。", self.title.zh, self.zone.name(), self.currency),
+        )];
+        sentences.push(self.describe_tiers());
+        sentences.extend(self.describe_check_in());
+        sentences.extend(self.describe_earning());
+        for campaign in &self.campaigns {
+            sentences.push(self.describe_campaign(campaign));
+            sentences.extend(campaign.offers.iter().map(|offer| self.describe_offer(campaign, offer)));
+        }
+        sentences
+    }
+
+    fn describe_tiers(&self) -> Title {
+        let list = |say: fn(&Title, i64) -> String, mark| {
+            let parts: Vec<String> = self.tiers.iter().map(|tier| say(&tier.title, tier.from)).collect();
+            parts.join(mark)
+        };
+        said(
+            format!(
+                "Tiers by points earned over a lifetime: {}.",
+                list(|title, from| format!("{} from {from}", title.en), ", ")
+            ),
+            format!("等级按累计获得积分划分：{}。", list(|title, from| format!("{} {from} 分起", title.zh), "，")),
+        )
+    }
+
+    fn describe_check_in(&self) -> Option<Title> {
+        let check_in = self.check_in.as_ref()?;
+        let base = check_in.base;
+        let mut en = format!("The first check-in of a local day gives {}", points(base));
+        let mut zh = format!("每个自然日首次签到得 {base} 积分");
+        for (day, bonus) in &check_in.bonuses {
+            en += &format!(", and {bonus} more on day {day} of a streak");
+            zh += &format!("，连续第 {day} 天另加 {bonus} 积分");
+        }
+        if let Some(cycle) = check_in.cycle {
+            en += &format!("; after {cycle} days the table starts again");
+            zh += &format!("；每满 {cycle} 天奖励表重新开始");
+        }
+        Some(said(en + ".", zh + "。"))
+    }
+
+    fn describe_earning(&self) -> Vec<Title> {
+        let Some(earning) = &self.earning else { return Vec::new() };
+        let days = self.orders.remember_ms as f64 / DAY_MS as f64;
+        let (en, zh) = self.describe_rate(&earning.rate);
+        let mut sentences = vec![
+            said(format!("Orders give {en}."), format!("订单{zh}。")),
+            said(
+                format!(
+                    "An order number counts once in its channel; an order paid more than {days} days ago may be refused as too old."
+                ),
+                format!("同一渠道内每个订单号只计一次；支付超过 {days} 天的订单可能因过旧而被拒绝。"),
+            ),
+        ];
+        for channel in &self.channels {
+            if let Some(rate) = earning.by_channel.get(usize::from(channel.number)).copied().flatten() {
+                let (en, zh) = self.describe_rate(&rate);
+                let name = &channel.slug;
+                sentences.push(said(format!("Orders through {name} give {en}."), format!("渠道 {name} 的订单{zh}。")));
+            }
+        }
+        sentences
+    }
+
+    fn describe_rate(&self, rate: &Rate) -> (String, String) {
+        let (worth, per, currency) = (rate.points, self.currency.show(rate.per_minor), self.currency);
+        let (en_round, zh_round) = match rate.rounding {
+            Rounding::Down => ("rounded down", "向下取整"),
+            Rounding::Up => ("rounded up", "向上取整"),
+            Rounding::HalfUp => ("rounded to the nearest, a half up", "四舍五入"),
+            Rounding::HalfEven => ("rounded to the nearest, a half to the even", "四舍六入五成双"),
+        };
+        let (en_what, zh_what) = match rate.rounded {
+            Rounded::Steps => ("the number of steps", "份数"),
+            Rounded::Points => ("the points", "积分"),
+        };
+        (
+            format!("{} for each {per} {currency}, {en_what} {en_round}", points(worth)),
+            format!("每 {per} {currency} 得 {worth} 积分，{zh_what}{zh_round}"),
+        )
+    }
+
+    fn describe_campaign(&self, campaign: &Campaign) -> Title {
+        let when = campaign.window.describe();
+        let (mut en, mut zh) =
+            (format!("{}: open {}", campaign.title.en, when.en), format!("“{}”：{} 开放", campaign.title.zh, when.zh));
+        if let Some(limit) = campaign.limit {
+            let (en_over, zh_over) = match limit.over {
+                LimitOver::AllOffers => ("over all offers", "全部商品合计"),
+                LimitOver::EachOffer => ("of each offer", "每件商品"),
+            };
+            let times = if limit.times == 1 { "once".to_owned() } else { format!("{} times", limit.times) };
+            en += &format!("; a member may redeem at most {times} a window {en_over}");
+            zh += &format!("；每位会员每期{zh_over}最多兑换 {} 次", limit.times);
+        }
+        let quotas = self.describe_quotas(&campaign.quotas);
+        if let Some(quotas) = &quotas {
+            en += &format!("; at most {} in each window over all offers", quotas.en);
+            zh += &format!("；每期全部商品限量{}", quotas.zh);
+        }
+        said(en + ".", zh + "。")
+    }
+
+    fn describe_offer(&self, campaign: &Campaign, offer: &Offer) -> Title {
+        let priced = || self.tiers.iter().zip(&offer.prices).filter_map(|(tier, price)| Some((tier, (*price)?)));
+        let first = priced().next().map(|(_, price)| price);
+        let same = offer.prices.iter().all(|price| *price == first);
+        let (mut en_price, mut zh_price) = (String::new(), String::new());
+        match first {
+            Some(price) if same => {
+                en_price = format!("{} for every tier", points(price));
+                zh_price = format!("所有等级 {price} 积分");
+            }
+            _ => {
+                let en: Vec<_> =
+                    priced().map(|(tier, price)| format!("{} for {}", points(price), tier.title.en)).collect();
+                let zh: Vec<_> = priced().map(|(tier, price)| format!("{} {price} 积分", tier.title.zh)).collect();
+                let all = offer.prices.iter().all(Option::is_some);
+                en_price += &format!("{}{}", en.join(", "), if all { "" } else { " only" });
+                zh_price += &format!("{}{}", if all { "" } else { "仅限" }, zh.join("、"));
+            }
+        }
+        let (en_quota, zh_quota) = match self.describe_quotas(&offer.quotas) {
+            Some(quotas) => (format!("at most {} in each window", quotas.en), format!("每期限量{}", quotas.zh)),
+            None if campaign.quotas.is_empty() => ("without a quota".to_owned(), "不限量".to_owned()),
+            None => ("within the campaign's quota".to_owned(), "数量以活动总限量为准".to_owned()),
+        };
+        said(
+            format!("{}, {} ({}): {en_price}; {en_quota}.", campaign.title.en, offer.title.en, offer.sku),
+            format!("“{}”中的“{}”（{}）：{zh_price}；{zh_quota}。", campaign.title.zh, offer.title.zh, offer.sku),
+        )
+    }
+
+    fn describe_quotas(&self, quotas: &[Quota]) -> Option<Title> {
+        let (mut en, mut zh) = (Vec::new(), Vec::new());
+        for quota in quotas {
+            let total = quota.total;
+            match self.tiers.iter().find(|tier| Some(tier.number) == quota.tier) {
+                Some(tier) => {
+                    en.push(format!("{total} for {}", tier.title.en));
+                    zh.push(format!("{} {total} 件", tier.title.zh));
+                }
+                None => {
+                    en.push(format!("{total} in all"));
+                    zh.push(format!("共 {total} 件"));
+                }
+            }
+        }
+        (!en.is_empty()).then(|| said(en.join(" and "), zh.join("，其中")))
+    }
+}
+
+impl Window {
+    /// When it is open, as a part of a sentence.
+    pub fn describe(&self) -> Title {
+        let next = |wraps: bool, en, zh| if wraps { (en, zh) } else { ("", "") };
+        let mut title = match *self.rule() {
+            Rule::Once { from_ms, until_ms } => said(
+                format!("once, from {} until {}", date_time(from_ms), date_time(until_ms)),
+                format!("仅一次，自 {} 至 {}", date_time(from_ms), date_time(until_ms)),
+            ),
+            Rule::Day { from_ms, until_ms } => {
+                let (en, zh) = next(until_ms <= from_ms, " of the next day", "次日");
+                let (from, until) = (time(from_ms), time(until_ms));
+                said(format!("every day from {from} until {until}{en}"), format!("每天 {from} 至{zh} {until}"))
+            }
+            Rule::Week { from_ms, until_ms } => {
+                let (from, until) = (weekday(from_ms), weekday(until_ms));
+                said(
+                    format!("every week from {} until {}", from.en, until.en),
+                    format!("每周自{} 至{}", from.zh, until.zh),
+                )
+            }
+            Rule::Month { from, until } => {
+                let (en, zh) = next(until <= from, " of the next month", "次月");
+                let (from, until) = (moment(from), moment(until));
+                said(
+                    format!("every month from {} until {}{en}", from.en, until.en),
+                    format!("每月{} 至{zh}{}", from.zh, until.zh),
+                )
+            }
+            Rule::Year { from, until } => {
+                let (en, zh) = next(until <= from, " of the next year", "次年");
+                let (from, until) = (moment(from), moment(until));
+                said(
+                    format!("every year from {} until {}{en}", from.en, until.en),
+                    format!("每年{} 至{zh}{}", from.zh, until.zh),
+                )
+            }
+        };
+        let (starts, ends) = self.bounds_ms();
+        if let Some(starts) = starts {
+            title.en += &format!(", not before {}", date_time(starts));
+            title.zh += &format!("（{} 之前不开放）", date_time(starts));
+        }
+        if let Some(ends) = ends {
+            title.en += &format!(", not after {}", date_time(ends));
+            title.zh += &format!("（{} 之后不开放）", date_time(ends));
+        }
+        title
+    }
+}
+
+fn time(ms: i64) -> String {
+    let seconds = ms / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if seconds == 0 { format!("{hours:02}:{minutes:02}") } else { format!("{hours:02}:{minutes:02}:{seconds:02}") }
+}
+
+fn date_time(local_ms: i64) -> String {
+    let local: DateTime = reading(local_ms);
+    let ms_of_day = local_ms.rem_euclid(DAY_MS);
+    format!("{} {}", local.date(), time(ms_of_day))
+}
+
+/// A moment of the week; its last, Sunday 24:00, stays on Sunday.
+fn weekday(ms: i64) -> Title {
+    let day = (ms / DAY_MS).min(6);
+    let (en, zh) = WEEKDAYS[day as usize];
+    let at = time(ms - day * DAY_MS);
+    said(format!("{en} {at}"), format!("{zh} {at}"))
+}
+
+fn moment(moment: Moment) -> Title {
+    let at = time(moment.time_ms);
+    let (day_en, day_zh) = match moment.day {
+        MonthDay::Number(day) => (format!("the {day}{}", ordinal(day)), format!(" {day} 日")),
+        MonthDay::Last => ("the last day".to_owned(), "最后一天".to_owned()),
+    };
+    match moment.month {
+        0 => said(format!("{day_en} at {at}"), format!("{day_zh} {at}")),
+        month => {
+            let name = MONTHS[month as usize - 1];
+            said(format!("{day_en} of {name} at {at}"), format!(" {month} 月{day_zh} {at}"))
+        }
+    }
+}
+
+fn ordinal(day: i8) -> &'static str {
+    match day {
+        1 | 21 | 31 => "st",
+        2 | 22 => "nd",
+        3 | 23 => "rd",
+        _ => "th",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::programme::calendar::{Moment, MonthDay, Rule};
+    use crate::programme::{Window, Zone};
+
+    #[test]
+    fn windows_are_said_back_in_both_languages() {
+        let zone = Zone::new("Asia/Shanghai").unwrap();
+        let hour = 3_600_000;
+        let at = |month, day, hours: i64| Moment { month, day, time_ms: hours * hour };
+        let said = |rule, ends| {
+            let title = Window::new(rule, None, ends, &zone).describe();
+            (title.en, title.zh)
+        };
+        let once = Rule::Once { from_ms: 10 * hour, until_ms: 24 * hour + 30_000 };
+        let day = Rule::Day { from_ms: 22 * hour, until_ms: 2 * hour };
+        let week = Rule::Week { from_ms: 4 * 24 * hour, until_ms: 7 * 24 * hour };
+        let month = Rule::Month { from: at(0, MonthDay::Last, 10), until: at(0, MonthDay::Number(3), 12) };
+        let year = Rule::Year { from: at(12, MonthDay::Number(1), 0), until: at(12, MonthDay::Number(31), 24) };
+        for (rule, ends, en, zh) in [
+            (
+                once,
+                None,
+                "once, from 1970-01-01 10:00 until 1970-01-02 00:00:30",
+                "仅一次，自 1970-01-01 10:00 至 1970-01-02 00:00:30",
+            ),
+            (day, None, "every day from 22:00 until 02:00 of the next day", "每天 22:00 至次日 02:00"),
+            (week, None, "every week from Friday 00:00 until Sunday 24:00", "每周自周五 00:00 至周日 24:00"),
+            (
+                month,
+                Some(0),
+                "every month from the last day at 10:00 until the 3rd at 12:00 of the next month, not after 1970-01-01 00:00",
+                "每月最后一天 10:00 至次月 3 日 12:00（1970-01-01 00:00 之后不开放）",
+            ),
+            (
+                year,
+                None,
+                "every year from the 1st of December at 00:00 until the 31st of December at 24:00",
+                "每年 12 月 1 日 00:00 至 12 月 31 日 24:00",
+            ),
+        ] {
+            assert_eq!(said(rule, ends), (en.to_owned(), zh.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The manifest: what a data directory is, and which snapshots may be relied on. Replaced as a whole, by rename.
+//!
+//! | offset | size | field |
+//! |---:|---:|---|
+//! | 0 | 8 | magic `TGMANIF1` |
+//! | 8 | 4 | length of what follows the first 16 bytes |
+//! | 12 | 4 | CRC-32C of what follows |
+//! | 16 | 16 | directory id |
+//! | 32 | 2 | lineage |
+//! | 34 | 4 | shards |
+//! | 38 | 16 | hash key for members and requests |
+//! | 54 | 16 | hash key for fingerprints |
+//! | 70 | 1 | snapshots named |
+//! | 71 | 72 each | first epoch, last epoch, bytes, members, taken at (ms): 8 bytes each; BLAKE3: 32 bytes; newest first |
+
+use super::{SNAPSHOT_FOLDER, SnapshotError};
+use crate::storage::Storage;
+use crate::store::{HashKeys, Shape};
+
+const MAGIC: &[u8; 8] = b"TGMANIF1";
+const FILE: &str = "MANIFEST";
+const FRESH: &str = "MANIFEST.new";
+const ENTRY_BYTES: usize = 72;
+
+/// A snapshot that may be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotEntry {
+    /// The first epoch that recovery reads from the log.
+    pub first_epoch: u64,
+    /// The last epoch that it must find there.
+    pub last_epoch: u64,
+    /// The file's size.
+    pub bytes: u64,
+    /// Members in it, about.
+    pub members: u64,
+    /// When it was taken.
+    pub taken_ms: i64,
+    /// BLAKE3 of the file.
+    pub hash: [u8; 32],
+}
+
+impl SnapshotEntry {
+    /// Its file.
+    pub fn path(&self) -> String {
+        format!("{SNAPSHOT_FOLDER}/{:020}.snap", self.first_epoch)
+    }
+}
+
+/// What stands in the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The data directory's identity.
+    pub directory: [u8; 16],
+    /// What is fixed with it.
+    pub shape: Shape,
+    /// Newest first.
+    pub snapshots: Vec<SnapshotEntry>,
+}
+
+impl Manifest {
+    /// Reads a directory's manifest; `None` if it has none.
+    pub fn read(storage: &dyn Storage) -> Result<Option<Manifest>, SnapshotError> {
+        let names = storage.list("").map_err(SnapshotError::io("listing", "."))?;
+        if !names.iter().any(|name| name == FILE) {
+            return Ok(None);
+        }
+        let file = storage.open(FILE).map_err(SnapshotError::io("opening", FILE))?;
+        let length = file.len().map_err(SnapshotError::io("reading", FILE))?;
+        if length > 1 << 16 {
+            return Err(damaged(0, format!("{length} bytes, at most 65536 are expected")));
+        }
+        let mut bytes = vec![0; length as usize];
+        let read = file.read_at(0, &mut bytes).map_err(SnapshotError::io("reading", FILE))?;
+        bytes.truncate(read);
+        Manifest::decode(&bytes).map(Some)
+    }
+
+    /// Replaces the manifest: new file, fsync, rename, fsync of the directory.
+    pub fn write(&self, storage: &dyn Storage) -> Result<(), SnapshotError> {
+        let names = storage.list("").map_err(SnapshotError::io("listing", "."))?;
+        if names.iter().any(|name| name == FRESH) {
+            storage.remove(FRESH).map_err(SnapshotError::io("removing", FRESH))?;
+        }
+        let file = storage.create(FRESH).map_err(SnapshotError::io("creating", FRESH))?;
+        file.write_at(0, &self.encode()).map_err(SnapshotError::io("writing", FRESH))?;
+        file.sync_all().map_err(SnapshotError::io("syncing", FRESH))?;
+        storage.rename(FRESH, FILE).map_err(SnapshotError::io("renaming", FRESH))?;
+        storage.sync_dir("").map_err(SnapshotError::io("syncing", "."))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![0; 16];
+        bytes.extend_from_slice(&self.directory);
+        bytes.extend_from_slice(&self.shape.lineage.to_le_bytes());
+        bytes.extend_from_slice(&self.shape.shards.to_le_bytes());
+        bytes.extend_from_slice(&self.shape.keys.short);
+        bytes.extend_from_slice(&self.shape.keys.long);
+        bytes.push(self.snapshots.len() as u8);
+        for entry in &self.snapshots {
+            bytes.extend_from_slice(&entry.first_epoch.to_le_bytes());
+            bytes.extend_from_slice(&entry.last_epoch.to_le_bytes());
+            bytes.extend_from_slice(&entry.bytes.to_le_bytes());
+            bytes.extend_from_slice(&entry.members.to_le_bytes());
+            bytes.extend_from_slice(&entry.taken_ms.to_le_bytes());
+            bytes.extend_from_slice(&entry.hash);
+        }
+        let (length, crc) = ((bytes.len() - 16) as u32, crc32c::crc32c(&bytes[16..]));
+        bytes[..8].copy_from_slice(MAGIC);
+        bytes[8..12].copy_from_slice(&length.to_le_bytes());
+        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Manifest, SnapshotError> {
+        let head = bytes.get(..71).ok_or_else(|| damaged(bytes.len(), "it ends before its first snapshot".into()))?;
+        if &head[..8] != MAGIC {
+            return Err(damaged(0, "it does not begin with TGMANIF1: no manifest of this version".into()));
+        }
+        let field = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
+        if field(8) as usize != bytes.len() - 16 {
+            return Err(damaged(8, format!("it states {} bytes, {} are there", field(8), bytes.len() - 16)));
+        }
+        let crc = crc32c::crc32c(&bytes[16..]);
+        if field(12) != crc {
+            return Err(damaged(12, format!("checksum {:08x} expected, {crc:08x} found", field(12))));
+        }
+        let shards = field(34);
+        if !shards.is_power_of_two() || shards > 1 << 16 {
+            return Err(damaged(34, format!("{shards} shards: a power of two up to 65536 is expected")));
+        }
+        let (entries, rest) = bytes[71..].as_chunks::<ENTRY_BYTES>();
+        if entries.len() != usize::from(head[70]) || !rest.is_empty() {
+            return Err(damaged(70, format!("{} snapshots stated, {} there", head[70], entries.len())));
+        }
+        let key = |at: usize| head[at..at + 16].try_into().expect("sixteen bytes");
+        Ok(Manifest {
+            directory: key(16),
+            shape: Shape {
+                shards,
+                keys: HashKeys { short: key(38), long: key(54) },
+                lineage: u16::from_le_bytes([head[32], head[33]]),
+            },
+            snapshots: entries.iter().map(entry).collect(),
+        })
+    }
+}
+
+fn entry(bytes: &[u8; ENTRY_BYTES]) -> SnapshotEntry {
+    let field = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    SnapshotEntry {
+        first_epoch: field(0),
+        last_epoch: field(8),
+        bytes: field(16),
+        members: field(24),
+        taken_ms: field(32) as i64,
+        hash: bytes[40..72].try_into().expect("thirty-two bytes"),
+    }
+}
+
+fn damaged(offset: usize, why: String) -> SnapshotError {
+    SnapshotError::Damaged { path: FILE.into(), offset: offset as u64, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let keys = HashKeys { short: [2; 16], long: [3; 16] };
+        let entry =
+            SnapshotEntry { first_epoch: 4, last_epoch: 9, bytes: 100, members: 7, taken_ms: -1, hash: [5; 32] };
+        Manifest {
+            directory: [1; 16],
+            shape: Shape { shards: 64, keys, lineage: 2 },
+            snapshots: vec![entry, SnapshotEntry { first_epoch: 1, ..entry }],
+        }
+    }
+
+    #[test]
+    fn a_manifest_reads_back() {
+        assert_eq!(Manifest::decode(&manifest().encode()).unwrap(), manifest());
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_truncation_is_named() {
+        let bytes = manifest().encode();
+        for at in 0..bytes.len() {
+            assert!(Manifest::decode(&bytes[..at]).is_err(), "cut at {at}");
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(Manifest::decode(&flipped).is_err(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+}

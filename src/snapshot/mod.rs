@@ -1,0 +1,137 @@
+//! Snapshots: the state taken online, section by section, and published only when the log can complete it.
+//!
+//! Promises: a snapshot that the manifest names can be loaded, and with the log from its first epoch gives the state
+//! exactly; the one before stays until then. Never: holds a place for longer than a copy of one chunk, or removes what
+//! the manifest still names.
+
+mod file;
+mod manifest;
+
+use std::sync::Arc;
+
+use crate::storage::Storage;
+use crate::store::{ReplayError, Section, Store};
+
+pub use file::{SnapshotHead, SnapshotReader};
+pub use manifest::{Manifest, SnapshotEntry};
+
+/// The folder of snapshots.
+pub const SNAPSHOT_FOLDER: &str = "snapshots";
+
+/// How many snapshots are kept.
+pub const SNAPSHOTS_KEPT: usize = 2;
+
+/// A snapshot or manifest that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The storage refused.
+    #[error("{what} `{path}`: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: String,
+        /// What the storage said.
+        source: std::io::Error,
+    },
+    /// The bytes are not what they should be.
+    #[error("`{path}` is damaged at byte {offset}: {why}; restore the directory from a backup, or remove the file only if another snapshot covers it")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// Where.
+        offset: u64,
+        /// What was expected and found.
+        why: String,
+    },
+    /// The log that would complete it failed.
+    #[error("the log failed before epoch {0} was durable; the snapshot is not published")]
+    LogFailed(u64),
+    /// A record of the log does not fit.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+}
+
+impl SnapshotError {
+    fn io(what: &'static str, path: &str) -> impl FnOnce(std::io::Error) -> SnapshotError {
+        let path = path.to_owned();
+        move |source| SnapshotError::Io { what, path, source }
+    }
+}
+
+/// A snapshot that is written and durable, but that nobody may rely on yet.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// What the manifest will say of it.
+    pub entry: SnapshotEntry,
+}
+
+/// Takes snapshots of one data directory. One at a time.
+pub struct Snapshotter {
+    storage: Arc<dyn Storage>,
+    store: Arc<Store>,
+    manifest: Manifest,
+}
+
+impl Snapshotter {
+    /// For a directory whose manifest is read already.
+    pub fn new(storage: Arc<dyn Storage>, store: Arc<Store>, manifest: Manifest) -> Snapshotter {
+        Snapshotter { storage, store, manifest }
+    }
+
+    /// The manifest as it stands on disk.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Copies the state into a file and makes it durable. `progress` hears of bytes written.
+    pub fn write(&self, taken_ms: i64, mut progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
+        let first_epoch = self.store.filling_epoch();
+        let path = format!("{SNAPSHOT_FOLDER}/{first_epoch:020}.snap");
+        // A leftover of an attempt that was not published may stand in the way.
+        if self.storage.list(SNAPSHOT_FOLDER).is_ok_and(|names| names.iter().any(|name| path.ends_with(name.as_str()))) {
+            self.storage.remove(&path).map_err(SnapshotError::io("removing", &path))?;
+        }
+        let head = SnapshotHead {
+            directory: self.manifest.directory,
+            lineage: u32::from(self.manifest.shape.lineage),
+            first_epoch,
+        };
+        let mut writer = file::SnapshotWriter::create(&*self.storage, &path, head)?;
+        let copied = self.store.copy(|section: Section| {
+            let written = writer.section(&section);
+            progress(writer.bytes());
+            written.map_err(|error| std::io::Error::other(error.to_string()))
+        });
+        let last_epoch = copied.map_err(SnapshotError::io("copying into", &path))?;
+        let (bytes, hash) = writer.finish(last_epoch)?;
+        self.storage.sync_dir(SNAPSHOT_FOLDER).map_err(SnapshotError::io("syncing", SNAPSHOT_FOLDER))?;
+        let members = self.store.member_count();
+        Ok(Written { entry: SnapshotEntry { first_epoch, last_epoch, bytes, hash, members, taken_ms } })
+    }
+
+    /// Names a snapshot in the manifest, once the log is durable through its last epoch. Gives the first epoch that
+    /// recovery may still need; older log can be archived.
+    pub fn publish(&mut self, written: Written, durable: u64) -> Result<u64, SnapshotError> {
+        assert!(durable >= written.entry.last_epoch, "a snapshot is published when the log is durable through its last epoch");
+        let mut manifest = self.manifest.clone();
+        manifest.snapshots.insert(0, written.entry);
+        manifest.snapshots.truncate(SNAPSHOTS_KEPT);
+        manifest.write(&*self.storage)?;
+        self.manifest = manifest;
+        self.remove_unnamed()?;
+        Ok(self.manifest.snapshots.last().map_or(0, |oldest| oldest.first_epoch))
+    }
+
+    /// Removes snapshot files that the manifest does not name.
+    pub fn remove_unnamed(&self) -> Result<(), SnapshotError> {
+        let names = self.storage.list(SNAPSHOT_FOLDER).map_err(SnapshotError::io("listing", SNAPSHOT_FOLDER))?;
+        for name in names {
+            let path = format!("{SNAPSHOT_FOLDER}/{name}");
+            if !self.manifest.snapshots.iter().any(|entry| entry.path() == path) {
+                self.storage.remove(&path).map_err(SnapshotError::io("removing", &path))?;
+            }
+        }
+        Ok(())
+    }
+}

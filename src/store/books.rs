@@ -1,0 +1,145 @@
+//! The books: that the sums over members and quotas agree with what was issued, spent and granted (I6), and the hash of
+//! the whole state. Both hold all places for as long as they take.
+
+use super::{Store, section};
+use super::place::lock_all;
+use crate::engine::OrderEntry;
+
+/// One programme's books.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ProgrammeBooks {
+    /// The programme's slug.
+    pub programme: String,
+    /// Members enrolled.
+    pub members: u64,
+    /// Points issued, from the totals.
+    pub issued: i64,
+    /// Points spent, from the totals.
+    pub spent: i64,
+    /// The sum of all balances.
+    pub live: i64,
+    /// Grants over all campaigns, from the blocks' totals.
+    pub granted: u64,
+    /// What does not balance, in words; empty if all does.
+    pub faults: Vec<String>,
+}
+
+/// All books and the hash of the state.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Books {
+    /// By programme number.
+    pub programmes: Vec<ProgrammeBooks>,
+    /// BLAKE3 over all places: equal states have equal hashes, live and recovered alike.
+    pub state_hash: String,
+    /// The epoch of the last change that the books hold.
+    pub epoch: u64,
+}
+
+impl Books {
+    /// Whether everything balances.
+    pub fn balance(&self) -> bool {
+        self.programmes.iter().all(|books| books.faults.is_empty())
+    }
+}
+
+impl Store {
+    /// Walks all places at one instant.
+    pub fn books(&self) -> Books {
+        let _structure = self.structure.lock();
+        let world = self.world.load_full();
+        let members = lock_all(&self.members[..]);
+        let directory = lock_all(&self.directory[..]);
+        let quotas = lock_all(world.blocks.iter().map(|block| &block.place));
+        let programmes = self.programmes.lock();
+
+        let mut sums: Vec<ProgrammeBooks> = world
+            .programmes
+            .iter()
+            .map(|active| ProgrammeBooks {
+                programme: active.programme.slug.clone(),
+                members: 0,
+                issued: 0,
+                spent: 0,
+                live: 0,
+                granted: 0,
+                faults: Vec::new(),
+            })
+            .collect();
+        let mut earned = vec![0i64; sums.len()];
+        let mut enrolled = vec![0u64; sums.len()];
+        let mut hasher = blake3::Hasher::new();
+        let mut bytes = Vec::new();
+        let mut epoch = programmes.journal.last_epoch();
+        for active in &world.programmes {
+            hasher.update(&active.record().to_bytes());
+        }
+        for shard in &members {
+            epoch = epoch.max(shard.journal.last_epoch());
+            for (number, totals) in shard.state.members.totals().iter().enumerate().skip(1) {
+                let books = &mut sums[number - 1];
+                books.members += totals.members;
+                books.issued += totals.issued;
+                books.spent += totals.spent;
+            }
+            for chunk in 0..shard.state.members.chunks() {
+                for (member, answers) in shard.state.members.chunk(chunk) {
+                    let at = member.programme as usize - 1;
+                    sums[at].live += member.balance;
+                    earned[at] += member.earned;
+                    enrolled[at] += 1;
+                    if member.balance < 0 {
+                        sums[at].faults.push(format!("member {} has a balance of {}", member.key, member.balance));
+                    }
+                    section::write_member(member, &answers, &mut bytes);
+                }
+                hasher.update(&bytes);
+                bytes.clear();
+            }
+            hash_journal(&mut hasher, shard.journal.sequence(), shard.journal.last_ms());
+        }
+        for shard in &directory {
+            epoch = epoch.max(shard.journal.last_epoch());
+            for chunk in 0..shard.state.chunks() {
+                for entry in shard.state.chunk(chunk).filter(|entry| *entry != OrderEntry::FREE) {
+                    hasher.update(&entry.to_bytes());
+                }
+            }
+            for mark in shard.state.marks() {
+                hasher.update(&mark.to_le_bytes());
+            }
+            hash_journal(&mut hasher, shard.journal.sequence(), shard.journal.last_ms());
+        }
+        for (block, held) in world.blocks.iter().zip(&quotas) {
+            epoch = epoch.max(held.journal.last_epoch());
+            let books = &mut sums[block.programme as usize - 1];
+            books.granted += held.state.granted();
+            let counted = held.state.counted();
+            if counted != held.state.granted() {
+                let granted = held.state.granted();
+                books.faults.push(format!("campaign {}: {granted} granted, {counted} in its cells", block.campaign));
+            }
+            section::write_block(&held.state, &mut bytes);
+            hasher.update(&bytes);
+            bytes.clear();
+            hash_journal(&mut hasher, held.journal.sequence(), held.journal.last_ms());
+        }
+        for (at, books) in sums.iter_mut().enumerate() {
+            let faults = &mut books.faults;
+            if books.issued != books.spent + books.live {
+                faults.push(format!("issued {} is not spent {} + live {}", books.issued, books.spent, books.live));
+            }
+            if earned[at] != books.issued {
+                faults.push(format!("issued {}, but members earned {}", books.issued, earned[at]));
+            }
+            if enrolled[at] != books.members {
+                faults.push(format!("{} members counted, {} there", books.members, enrolled[at]));
+            }
+        }
+        Books { programmes: sums, state_hash: hasher.finalize().to_hex().to_string(), epoch }
+    }
+}
+
+fn hash_journal(hasher: &mut blake3::Hasher, sequence: u64, last_ms: i64) {
+    hasher.update(&sequence.to_le_bytes());
+    hasher.update(&last_ms.to_le_bytes());
+}

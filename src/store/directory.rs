@@ -1,0 +1,203 @@
+//! A shard of the directory: the keys of orders, unique over all members, remembered by when they were paid.
+//!
+//! An order paid at or before its programme's mark counts as absent, whether or not its slot is reused yet: what is
+//! swept away is no change of state and is not logged.
+
+use hashbrown::HashTable;
+
+use crate::engine::{DirectoryPart, OrderEntry, OrderKey};
+
+/// Orders in a chunk: what a snapshot copies under one short lock.
+pub const CHUNK: usize = 256;
+
+const TABLES: usize = 16;
+
+#[derive(Debug, Default)]
+struct Chunk {
+    sequence: u64,
+    /// Entries; programme 0 marks a free slot.
+    entries: Vec<OrderEntry>,
+}
+
+/// The orders of a shard.
+#[derive(Debug, Default)]
+pub struct Directory {
+    chunks: Vec<Chunk>,
+    index: [HashTable<u32>; TABLES],
+    /// Slots that were free when they were put here; some may be taken again.
+    free: Vec<u32>,
+    /// By programme number: orders paid at or before are forgotten.
+    marks: Vec<i64>,
+    marks_sequence: u64,
+    live: usize,
+}
+
+/// The half of a fingerprint that finds it within its shard; the other half chose the shard.
+fn within(key: &OrderKey) -> u64 {
+    u64::from_le_bytes(key[8..16].try_into().expect("eight bytes"))
+}
+
+/// The hash whose low bits choose the shard of a fingerprint.
+pub fn shard_hash(key: &OrderKey) -> u64 {
+    u64::from_le_bytes(key[0..8].try_into().expect("eight bytes"))
+}
+
+const FREE: OrderEntry = OrderEntry::FREE;
+
+impl Directory {
+    fn len(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.entries.len())
+    }
+
+    fn entry(&self, slot: u32) -> &OrderEntry {
+        &self.chunks[slot as usize / CHUNK].entries[slot as usize % CHUNK]
+    }
+
+    /// Orders in slots, forgotten ones that are not swept yet included.
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    /// The instant at or before which a programme's orders are forgotten.
+    pub fn mark_ms(&self, programme: u32) -> i64 {
+        self.marks.get(programme as usize).copied().unwrap_or(i64::MIN)
+    }
+
+    /// The remembered order of a key.
+    pub fn find(&self, key: &OrderKey) -> Option<OrderEntry> {
+        let hash = within(key);
+        let slot = self.index[hash as usize % TABLES].find(hash, |slot| self.entry(*slot).key == *key)?;
+        Some(*self.entry(*slot)).filter(|entry| self.is_remembered(entry))
+    }
+
+    fn is_remembered(&self, entry: &OrderEntry) -> bool {
+        entry.programme != 0 && entry.paid_at_ms() > self.mark_ms(u32::from(entry.programme))
+    }
+
+    /// The slot that the next order takes.
+    pub fn free_slot(&mut self) -> u32 {
+        while let Some(slot) = self.free.last() {
+            if self.entry(*slot).programme == 0 {
+                return *slot;
+            }
+            self.free.pop();
+        }
+        self.len() as u32
+    }
+
+    /// Makes the change that a part states, unless its slot's chunk has it already.
+    pub fn apply(&mut self, part: &DirectoryPart, sequence: u64) {
+        match part {
+            DirectoryPart::Taken { slot, entry, .. } => {
+                let chunk = self.chunks.get(*slot as usize / CHUNK);
+                if chunk.is_none_or(|chunk| sequence > chunk.sequence) {
+                    self.put(*slot, *entry);
+                }
+            }
+            DirectoryPart::Forgot { programme, through_ms, .. } => {
+                if sequence > self.marks_sequence {
+                    let number = *programme as usize;
+                    if self.marks.len() <= number {
+                        self.marks.resize(number + 1, i64::MIN);
+                    }
+                    self.marks[number] = self.marks[number].max(*through_ms);
+                }
+            }
+        }
+    }
+
+    /// Makes sure that a slot is there; slots before it that are new are free.
+    fn reserve(&mut self, slot: u32) {
+        while self.len() <= slot as usize {
+            if self.chunks.last().is_none_or(|last| last.entries.len() == CHUNK) {
+                self.chunks.push(Chunk { sequence: 0, entries: Vec::with_capacity(CHUNK) });
+            }
+            let fresh = self.len() as u32;
+            self.chunks.last_mut().expect("just made sure").entries.push(FREE);
+            if fresh != slot {
+                self.free.push(fresh);
+            }
+        }
+    }
+
+    fn put(&mut self, slot: u32, entry: OrderEntry) {
+        self.reserve(slot);
+        self.clear(slot);
+        self.chunks[slot as usize / CHUNK].entries[slot as usize % CHUNK] = entry;
+        self.live += 1;
+        let hash = within(&entry.key);
+        let chunks = &self.chunks;
+        self.index[hash as usize % TABLES].insert_unique(hash, slot, |slot| {
+            within(&chunks[*slot as usize / CHUNK].entries[*slot as usize % CHUNK].key)
+        });
+    }
+
+    /// Empties a slot.
+    fn clear(&mut self, slot: u32) {
+        let entry = *self.entry(slot);
+        if entry.programme == 0 {
+            return;
+        }
+        let hash = within(&entry.key);
+        if let Ok(found) = self.index[hash as usize % TABLES].find_entry(hash, |at| *at == slot) {
+            found.remove();
+        }
+        self.chunks[slot as usize / CHUNK].entries[slot as usize % CHUNK] = FREE;
+        self.live -= 1;
+    }
+
+    /// Frees the slots of a chunk's forgotten orders.
+    pub fn sweep(&mut self, chunk: usize) {
+        let entries = self.chunks[chunk].entries.len();
+        for at in 0..entries {
+            let entry = self.chunks[chunk].entries[at];
+            if entry.programme != 0 && !self.is_remembered(&entry) {
+                let slot = (chunk * CHUNK + at) as u32;
+                self.clear(slot);
+                self.free.push(slot);
+            }
+        }
+    }
+
+    /// Whether a programme has an order paid at or before an instant that is still remembered, in a chunk.
+    pub fn has_older(&self, chunk: usize, programme: u32, through_ms: i64) -> bool {
+        self.chunks[chunk].entries.iter().any(|entry| {
+            u32::from(entry.programme) == programme && entry.paid_at_ms() <= through_ms && self.is_remembered(entry)
+        })
+    }
+
+    /// Chunks, for a snapshot.
+    pub fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The slots of a chunk; forgotten orders count as free.
+    pub fn chunk(&self, number: usize) -> impl Iterator<Item = OrderEntry> {
+        self.chunks[number].entries.iter().map(|entry| if self.is_remembered(entry) { *entry } else { FREE })
+    }
+
+    /// The marks by programme number, for a snapshot.
+    pub fn marks(&self) -> &[i64] {
+        &self.marks
+    }
+
+    /// Adds the next chunk as a snapshot holds it.
+    pub fn restore_chunk(&mut self, sequence: u64, entries: Vec<OrderEntry>) {
+        let start = self.len() as u32;
+        for (at, entry) in entries.into_iter().enumerate() {
+            let slot = start + at as u32;
+            if entry.programme == 0 {
+                self.reserve(slot);
+                self.free.push(slot);
+            } else {
+                self.put(slot, entry);
+            }
+        }
+        self.chunks.last_mut().expect("a chunk is not empty").sequence = sequence;
+    }
+
+    /// Sets the marks as a snapshot holds them.
+    pub fn restore_marks(&mut self, sequence: u64, marks: Vec<i64>) {
+        (self.marks, self.marks_sequence) = (marks, sequence);
+    }
+}

@@ -1,0 +1,400 @@
+//! A turn: one frame's requests, grouped by shard, each decided, applied and appended under its member's lock.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tidegate_protocol::LedgerId;
+use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
+use tidegate_protocol::batch::{BadBatch, push_answer};
+use tidegate_protocol::code::answer;
+use tidegate_protocol::operation::{RecordOrder, Redeem};
+use tidegate_protocol::refusal;
+
+use super::members::{Members, Shard};
+use super::place::{Held, Journal};
+use super::prepare::{Asked, Frame, Prepared, Scope};
+use super::read::{OutcomeSearch, Seen};
+use super::world::{Active, World};
+use super::{Store, member_place};
+use crate::engine::{
+    self, Admission, Change, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Refusal, Remembered,
+};
+
+/// Why changes are refused before they are decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Later {
+    /// More is undurable than allowed.
+    Busy,
+    /// The log has no room.
+    StorageFull,
+    /// The server is going.
+    Draining,
+}
+
+impl Later {
+    fn refusal(self) -> Refusal {
+        let (code, retry_ms) = match self {
+            Later::Busy => (answer::BUSY, 5),
+            Later::StorageFull => (answer::STORAGE_FULL, 1_000),
+            Later::Draining => (answer::DRAINING, 500),
+        };
+        Refusal::Later(code, refusal::Later { retry_ms })
+    }
+}
+
+/// What a turn works with again and again, so that it allocates nothing when warm.
+#[derive(Debug, Default)]
+pub struct Turn {
+    frame: Frame,
+    /// By shard: the first and last request of the turn for it, as positions; both `u16::MAX` if there is none.
+    ends: Vec<(u16, u16)>,
+    /// Shards that have any, in the order of their first request.
+    touched: Vec<u32>,
+}
+
+/// What became of a frame.
+#[derive(Debug)]
+pub struct Executed {
+    /// Entries in it.
+    pub count: u16,
+    /// The answers may be told once this epoch is durable.
+    pub epoch: u64,
+    /// Outcomes that are to be looked up in the log before the frame can be answered.
+    pub searches: Vec<OutcomeSearch>,
+    /// Entries for operators, not touched here: index, code, and where their body stands.
+    pub operator: Vec<(u16, u16, Range<usize>)>,
+}
+
+/// The state of one turn while it runs.
+struct Run<'a> {
+    store: &'a Store,
+    now_ms: i64,
+    later: Option<Later>,
+    out: &'a mut Vec<u8>,
+    epoch: u64,
+    searches: Vec<OutcomeSearch>,
+}
+
+impl Store {
+    /// Decides every request of a batch; the answers are appended to `out`, in any order.
+    ///
+    /// `later` refuses whatever would change state. Nothing is decided if the batch as such is bad.
+    pub fn execute(
+        &self,
+        turn: &mut Turn,
+        now_ms: i64,
+        bytes: &[u8],
+        scope: &Scope,
+        later: Option<Later>,
+        out: &mut Vec<u8>,
+    ) -> Result<Executed, BadBatch> {
+        let count = self.prepare(bytes, scope, &mut turn.frame, out)?;
+        turn.group(self.members.len());
+        let busy = (self.undurable_bytes() > self.limits.undurable_bytes).then_some(Later::Busy);
+        let mut run = Run { store: self, now_ms, later: later.or(busy), out, epoch: 0, searches: Vec::new() };
+        for shard in &turn.touched {
+            let mut held = self.members[*shard as usize].lock();
+            let before = held.journal.next_offset();
+            let mut at = turn.ends[*shard as usize].0;
+            loop {
+                let prepared = &turn.frame.requests[usize::from(at)];
+                run.request(&mut held, prepared);
+                if prepared.next == at {
+                    break;
+                }
+                at = prepared.next;
+            }
+            run.epoch = run.epoch.max(held.journal.last_epoch()).max(held.state.world.epoch);
+            let appended = u64::from(held.journal.next_offset() - before);
+            drop(held);
+            if appended > 0 {
+                self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+            }
+        }
+        for asked in &turn.frame.campaigns {
+            run.campaign(asked.index, asked.programme, &asked.body);
+        }
+        let Run { epoch, searches, .. } = run;
+        Ok(Executed { count, epoch, searches, operator: std::mem::take(&mut turn.frame.operator) })
+    }
+}
+
+impl Turn {
+    /// Chains the requests of each shard, in their order.
+    fn group(&mut self, shards: usize) {
+        for shard in self.touched.drain(..) {
+            self.ends[shard as usize] = (u16::MAX, u16::MAX);
+        }
+        self.ends.resize(shards, (u16::MAX, u16::MAX));
+        for at in 0..self.frame.requests.len() {
+            let shard = self.frame.requests[at].shard;
+            let (first, last) = &mut self.ends[shard as usize];
+            let at = at as u16;
+            self.frame.requests[usize::from(at)].next = at;
+            if *first == u16::MAX {
+                *first = at;
+                self.touched.push(shard);
+            } else {
+                self.frame.requests[usize::from(*last)].next = at;
+            }
+            *last = at;
+        }
+    }
+}
+
+impl Run<'_> {
+    fn refuse(&mut self, index: u16, refusal: &Refusal) {
+        self.store.counts.answers.count(refusal.code());
+        refusal.answer(index, self.out);
+    }
+
+    fn request(&mut self, held: &mut Held<Shard>, asked: &Prepared) {
+        let Held { state: Shard { world, members }, journal } = held;
+        let now_ms = self.now_ms.max(journal.last_ms());
+        // The programme was there when the frame was prepared, and programmes never go.
+        let Some(active) = world.programme(asked.programme) else { return };
+        let context =
+            Context { programme: &active.programme, number: active.number, version: active.version, now_ms };
+        let mut place = MemberAt { members, journal, shard: asked.shard as usize };
+        let slot = place.members.find(asked.member_hash, asked.programme, asked.request.member);
+        match &asked.asked {
+            Asked::GetMember => self.get_member(&place, &context, slot, asked.index),
+            Asked::GetOutcome(id) => self.get_outcome(&place, slot, *id, now_ms, asked.index),
+            Asked::RecordOrder(order, key) => self.record_order(&mut place, &context, slot, asked, order, *key),
+            Asked::Enrol | Asked::CheckIn | Asked::Redeem(_) => {
+                self.remembered_request(&mut place, world, active, &context, slot, asked);
+            }
+        }
+    }
+
+    /// An operation that the member's window remembers.
+    fn remembered_request(
+        &mut self,
+        place: &mut MemberAt<'_>,
+        world: &World,
+        active: &Active,
+        context: &Context<'_>,
+        slot: Option<u32>,
+        asked: &Prepared,
+    ) {
+        let request = &asked.request;
+        let (known, mark) = match slot {
+            Some(slot) => (Some(place.members.answers(slot)), place.members.member(slot).mark),
+            None => (None, Default::default()),
+        };
+        match engine::admit(request, known.into_iter().flatten(), mark, context.now_ms) {
+            Admission::Repeat(answer) => {
+                self.store.counts.answers.count(answer.code);
+                return answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
+            }
+            Admission::Refused(refusal) => return self.refuse(asked.index, &refusal),
+            Admission::Decide => {}
+        }
+        if let Some(later) = self.later {
+            return self.refuse(asked.index, &later.refusal());
+        }
+        let decided = match (&asked.asked, slot) {
+            (Asked::Enrol, None) => self.enrol(place, context, asked),
+            (Asked::Enrol, Some(_)) => Err(Refusal::Plain(answer::ALREADY_ENROLLED)),
+            (_, None) => Err(Refusal::Plain(answer::NO_SUCH_MEMBER)),
+            (Asked::Redeem(body), Some(slot)) => self.redeem(place, world, active, context, slot, asked, body),
+            (_, Some(slot)) => engine::check_in(context, slot, place.members.member(slot), request)
+                .map(|part| self.apply(place, part, asked)),
+        };
+        if let Err(refusal) = decided {
+            self.refuse(asked.index, &refusal);
+        }
+    }
+
+    fn enrol(&mut self, place: &mut MemberAt<'_>, context: &Context<'_>, asked: &Prepared) -> Result<(), Refusal> {
+        let counts = &self.store.counts;
+        if counts.members.load(Ordering::Relaxed) >= self.store.limits.members {
+            let retry = refusal::Later { retry_ms: 60_000 };
+            return Err(Refusal::Later(answer::MEMBERS_FULL, retry));
+        }
+        counts.members.fetch_add(1, Ordering::Relaxed);
+        let part = engine::enrol(context, place.members.free_slot(), &asked.request);
+        self.apply(place, part, asked);
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the block's lock nests in the member's, so that all is at hand")]
+    fn redeem(
+        &mut self,
+        place: &mut MemberAt<'_>,
+        world: &World,
+        active: &Active,
+        context: &Context<'_>,
+        slot: u32,
+        asked: &Prepared,
+        body: &Redeem,
+    ) -> Result<(), Refusal> {
+        let campaign = context.programme.campaign(body.campaign);
+        let campaign = campaign.ok_or(Refusal::Plain(answer::NO_SUCH_CAMPAIGN))?;
+        let block = active.block(campaign.number).expect("activation gives every campaign its block");
+        let mut held = block.place.lock();
+        let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
+        let member = place.members.member(slot);
+        let decided = engine::redeem(&context, slot, member, campaign, &held.state, &asked.request, body);
+        // A refusal for the quota reveals the block as well as the member.
+        self.epoch = self.epoch.max(held.journal.last_epoch()).max(world.epoch);
+        let redemption = match decided {
+            Ok(redemption) => redemption,
+            Err(refusal) => {
+                block.refused(refusal.code());
+                return Err(refusal);
+            }
+        };
+        let epoch = self.store.epochs.filling();
+        let before = held.journal.next_offset();
+        for part in &redemption.block {
+            held.state.apply(part);
+            held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_block(out, part, base_ms));
+        }
+        let appended = u64::from(held.journal.next_offset() - before);
+        self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+        self.apply(place, redemption.member, asked);
+        Ok(())
+    }
+
+    /// Applies a member's part, appends it, and answers with what a retry will get.
+    fn apply(&mut self, place: &mut MemberAt<'_>, mut part: MemberPart, asked: &Prepared) {
+        part.forgets = place.members.room_for_answer(part.slot);
+        let sequence = place.apply(self.store, &part);
+        let lineage = self.store.shape.lineage;
+        let answer = Remembered::from_part(&part, sequence, lineage).expect("only orders take no window");
+        self.store.counts.answers.count(answer.code);
+        answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
+    }
+
+    /// An operation with a natural key: the directory remembers it.
+    fn record_order(
+        &mut self,
+        place: &mut MemberAt<'_>,
+        context: &Context<'_>,
+        slot: Option<u32>,
+        asked: &Prepared,
+        order: &RecordOrder,
+        key: OrderKey,
+    ) {
+        let request = &asked.request;
+        let admission = engine::admit(request, std::iter::empty(), Default::default(), context.now_ms);
+        if let Admission::Refused(refusal) = admission {
+            return self.refuse(asked.index, &refusal);
+        }
+        let Some(slot) = slot else { return self.refuse(asked.index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        let shard = self.store.directory_shard(&key);
+        let mut held = self.store.directory[shard].lock();
+        let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
+        self.epoch = self.epoch.max(held.journal.last_epoch());
+        let sequence = place.journal.sequence() + 1;
+        let known = Known {
+            entry: held.state.find(&key),
+            mark_ms: held.state.mark_ms(context.number),
+            slot: held.state.free_slot(),
+            ledger: (self.store.shape.lineage, place.shard as u16, sequence),
+        };
+        let member = place.members.member(slot);
+        let before = member.balance;
+        let decided = engine::record_order(&context, slot, member, &known, key, request, order);
+        let (part, directory) = match decided {
+            Ok(Ordered::New(part, directory)) => (part, directory),
+            Ok(Ordered::Before(ledger)) => {
+                self.store.counts.answers.count(answer::ALREADY_RECORDED);
+                return push_answer(self.out, asked.index, answer::ALREADY_RECORDED, &AlreadyRecorded { ledger });
+            }
+            Err(refusal) => return self.refuse(asked.index, &refusal),
+        };
+        if let Some(later) = self.no_room_for_order() {
+            return self.refuse(asked.index, &later);
+        }
+        let epoch = self.store.epochs.filling();
+        let from = held.journal.next_offset();
+        let directory_sequence = held.journal.sequence() + 1;
+        held.state.apply(&directory, directory_sequence);
+        held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_directory(out, &directory, base_ms));
+        let appended = u64::from(held.journal.next_offset() - from);
+        self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+        self.store.counts.orders.fetch_add(1, Ordering::Relaxed);
+        place.apply(self.store, &part);
+        self.recorded(place, &part, before, sequence, asked.index);
+    }
+
+    fn no_room_for_order(&self) -> Option<Refusal> {
+        let full = self.store.order_count() >= self.store.limits.orders;
+        let retry = refusal::Later { retry_ms: 60_000 };
+        self.later.map(Later::refusal).or(full.then_some(Refusal::Later(answer::ORDERS_FULL, retry)))
+    }
+
+    fn recorded(&mut self, place: &MemberAt<'_>, part: &MemberPart, before: i64, sequence: u64, index: u16) {
+        let Change::Ordered { tier, .. } = part.change else { unreachable!("an order's part is an order") };
+        let shape = self.store.shape;
+        let ledger =
+            LedgerId { lineage: u32::from(shape.lineage), place: member_place(place.shard).to_u32(), sequence };
+        let body = Recorded { ledger, version: part.version, tier, before, after: part.after };
+        self.store.counts.answers.count(answer::RECORDED);
+        push_answer(self.out, index, answer::RECORDED, &body);
+    }
+
+    fn get_member(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
+        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        self.store.counts.answers.count(answer::MEMBER);
+        let view = super::read::member_view(context.programme, place.members.member(slot));
+        push_answer(self.out, index, answer::MEMBER, &view);
+    }
+
+    fn get_outcome(
+        &mut self,
+        place: &MemberAt<'_>,
+        slot: Option<u32>,
+        id: tidegate_protocol::RequestId,
+        now_ms: i64,
+        index: u16,
+    ) {
+        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        let id_of_place = member_place(place.shard);
+        match super::read::outcome(place.members, slot, id, now_ms, id_of_place, index) {
+            Seen::Known(view) => {
+                self.store.counts.answers.count(answer::OUTCOME);
+                push_answer(self.out, index, answer::OUTCOME, &view);
+            }
+            Seen::Search(search) => self.searches.push(search),
+        }
+    }
+
+    fn campaign(&mut self, index: u16, programme: u32, body: &tidegate_protocol::operation::GetCampaign) {
+        let world = Arc::clone(&self.store.world.load());
+        let Some(active) = world.programme(programme) else { return };
+        let found = match body.campaign {
+            0 => active.programme.campaign_by_slug(body.slug.as_str()),
+            number => active.programme.campaign(number),
+        };
+        let Some(campaign) = found else {
+            return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_CAMPAIGN));
+        };
+        let (view, epoch) = super::read::campaign_view(active, campaign, self.now_ms);
+        self.epoch = self.epoch.max(epoch).max(world.epoch);
+        self.store.counts.answers.count(answer::CAMPAIGN);
+        push_answer(self.out, index, answer::CAMPAIGN, &view);
+    }
+}
+
+/// A member shard while it is locked, taken apart so that rules can be read while members change.
+struct MemberAt<'a> {
+    members: &'a mut Members,
+    journal: &'a mut Journal,
+    shard: usize,
+}
+
+impl MemberAt<'_> {
+    /// Applies and appends a part; gives its sequence.
+    fn apply(&mut self, store: &Store, part: &MemberPart) -> u64 {
+        let epoch = store.epochs.filling();
+        let at = LedgerAt { epoch, offset: self.journal.next_offset() };
+        let sequence = self.journal.sequence() + 1;
+        let shape = store.shape;
+        self.members.apply(part, sequence, at, shape.lineage, |programme, key| shape.keys.member(programme, key));
+        self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, part, base_ms))
+    }
+}

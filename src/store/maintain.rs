@@ -1,0 +1,86 @@
+//! What time makes needless: orders beyond the remembered horizon, and quota cells of windows long closed.
+//!
+//! Both are logged as outcomes and done in small steps, so that nobody waits for them.
+
+use std::sync::atomic::Ordering;
+
+use super::Store;
+use super::world::Active;
+use crate::engine::{BlockPart, DirectoryPart, write_block, write_directory};
+use crate::programme::Span;
+
+/// How long a closed window's cells are kept before they go into the campaign's totals.
+const FOLD_AFTER_MS: i64 = 7 * 24 * 3_600_000;
+
+/// An order's key is forgotten in steps of an hour of its `paid_at`, so that marks are few.
+const MARK_STEP_MS: i64 = 3_600_000;
+
+impl Store {
+    /// Forgets and folds what is due at `now_ms`. Called every minute or so.
+    pub fn maintain(&self, now_ms: i64) {
+        for active in self.programmes() {
+            self.forget_orders(&active, now_ms);
+            self.fold_cells(&active, now_ms);
+        }
+    }
+
+    fn forget_orders(&self, active: &Active, now_ms: i64) {
+        let horizon_ms = now_ms - active.programme.orders.remember_ms;
+        let through_ms = horizon_ms - horizon_ms.rem_euclid(MARK_STEP_MS);
+        for place in &self.directory {
+            let mut chunk = 0;
+            loop {
+                let mut held = place.lock();
+                if chunk >= held.state.chunks() {
+                    break;
+                }
+                let due = through_ms > held.state.mark_ms(active.number)
+                    && held.state.has_older(chunk, active.number, through_ms);
+                if due {
+                    let now_ms = now_ms.max(held.journal.last_ms());
+                    let part = DirectoryPart::Forgot { now_ms, programme: active.number, through_ms };
+                    let (epoch, sequence) = (self.epochs.filling(), held.journal.sequence() + 1);
+                    let from = held.journal.next_offset();
+                    held.state.apply(&part, sequence);
+                    held.journal.append(epoch, now_ms, |out, base_ms| write_directory(out, &part, base_ms));
+                    let appended = u64::from(held.journal.next_offset() - from);
+                    self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+                    chunk = 0;
+                }
+                let before = held.state.live();
+                held.state.sweep(chunk);
+                let swept = (before - held.state.live()) as u64;
+                self.counts.orders.fetch_sub(swept, Ordering::Relaxed);
+                chunk += 1;
+            }
+        }
+    }
+
+    fn fold_cells(&self, active: &Active, now_ms: i64) {
+        for block in active.blocks.iter().flatten() {
+            let closed_before = match active.programme.campaign(block.campaign).map(|it| it.window.at(now_ms - FOLD_AFTER_MS)) {
+                // Whatever opened before the window that was open, or next to open, a week ago is long closed.
+                Some(Span::Open { period, .. }) => period,
+                Some(Span::Between { next_opens_ms, .. }) => active.programme.zone.local_day(next_opens_ms),
+                Some(Span::Ended { .. }) => i32::MAX,
+                Some(Span::NotYet { .. }) | None => continue,
+            };
+            let mut held = block.place.lock();
+            let due: Vec<u32> = (0u32..)
+                .zip(held.state.cells())
+                .filter(|(_, cell)| cell.is_some_and(|cell| cell.name.period < closed_before))
+                .map(|(slot, _)| slot)
+                .take(256)
+                .collect();
+            let now_ms = now_ms.max(held.journal.last_ms());
+            let (epoch, from) = (self.epochs.filling(), held.journal.next_offset());
+            for slot in due {
+                let part = BlockPart::Folded { now_ms, slot };
+                held.state.apply(&part);
+                held.journal.append(epoch, now_ms, |out, base_ms| write_block(out, &part, base_ms));
+            }
+            let appended = u64::from(held.journal.next_offset() - from);
+            self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+        }
+    }
+}

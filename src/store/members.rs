@@ -1,0 +1,244 @@
+//! A shard of members: slots in chunks, so that growth never copies a shard, an index by key, and the pool of answers.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use tidegate_protocol::MemberKey;
+
+use super::pool::{NONE, Pool};
+use super::world::World;
+use crate::engine::{Change, LedgerAt, Member, MemberPart, Remembered};
+
+/// Members in a chunk: what a snapshot copies under one short lock.
+pub const CHUNK: usize = 128;
+
+/// The index of a shard is cut into this many tables, so that one growing moves a part of it only.
+const TABLES: usize = 16;
+
+/// A member shard as its place holds it.
+#[derive(Debug)]
+pub struct Shard {
+    /// The programmes in force, the same in every shard.
+    pub world: Arc<World>,
+    /// The members.
+    pub members: Members,
+}
+
+/// Points of one programme in one shard. Issued = spent + live, live being the sum of balances (I6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Members enrolled.
+    pub members: u64,
+    /// Points issued.
+    pub issued: i64,
+    /// Points spent.
+    pub spent: i64,
+}
+
+#[derive(Debug, Default)]
+struct Chunk {
+    /// The place's sequence when a snapshot copied the chunk; parts at or below it are in it already.
+    sequence: u64,
+    members: Vec<Member>,
+}
+
+/// The members of a shard.
+#[derive(Debug)]
+pub struct Members {
+    chunks: Vec<Chunk>,
+    index: [HashTable<u32>; TABLES],
+    pool: Pool,
+    totals: Vec<Totals>,
+    totals_sequence: u64,
+}
+
+/// The part of a member's hash that finds it within its shard: the low bits chose the shard.
+fn within(hash: u64) -> u64 {
+    hash.rotate_right(24)
+}
+
+impl Members {
+    /// No members yet; room for `answers` remembered answers.
+    pub fn new(answers: usize) -> Members {
+        Members {
+            chunks: Vec::new(),
+            index: Default::default(),
+            pool: Pool::new(answers),
+            totals: Vec::new(),
+            totals_sequence: 0,
+        }
+    }
+
+    /// How many members.
+    pub fn len(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.members.len())
+    }
+
+    /// The slot that the next member takes.
+    pub fn free_slot(&self) -> u32 {
+        self.len() as u32
+    }
+
+    /// The member's slot, if it is enrolled.
+    pub fn find(&self, hash: u64, programme: u32, key: MemberKey) -> Option<u32> {
+        let hash = within(hash);
+        let table = &self.index[hash as usize % TABLES];
+        table
+            .find(hash, |slot| {
+                let member = self.member(*slot);
+                member.key == key && member.programme == programme
+            })
+            .copied()
+    }
+
+    /// The member in a slot.
+    pub fn member(&self, slot: u32) -> &Member {
+        &self.chunks[slot as usize / CHUNK].members[slot as usize % CHUNK]
+    }
+
+    fn member_mut(&mut self, slot: u32) -> &mut Member {
+        &mut self.chunks[slot as usize / CHUNK].members[slot as usize % CHUNK]
+    }
+
+    /// The answers remembered for a member, newest first.
+    pub fn answers(&self, slot: u32) -> impl Iterator<Item = &Remembered> {
+        self.pool.answers(self.member(slot).answers)
+    }
+
+    /// Who forgets, so that the member in `slot` (or the new one to be there) can have one more answer.
+    pub fn room_for_answer(&mut self, slot: u32) -> Option<u32> {
+        let newest = if (slot as usize) < self.len() { self.member(slot).answers } else { NONE };
+        self.pool.room(slot, newest)
+    }
+
+    /// Points by programme number.
+    pub fn totals(&self) -> &[Totals] {
+        &self.totals
+    }
+
+    /// Makes the change that a part states, but for slots whose chunk has it already. `hash` gives a new member's.
+    pub fn apply(
+        &mut self,
+        part: &MemberPart,
+        sequence: u64,
+        at: LedgerAt,
+        lineage: u16,
+        hash: impl Fn(u32, MemberKey) -> u64,
+    ) {
+        if let Some(victim) = part.forgets.filter(|slot| self.is_ahead(sequence, *slot)) {
+            let (newest, forgotten) = self.pool.forget(self.member(victim).answers);
+            let member = self.member_mut(victim);
+            member.answers = newest;
+            member.forget(forgotten.id);
+        }
+        if self.is_ahead(sequence, part.slot) {
+            if let Change::Enrolled { programme, key, tier } = part.change {
+                self.push(Member::new(programme, key, tier), &hash);
+            }
+            self.member_mut(part.slot).apply(part, at);
+            if let Some(answer) = Remembered::from_part(part, sequence, lineage) {
+                self.remember(part.slot, answer);
+            }
+        }
+        if sequence > self.totals_sequence {
+            self.total(part);
+        }
+    }
+
+    /// Whether a part from the log fits: its slots are there, and whoever is to forget remembers something.
+    pub fn takes(&self, part: &MemberPart, sequence: u64) -> bool {
+        let len = self.len() as u32;
+        let enrols = matches!(part.change, Change::Enrolled { .. });
+        let slot_fits = !self.is_ahead(sequence, part.slot)
+            || if enrols { part.slot == len } else { part.slot < len && self.leads_to(part) };
+        let forgets = part.forgets.filter(|slot| self.is_ahead(sequence, *slot));
+        slot_fits && forgets.is_none_or(|slot| slot < len && self.member(slot).answers != NONE)
+    }
+
+    /// Whether the balance that a part states is the one it comes to.
+    fn leads_to(&self, part: &MemberPart) -> bool {
+        let change = match part.change {
+            Change::Enrolled { .. } => 0,
+            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => points,
+            Change::Redeemed { price, .. } => -price,
+        };
+        self.member(part.slot).balance.checked_add(change) == Some(part.after)
+    }
+
+    /// Whether a part is newer than the copy of the slot's chunk.
+    fn is_ahead(&self, sequence: u64, slot: u32) -> bool {
+        self.chunks.get(slot as usize / CHUNK).is_none_or(|chunk| sequence > chunk.sequence)
+    }
+
+    fn remember(&mut self, slot: u32, answer: Remembered) {
+        let newest = self.pool.remember(slot, self.member(slot).answers, answer);
+        self.member_mut(slot).answers = newest;
+    }
+
+    fn push(&mut self, member: Member, hash: &impl Fn(u32, MemberKey) -> u64) {
+        let slot = self.free_slot();
+        if self.chunks.last().is_none_or(|last| last.members.len() == CHUNK) {
+            self.chunks.push(Chunk { sequence: 0, members: Vec::with_capacity(CHUNK) });
+        }
+        let own = within(hash(member.programme, member.key));
+        let last = self.chunks.last_mut().expect("just made sure");
+        last.members.push(member);
+        let chunks = &self.chunks;
+        self.index[own as usize % TABLES].insert_unique(own, slot, |slot| {
+            let member = &chunks[*slot as usize / CHUNK].members[*slot as usize % CHUNK];
+            within(hash(member.programme, member.key))
+        });
+    }
+
+    fn total(&mut self, part: &MemberPart) {
+        let number = match part.change {
+            Change::Enrolled { programme, .. } => programme,
+            _ => self.member(part.slot).programme,
+        } as usize;
+        if self.totals.len() <= number {
+            self.totals.resize(number + 1, Totals::default());
+        }
+        let totals = &mut self.totals[number];
+        match part.change {
+            Change::Enrolled { .. } => totals.members += 1,
+            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => totals.issued += points,
+            Change::Redeemed { price, .. } => totals.spent += price,
+        }
+    }
+
+    /// Chunks, for a snapshot.
+    pub fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The members of a chunk with their answers, oldest answer first.
+    pub fn chunk(&self, number: usize) -> impl Iterator<Item = (&Member, Vec<&Remembered>)> {
+        self.chunks[number].members.iter().map(|member| {
+            let mut answers: Vec<&Remembered> = self.pool.answers(member.answers).collect();
+            answers.sort_unstable_by_key(|answer| answer.sequence);
+            (member, answers)
+        })
+    }
+
+    /// Adds the next chunk as a snapshot holds it.
+    pub fn restore_chunk(
+        &mut self,
+        sequence: u64,
+        members: Vec<(Member, Vec<Remembered>)>,
+        hash: impl Fn(u32, MemberKey) -> u64,
+    ) {
+        for (member, answers) in members {
+            let slot = self.free_slot();
+            self.push(member, &hash);
+            for answer in answers {
+                self.remember(slot, answer);
+            }
+        }
+        self.chunks.last_mut().expect("a chunk is not empty").sequence = sequence;
+    }
+
+    /// Sets the totals as a snapshot holds them.
+    pub fn restore_totals(&mut self, sequence: u64, totals: Vec<Totals>) {
+        (self.totals, self.totals_sequence) = (totals, sequence);
+    }
+}

@@ -1,0 +1,174 @@
+//! The pool of remembered answers of one shard: bounded, shared by its members, forgetting the oldest first.
+//!
+//! Promises: a member has at most [`WINDOW`] answers; which member forgets to make room is chosen here, but named in
+//! the outcome, so that recovery needs no policy. Its indices stand in no format and no hash.
+
+use crate::engine::Remembered;
+
+/// The most answers remembered for one member.
+pub const WINDOW: usize = 4;
+
+/// No node.
+pub const NONE: u32 = u32::MAX;
+
+const CHUNK: usize = 128;
+
+#[derive(Debug, Clone)]
+struct Node {
+    answer: Remembered,
+    /// The member's slot; [`NONE`] while the node is free.
+    owner: u32,
+    /// The member's answer before this one, or the next free node.
+    older: u32,
+}
+
+/// The nodes of a shard.
+#[derive(Debug, Default)]
+pub struct Pool {
+    chunks: Vec<Vec<Node>>,
+    free: Option<u32>,
+    live: usize,
+    capacity: usize,
+    hand: u32,
+}
+
+impl Pool {
+    /// A pool that remembers `capacity` answers.
+    pub fn new(capacity: usize) -> Pool {
+        Pool { capacity: capacity.max(1), ..Pool::default() }
+    }
+
+    #[cfg(test)]
+    fn live(&self) -> usize {
+        self.live
+    }
+
+    fn node(&self, at: u32) -> &Node {
+        &self.chunks[at as usize / CHUNK][at as usize % CHUNK]
+    }
+
+    fn node_mut(&mut self, at: u32) -> &mut Node {
+        &mut self.chunks[at as usize / CHUNK][at as usize % CHUNK]
+    }
+
+    fn nodes(&self) -> u32 {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len()) as u32
+    }
+
+    /// A member's answers from its `newest` node on, newest first.
+    pub fn answers(&self, newest: u32) -> impl Iterator<Item = &Remembered> {
+        let mut at = newest;
+        std::iter::from_fn(move || {
+            let node = (at != NONE).then(|| self.node(at))?;
+            at = node.older;
+            Some(&node.answer)
+        })
+    }
+
+    /// Who must forget its smallest id, so that the member at `slot` can have one more answer.
+    pub fn room(&mut self, slot: u32, newest: u32) -> Option<u32> {
+        if self.answers(newest).count() >= WINDOW {
+            return Some(slot);
+        }
+        if self.live < self.capacity {
+            return None;
+        }
+        loop {
+            let at = self.hand;
+            self.hand = if at + 1 < self.nodes() { at + 1 } else { 0 };
+            let owner = self.node(at).owner;
+            if owner != NONE {
+                return Some(owner);
+            }
+        }
+    }
+
+    /// Adds an answer; gives the member's new newest node.
+    pub fn remember(&mut self, owner: u32, newest: u32, answer: Remembered) -> u32 {
+        let node = Node { answer, owner, older: newest };
+        self.live += 1;
+        if let Some(at) = self.free {
+            let next = self.node(at).older;
+            self.free = (next != NONE).then_some(next);
+            *self.node_mut(at) = node;
+            return at;
+        }
+        match self.chunks.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(node),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(node);
+                self.chunks.push(chunk);
+            }
+        }
+        self.nodes() - 1
+    }
+
+    /// Forgets the smallest id of a member; gives its new newest node and the id.
+    pub fn forget(&mut self, newest: u32) -> (u32, Remembered) {
+        let (mut at, mut before) = (newest, NONE);
+        let (mut smallest, mut before_smallest) = (newest, NONE);
+        while at != NONE {
+            if self.node(at).answer.id < self.node(smallest).answer.id {
+                (smallest, before_smallest) = (at, before);
+            }
+            (before, at) = (at, self.node(at).older);
+        }
+        let Node { answer, older, .. } = self.node(smallest).clone();
+        let newest = if before_smallest == NONE { older } else { newest };
+        if before_smallest != NONE {
+            self.node_mut(before_smallest).older = older;
+        }
+        let next = self.free.unwrap_or(NONE);
+        let node = self.node_mut(smallest);
+        (node.owner, node.older) = (NONE, next);
+        self.free = Some(smallest);
+        self.live -= 1;
+        (newest, answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tidegate_protocol::RequestId;
+
+    use super::*;
+
+    fn answer(ms: i64) -> Remembered {
+        let id = RequestId::mint(ms, [0; 10]);
+        Remembered { id, hash: 0, sequence: 0, after: 0, change: 0, detail: 0, version: 0, code: 1, lineage: 0 }
+    }
+
+    proptest! {
+        #[test]
+        fn a_pool_holds_what_a_plain_list_holds(steps in prop::collection::vec((0u32..6, 0i64..1000), 1..300)) {
+            let capacity = 8;
+            let mut pool = Pool::new(capacity);
+            let mut newest = [NONE; 6];
+            let mut plain: [Vec<i64>; 6] = Default::default();
+            for (slot, ms) in steps {
+                let member = slot as usize;
+                if plain[member].contains(&ms) {
+                    continue;
+                }
+                if let Some(victim) = pool.room(slot, newest[member]) {
+                    let victim = victim as usize;
+                    let (rest, forgotten) = pool.forget(newest[victim]);
+                    newest[victim] = rest;
+                    let smallest = *plain[victim].iter().min().unwrap();
+                    prop_assert_eq!(forgotten.id.time_ms(), smallest);
+                    plain[victim].retain(|kept| *kept != smallest);
+                }
+                newest[member] = pool.remember(slot, newest[member], answer(ms));
+                plain[member].insert(0, ms);
+                prop_assert!(pool.live() <= capacity);
+                for (member, expected) in plain.iter().enumerate() {
+                    let kept: Vec<i64> = pool.answers(newest[member]).map(|kept| kept.id.time_ms()).collect();
+                    prop_assert!(kept.len() <= WINDOW);
+                    prop_assert_eq!(&kept, expected);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Sections: the state as a snapshot holds it, copied piece by piece under short locks, and put back.
+//!
+//! A section carries its place's sequence at the instant of copying; replay skips what is in it already. The layouts
+//! are frozen; `docs/disk-format.md` has the tables. Integers are little-endian.
+
+
+use tidegate_protocol::{MemberKey, RequestId};
+
+use super::activate::ActivationRecord;
+use super::members::Totals;
+use super::{Store, directory_place, member_place};
+use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, Remembered};
+
+/// What a section holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SectionKind {
+    /// One programme in force.
+    Programme = 1,
+    /// A campaign's quotas.
+    Block = 2,
+    /// What a member shard has beside its members.
+    MembersHead = 3,
+    /// A chunk of members.
+    Members = 4,
+    /// What a directory shard has beside its orders.
+    DirectoryHead = 5,
+    /// A chunk of orders.
+    Directory = 6,
+}
+
+impl SectionKind {
+    /// Reads a kind from disk.
+    pub fn from_u8(value: u8) -> Option<SectionKind> {
+        use SectionKind::{Block, Directory, DirectoryHead, Members, MembersHead, Programme};
+        [Programme, Block, MembersHead, Members, DirectoryHead, Directory].into_iter().find(|kind| *kind as u8 == value)
+    }
+}
+
+/// A piece of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// What it holds.
+    pub kind: SectionKind,
+    /// Its place.
+    pub place: PlaceId,
+    /// The place's sequence when it was copied.
+    pub sequence: u64,
+    /// Its bytes.
+    pub body: Vec<u8>,
+}
+
+impl Store {
+    /// Copies the whole state, section by section, in the order in which they are to be put back.
+    ///
+    /// Each section is of one instant, all together are not: the log from the epoch that was filling before the first
+    /// makes them one state. Gives the epoch of the newest change in any of them: until it is durable, the copy holds
+    /// what nobody was told.
+    pub fn copy(&self, mut put: impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
+        let (programmes, mut newest) = self.copy_programmes();
+        for section in programmes {
+            put(section)?;
+        }
+        for block in self.blocks() {
+            let held = block.place.lock();
+            let mut body = held.journal.last_ms().to_le_bytes().to_vec();
+            body.extend_from_slice(&block.programme.to_le_bytes());
+            body.extend_from_slice(&block.campaign.to_le_bytes());
+            write_block(&held.state, &mut body);
+            let sequence = held.journal.sequence();
+            newest = newest.max(held.journal.last_epoch());
+            drop(held);
+            put(Section { kind: SectionKind::Block, place: block.id, sequence, body })?;
+        }
+        for shard in 0..self.members.len() {
+            newest = newest.max(self.copy_members(shard, &mut put)?);
+        }
+        for shard in 0..self.directory.len() {
+            newest = newest.max(self.copy_directory(shard, &mut put)?);
+        }
+        Ok(newest)
+    }
+
+    fn copy_programmes(&self) -> (Vec<Section>, u64) {
+        let held = self.programmes.lock();
+        let world = self.world.load();
+        let sequence = held.journal.sequence();
+        let section = |record: ActivationRecord| Section {
+            kind: SectionKind::Programme,
+            place: PlaceId::PROGRAMMES,
+            sequence,
+            body: record.to_bytes(),
+        };
+        let sections = world.programmes.iter().map(|active| section(active.record())).collect();
+        (sections, held.journal.last_epoch())
+    }
+
+    fn copy_members(
+        &self,
+        shard: usize,
+        put: &mut impl FnMut(Section) -> std::io::Result<()>,
+    ) -> std::io::Result<u64> {
+        let place = member_place(shard);
+        let (mut number, mut newest) = (0, 0);
+        loop {
+            let held = self.members[shard].lock();
+            let members = &held.state.members;
+            let sequence = held.journal.sequence();
+            let (kind, body) = if number == 0 {
+                let mut body = held.journal.last_ms().to_le_bytes().to_vec();
+                body.extend_from_slice(&(members.totals().len() as u32).to_le_bytes());
+                for totals in members.totals() {
+                    body.extend_from_slice(&totals.members.to_le_bytes());
+                    body.extend_from_slice(&totals.issued.to_le_bytes());
+                    body.extend_from_slice(&totals.spent.to_le_bytes());
+                }
+                (SectionKind::MembersHead, body)
+            } else if number <= members.chunks() {
+                let mut body = vec![0; 2];
+                let mut count = 0u16;
+                for (member, answers) in members.chunk(number - 1) {
+                    write_member(member, &answers, &mut body);
+                    count += 1;
+                }
+                body[..2].copy_from_slice(&count.to_le_bytes());
+                (SectionKind::Members, body)
+            } else {
+                return Ok(newest);
+            };
+            newest = held.journal.last_epoch();
+            drop(held);
+            put(Section { kind, place, sequence, body })?;
+            number += 1;
+        }
+    }
+
+    fn copy_directory(
+        &self,
+        shard: usize,
+        put: &mut impl FnMut(Section) -> std::io::Result<()>,
+    ) -> std::io::Result<u64> {
+        let place = directory_place(shard);
+        let (mut number, mut newest) = (0, 0);
+        loop {
+            let held = self.directory[shard].lock();
+            let sequence = held.journal.sequence();
+            let (kind, body) = if number == 0 {
+                let mut body = held.journal.last_ms().to_le_bytes().to_vec();
+                let marks = held.state.marks();
+                body.extend_from_slice(&(marks.len() as u32).to_le_bytes());
+                body.extend(marks.iter().flat_map(|mark| mark.to_le_bytes()));
+                (SectionKind::DirectoryHead, body)
+            } else if number <= held.state.chunks() {
+                let mut body = vec![0; 2];
+                let mut count = 0u16;
+                for entry in held.state.chunk(number - 1) {
+                    body.extend_from_slice(&entry.to_bytes());
+                    count += 1;
+                }
+                body[..2].copy_from_slice(&count.to_le_bytes());
+                (SectionKind::Directory, body)
+            } else {
+                return Ok(newest);
+            };
+            newest = held.journal.last_epoch();
+            drop(held);
+            put(Section { kind, place, sequence, body })?;
+            number += 1;
+        }
+    }
+
+    /// Puts a section back. `Err` names what is wrong with its bytes.
+    pub fn restore(&self, section: &Section) -> Result<(), &'static str> {
+        let mut fields = Fields(&section.body);
+        let (sequence, at) = (section.sequence, section.place.index());
+        match section.kind {
+            SectionKind::Programme => {
+                let record = ActivationRecord::read(&section.body).map_err(|_| "a programme that does not decode")?;
+                return self.put_in_force(&record, sequence, 0);
+            }
+            SectionKind::Block => {
+                let last_ms = fields.i64()?;
+                let (programme, campaign) = (fields.u32()?, fields.u32()?);
+                let block = read_block(&mut fields)?;
+                self.put_block(at, programme, campaign, block, sequence, last_ms)?;
+            }
+            SectionKind::MembersHead => {
+                let last_ms = fields.i64()?;
+                let count = fields.u32()?;
+                let totals = (0..count).map(|_| {
+                    Ok(Totals { members: fields.u64()?, issued: fields.i64()?, spent: fields.i64()? })
+                });
+                let totals = totals.collect::<Result<Vec<_>, &'static str>>()?;
+                let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
+                held.state.members.restore_totals(sequence, totals);
+                held.journal.note(sequence, last_ms, 0);
+            }
+            SectionKind::Members => self.restore_members(at, sequence, &mut fields)?,
+            SectionKind::DirectoryHead => {
+                let last_ms = fields.i64()?;
+                let count = fields.u32()?;
+                let marks = (0..count).map(|_| fields.i64()).collect::<Result<Vec<_>, _>>()?;
+                let mut held = self.directory.get(at).ok_or(NO_SHARD)?.lock();
+                held.state.restore_marks(sequence, marks);
+                held.journal.note(sequence, last_ms, 0);
+            }
+            SectionKind::Directory => {
+                let count = fields.u16()?;
+                let entries = (0..count).map(|_| fields.take().map(|bytes| OrderEntry::from_bytes(&bytes)));
+                let entries = entries.collect::<Result<Vec<_>, _>>()?;
+                let live = entries.iter().filter(|entry| **entry != OrderEntry::FREE).count() as u64;
+                let mut held = self.directory.get(at).ok_or(NO_SHARD)?.lock();
+                held.state.restore_chunk(sequence, entries);
+                drop(held);
+                self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        if fields.0.is_empty() { Ok(()) } else { Err("bytes behind its last field") }
+    }
+
+    fn restore_members(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
+        let count = fields.u16()?;
+        let members = (0..count).map(|_| read_member(fields)).collect::<Result<Vec<_>, _>>()?;
+        let keys = self.shape.keys;
+        let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
+        held.state.members.restore_chunk(sequence, members, |programme, key| keys.member(programme, key));
+        drop(held);
+        self.counts.members.fetch_add(u64::from(count), std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+const NO_SHARD: &str = "a shard that this data directory does not have";
+
+/// Appends a member and its answers.
+pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
+    out.extend_from_slice(&member.key.0);
+    out.extend_from_slice(&member.programme.to_le_bytes());
+    out.extend_from_slice(&member.mark.0);
+    out.extend_from_slice(&member.balance.to_le_bytes());
+    out.extend_from_slice(&member.earned.to_le_bytes());
+    out.extend_from_slice(&member.newest().epoch.to_le_bytes());
+    out.extend_from_slice(&member.newest().offset.to_le_bytes());
+    out.extend_from_slice(&member.last_day.to_le_bytes());
+    out.extend_from_slice(&member.streak.to_le_bytes());
+    out.extend_from_slice(&member.streak_best.to_le_bytes());
+    out.push(member.tier);
+    out.extend_from_slice(&(member.counters.iter().count() as u16).to_le_bytes());
+    for counter in member.counters.iter() {
+        out.extend_from_slice(&counter.campaign.to_le_bytes());
+        out.extend_from_slice(&counter.offer.to_le_bytes());
+        out.extend_from_slice(&counter.period.to_le_bytes());
+        out.extend_from_slice(&counter.used.to_le_bytes());
+    }
+    out.push(answers.len() as u8);
+    for answer in answers {
+        out.extend_from_slice(&answer.id.0);
+        out.extend_from_slice(&answer.hash.to_le_bytes());
+        out.extend_from_slice(&answer.sequence.to_le_bytes());
+        out.extend_from_slice(&answer.after.to_le_bytes());
+        out.extend_from_slice(&answer.change.to_le_bytes());
+        out.extend_from_slice(&answer.detail.to_le_bytes());
+        out.extend_from_slice(&answer.version.to_le_bytes());
+        out.extend_from_slice(&answer.code.to_le_bytes());
+        out.extend_from_slice(&answer.lineage.to_le_bytes());
+    }
+}
+
+fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'static str> {
+    let key = MemberKey(fields.take()?);
+    let programme = fields.u32()?;
+    let mut member = Member::new(programme, key, 0);
+    member.mark = RequestId(fields.take()?);
+    member.balance = fields.i64()?;
+    member.earned = fields.i64()?;
+    member.set_newest(LedgerAt { epoch: fields.u64()?, offset: fields.u32()? });
+    member.last_day = fields.i32()?;
+    member.streak = fields.u16()?;
+    member.streak_best = fields.u16()?;
+    member.tier = fields.u8()?;
+    for _ in 0..fields.u16()? {
+        member.counters.set(Counter {
+            campaign: fields.u16()?,
+            offer: fields.u16()?,
+            period: fields.i32()?,
+            used: fields.u32()?,
+        });
+    }
+    let count = fields.u8()?;
+    let answers = (0..count).map(|_| {
+        Ok(Remembered {
+            id: RequestId(fields.take()?),
+            hash: fields.u64()?,
+            sequence: fields.u64()?,
+            after: fields.i64()?,
+            change: fields.i64()?,
+            detail: fields.u64()?,
+            version: fields.u32()?,
+            code: fields.u16()?,
+            lineage: fields.u16()?,
+        })
+    });
+    let answers = answers.collect::<Result<Vec<_>, &'static str>>()?;
+    Ok((member, answers))
+}
+
+/// Appends a block: its totals, and every slot of its cells.
+pub(super) fn write_block(block: &Block, out: &mut Vec<u8>) {
+    out.extend_from_slice(&block.granted().to_le_bytes());
+    out.extend_from_slice(&block.folded().to_le_bytes());
+    out.extend_from_slice(&(block.cells().len() as u32).to_le_bytes());
+    for cell in block.cells() {
+        out.push(u8::from(cell.is_some()));
+        if let Some(cell) = cell {
+            out.extend_from_slice(&cell.name.period.to_le_bytes());
+            out.extend_from_slice(&cell.name.offer.to_le_bytes());
+            out.push(cell.name.tier);
+            out.extend_from_slice(&cell.used.to_le_bytes());
+        }
+    }
+}
+
+fn read_block(fields: &mut Fields<'_>) -> Result<Block, &'static str> {
+    let (granted, folded, count) = (fields.u64()?, fields.u64()?, fields.u32()?);
+    let cells = (0..count).map(|_| {
+        Ok(match fields.u8()? {
+            0 => None,
+            _ => {
+                let name = CellName { period: fields.i32()?, offer: fields.u16()?, tier: fields.u8()? };
+                Some(Cell { name, used: fields.u32()? })
+            }
+        })
+    });
+    let cells = cells.collect::<Result<Vec<_>, &'static str>>()?;
+    Ok(Block::restore(cells, granted, folded))
+}
+
+/// Takes fixed-width fields off the front of a section.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or("an end in the middle of a field")?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    fn u8(&mut self) -> Result<u8, &'static str> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    fn u16(&mut self) -> Result<u16, &'static str> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, &'static str> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn i32(&mut self) -> Result<i32, &'static str> {
+        self.take().map(i32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, &'static str> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn i64(&mut self) -> Result<i64, &'static str> {
+        self.take().map(i64::from_le_bytes)
+    }
+}
+
