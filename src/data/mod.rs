@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::engine::PlaceId;
 use crate::log::{self, Flusher, LogError, LogIdentity, LogOptions, LogWriter, Scanned, TornTail};
 use crate::snapshot::{Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, SnapshotReader, Snapshotter};
 use crate::storage::Storage;
 use crate::store::{HashKeys, Limits, LoggedTail, Shape, Store};
-use crate::engine::PlaceId;
 
 /// How a directory is made and opened.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,9 @@ pub enum OpenError {
     #[error(transparent)]
     Log(#[from] LogError),
     /// The log ends before what a snapshot needs.
-    #[error("the log ends with epoch {found}, but snapshot `{path}` needs it through epoch {needed}: acknowledged data is missing; restore from a backup")]
+    #[error(
+        "the log ends with epoch {found}, but snapshot `{path}` needs it through epoch {needed}: acknowledged data is missing; restore from a backup"
+    )]
     LogTooShort {
         /// The snapshot.
         path: String,

@@ -3,11 +3,11 @@
 use tidegate_protocol::code::answer;
 use tidegate_protocol::refusal::AlreadyCheckedIn;
 
+use super::Context;
 use super::admit::Request;
 use super::member::Member;
 use super::part::{Change, MemberPart};
 use super::refusal::Refusal;
-use super::Context;
 
 /// Decides a member's check-in.
 ///

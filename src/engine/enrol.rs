@@ -1,9 +1,9 @@
 //! Enrolment: a key becomes a member.
 
+use super::Context;
 use super::admit::Request;
 use super::member::LedgerAt;
 use super::part::{Change, MemberPart};
-use super::Context;
 
 /// Decides the enrolment of a key that is no member yet, into the free slot `slot`.
 pub fn enrol(context: &Context<'_>, slot: u32, request: &Request) -> MemberPart {

@@ -205,7 +205,9 @@ impl Remembered {
         let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
         let (version, after, before) = (self.version, self.after, self.after - self.change);
         match self.code {
-            answer::ENROLLED => push_answer(out, index, self.code, &Enrolled { ledger, version, tier: self.detail as u8 }),
+            answer::ENROLLED => {
+                push_answer(out, index, self.code, &Enrolled { ledger, version, tier: self.detail as u8 })
+            }
             answer::CHECKED_IN => {
                 let (day, streak) = ((self.detail >> 32) as u32 as i32, self.detail as u32);
                 push_answer(out, index, self.code, &CheckedIn { ledger, version, day, streak, before, after });

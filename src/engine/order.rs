@@ -1,16 +1,16 @@
 //! Orders to points, each order once for ever by its natural key: the programme, the channel and the order's number.
 
+use tidegate_protocol::LedgerId;
 use tidegate_protocol::code::answer;
 use tidegate_protocol::operation::RecordOrder;
 use tidegate_protocol::refusal::{KeyConflict, PaidInTheFuture, TooOld};
-use tidegate_protocol::LedgerId;
 
+use super::Context;
 use super::admit::Request;
 use super::member::Member;
 use super::part::{Change, DirectoryPart, MemberPart};
 use super::place::{PlaceId, PlaceKind};
 use super::refusal::Refusal;
-use super::Context;
 
 /// The keyed fingerprint of an order's natural key.
 pub type OrderKey = [u8; 16];
@@ -36,8 +36,7 @@ const _: () = assert!(size_of::<OrderEntry>() == 40);
 
 impl OrderEntry {
     /// What a free slot holds: no programme has number 0.
-    pub const FREE: OrderEntry =
-        OrderEntry { key: [0; 16], hash: 0, entry: 0, paid_at_s: 0, programme: 0, lineage: 0 };
+    pub const FREE: OrderEntry = OrderEntry { key: [0; 16], hash: 0, entry: 0, paid_at_s: 0, programme: 0, lineage: 0 };
 
     /// What to keep of an order whose ledger entry is `sequence` of member shard `shard`.
     pub fn new(key: OrderKey, hash: u64, programme: u32, paid_at_ms: i64, ledger: (u16, u16, u64)) -> OrderEntry {

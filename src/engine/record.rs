@@ -217,9 +217,8 @@ impl Fields<'_> {
 
 /// Reads the record at the front of `bytes`, and says how long it is.
 pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRecord> {
-    let (head, _) = bytes
-        .split_first_chunk::<3>()
-        .ok_or(BadRecord::Length { kind: 0, stated: 3, present: bytes.len() })?;
+    let (head, _) =
+        bytes.split_first_chunk::<3>().ok_or(BadRecord::Length { kind: 0, stated: 3, present: bytes.len() })?;
     let (stated, kind) = (usize::from(u16::from_le_bytes([head[0], head[1]])), head[2]);
     let rest = bytes.get(3..stated).ok_or(BadRecord::Length { kind, stated, present: bytes.len() })?;
     let mut fields = Fields { rest, kind, stated };
@@ -247,12 +246,9 @@ fn read_member(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, BadR
     let forgets = if flags & FORGETS != 0 { Some(fields.u32()?) } else { None };
     let change = match fields.kind {
         ENROLLED => Change::Enrolled { programme: fields.u32()?, key: MemberKey(fields.take()?), tier: fields.u8()? },
-        CHECKED_IN => Change::CheckedIn {
-            day: fields.i32()?,
-            streak: fields.u16()?,
-            points: fields.i64()?,
-            tier: fields.u8()?,
-        },
+        CHECKED_IN => {
+            Change::CheckedIn { day: fields.i32()?, streak: fields.u16()?, points: fields.i64()?, tier: fields.u8()? }
+        }
         ORDERED => Change::Ordered {
             channel: fields.u16()?,
             fingerprint: fields.take()?,

@@ -5,12 +5,12 @@ use tidegate_protocol::code::answer;
 use tidegate_protocol::operation::Redeem;
 use tidegate_protocol::refusal::{LimitReached, NotEnoughPoints, NotOpen, SoldOut, TierNotAdmitted};
 
+use super::Context;
 use super::admit::Request;
 use super::member::{Counter, Member};
 use super::part::{BlockPart, CellUse, Change, MemberPart, QUOTAS_MOST};
 use super::quota::{Block, CellName};
 use super::refusal::Refusal;
-use super::Context;
 use crate::programme::{Campaign, LimitOver, Offer, Quota, Span};
 
 /// What a granted redemption changes.

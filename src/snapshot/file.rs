@@ -178,12 +178,13 @@ impl SnapshotReader {
 
     /// The next section; `None` after the last.
     pub fn next_section(&mut self) -> Result<Option<Section>, SnapshotError> {
-        let head: [u8; SECTION_HEAD_BYTES] =
-            self.take(SECTION_HEAD_BYTES)?.try_into().expect("as many as asked for");
+        let head: [u8; SECTION_HEAD_BYTES] = self.take(SECTION_HEAD_BYTES)?.try_into().expect("as many as asked for");
         let number = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
         let crc = crc32c::crc32c(&head[..24]);
         if number(24) != crc || head[1..4] != [0; 3] || number(16) > BODY_BYTES_MOST {
-            return Err(self.damaged(format!("checksum {:08x} of a section's head expected, {crc:08x} found", number(24))));
+            return Err(
+                self.damaged(format!("checksum {:08x} of a section's head expected, {crc:08x} found", number(24)))
+            );
         }
         let sequence = u64::from_le_bytes(head[8..16].try_into().expect("eight bytes"));
         let body = self.take(number(16) as usize)?.to_vec();

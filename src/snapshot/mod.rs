@@ -35,7 +35,9 @@ pub enum SnapshotError {
         source: std::io::Error,
     },
     /// The bytes are not what they should be.
-    #[error("`{path}` is damaged at byte {offset}: {why}; restore the directory from a backup, or remove the file only if another snapshot covers it")]
+    #[error(
+        "`{path}` is damaged at byte {offset}: {why}; restore the directory from a backup, or remove the file only if another snapshot covers it"
+    )]
     Damaged {
         /// The file.
         path: String,
@@ -89,7 +91,8 @@ impl Snapshotter {
         let first_epoch = self.store.filling_epoch();
         let path = format!("{SNAPSHOT_FOLDER}/{first_epoch:020}.snap");
         // A leftover of an attempt that was not published may stand in the way.
-        if self.storage.list(SNAPSHOT_FOLDER).is_ok_and(|names| names.iter().any(|name| path.ends_with(name.as_str()))) {
+        if self.storage.list(SNAPSHOT_FOLDER).is_ok_and(|names| names.iter().any(|name| path.ends_with(name.as_str())))
+        {
             self.storage.remove(&path).map_err(SnapshotError::io("removing", &path))?;
         }
         let head = SnapshotHead {
@@ -113,7 +116,10 @@ impl Snapshotter {
     /// Names a snapshot in the manifest, once the log is durable through its last epoch. Gives the first epoch that
     /// recovery may still need; older log can be archived.
     pub fn publish(&mut self, written: Written, durable: u64) -> Result<u64, SnapshotError> {
-        assert!(durable >= written.entry.last_epoch, "a snapshot is published when the log is durable through its last epoch");
+        assert!(
+            durable >= written.entry.last_epoch,
+            "a snapshot is published when the log is durable through its last epoch"
+        );
         let mut manifest = self.manifest.clone();
         manifest.snapshots.insert(0, written.entry);
         manifest.snapshots.truncate(SNAPSHOTS_KEPT);

@@ -103,10 +103,9 @@ impl Active {
 
 /// The files of a bundle from the wire or the log.
 pub(super) fn bundle(files: &[operator::BundleFile]) -> Result<Bundle, String> {
-    let files = files.iter().map(|file| BundleFile {
-        name: file.name.as_str().to_owned(),
-        text: file.contents.as_str().to_owned(),
-    });
+    let files = files
+        .iter()
+        .map(|file| BundleFile { name: file.name.as_str().to_owned(), text: file.contents.as_str().to_owned() });
     Bundle::from_files(files.collect()).map_err(|error| error.to_string())
 }
 
@@ -250,7 +249,10 @@ fn check_bounds(programme: &Programme, numbering: &Numbering, bundle: &Bundle) -
         let offers = campaign.offers.iter().map(|offer| offer.number).max().unwrap_or(0);
         if campaign.number > most || offers > most {
             let slug = &campaign.slug;
-            let sentence = format!("campaign `{slug}` has number {} and offers up to {offers}; at most {most} of each can be given over a programme's life", campaign.number);
+            let sentence = format!(
+                "campaign `{slug}` has number {} and offers up to {offers}; at most {most} of each can be given over a programme's life",
+                campaign.number
+            );
             return Err(ActivationError::Bounds(sentence));
         }
         let lists = campaign.offers.iter().map(|offer| &offer.quotas).chain([&campaign.quotas]);
@@ -270,7 +272,8 @@ fn check_bounds(programme: &Programme, numbering: &Numbering, bundle: &Bundle) -
         return Err(ActivationError::Bounds(sentence));
     }
     if numbering.to_text().len() > 1 << 20 {
-        let sentence = "the programme has named more campaigns and offers over its life than its numbering can hold (1 MiB)";
+        let sentence =
+            "the programme has named more campaigns and offers over its life than its numbering can hold (1 MiB)";
         return Err(ActivationError::Bounds(sentence.into()));
     }
     Ok(())

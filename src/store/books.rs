@@ -1,8 +1,8 @@
 //! The books: that the sums over members and quotas agree with what was issued, spent and granted (I6), and the hash of
 //! the whole state. Both hold all places for as long as they take.
 
-use super::{Store, section};
 use super::place::lock_all;
+use super::{Store, section};
 use crate::engine::OrderEntry;
 
 /// One programme's books.

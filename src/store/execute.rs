@@ -154,8 +154,7 @@ impl Run<'_> {
         let now_ms = self.now_ms.max(journal.last_ms());
         // The programme was there when the frame was prepared, and programmes never go.
         let Some(active) = world.programme(asked.programme) else { return };
-        let context =
-            Context { programme: &active.programme, number: active.number, version: active.version, now_ms };
+        let context = Context { programme: &active.programme, number: active.number, version: active.version, now_ms };
         let mut place = MemberAt { members, journal, shard: asked.shard as usize };
         let slot = place.members.find(asked.member_hash, asked.programme, asked.request.member);
         match &asked.asked {

@@ -58,13 +58,14 @@ impl Store {
 
     fn fold_cells(&self, active: &Active, now_ms: i64) {
         for block in active.blocks.iter().flatten() {
-            let closed_before = match active.programme.campaign(block.campaign).map(|it| it.window.at(now_ms - FOLD_AFTER_MS)) {
-                // Whatever opened before the window that was open, or next to open, a week ago is long closed.
-                Some(Span::Open { period, .. }) => period,
-                Some(Span::Between { next_opens_ms, .. }) => active.programme.zone.local_day(next_opens_ms),
-                Some(Span::Ended { .. }) => i32::MAX,
-                Some(Span::NotYet { .. }) | None => continue,
-            };
+            let closed_before =
+                match active.programme.campaign(block.campaign).map(|it| it.window.at(now_ms - FOLD_AFTER_MS)) {
+                    // Whatever opened before the window that was open, or next to open, a week ago is long closed.
+                    Some(Span::Open { period, .. }) => period,
+                    Some(Span::Between { next_opens_ms, .. }) => active.programme.zone.local_day(next_opens_ms),
+                    Some(Span::Ended { .. }) => i32::MAX,
+                    Some(Span::NotYet { .. }) | None => continue,
+                };
             let mut held = block.place.lock();
             let due: Vec<u32> = (0u32..)
                 .zip(held.state.cells())

@@ -31,9 +31,9 @@ use members::{Members, Shard};
 use place::{Epochs, Place};
 use world::{BlockPlace, World};
 
-pub use activate::{ActivationError, ActivationRecord, Activated};
-pub use cut::{Cut, PlaceTail};
+pub use activate::{Activated, ActivationError, ActivationRecord};
 pub use books::{Books, ProgrammeBooks};
+pub use cut::{Cut, PlaceTail};
 pub use execute::{Executed, Later, Turn};
 pub use keys::HashKeys;
 pub use place::Tail;

@@ -64,8 +64,7 @@ pub(super) fn applied(answer: &Remembered, place: PlaceId) -> OutcomeView {
     let mut bytes = Vec::new();
     answer.answer(place.to_u32(), 0, &mut bytes);
     let body = &bytes[tidegate_protocol::batch::ANSWER_HEAD_BYTES..];
-    let ledger =
-        LedgerId { lineage: u32::from(answer.lineage), place: place.to_u32(), sequence: answer.sequence };
+    let ledger = LedgerId { lineage: u32::from(answer.lineage), place: place.to_u32(), sequence: answer.sequence };
     OutcomeView { state: OutcomeView::APPLIED, code: answer.code, ledger, answer: hexadecimal(body) }
 }
 

@@ -145,7 +145,12 @@ impl Store {
     }
 
     /// Puts a programme in force as a record states it.
-    pub(super) fn put_in_force(&self, record: &ActivationRecord, sequence: u64, epoch: u64) -> Result<(), &'static str> {
+    pub(super) fn put_in_force(
+        &self,
+        record: &ActivationRecord,
+        sequence: u64,
+        epoch: u64,
+    ) -> Result<(), &'static str> {
         let world = self.world.load_full();
         if record.programme == 0 || record.programme as usize > world.programmes.len() + 1 {
             return Err("a programme's number out of order");

@@ -3,7 +3,6 @@
 //! A section carries its place's sequence at the instant of copying; replay skips what is in it already. The layouts
 //! are frozen; `docs/disk-format.md` has the tables. Integers are little-endian.
 
-
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::activate::ActivationRecord;
@@ -95,11 +94,7 @@ impl Store {
         (sections, held.journal.last_epoch())
     }
 
-    fn copy_members(
-        &self,
-        shard: usize,
-        put: &mut impl FnMut(Section) -> std::io::Result<()>,
-    ) -> std::io::Result<u64> {
+    fn copy_members(&self, shard: usize, put: &mut impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
         let place = member_place(shard);
         let (mut number, mut newest) = (0, 0);
         loop {
@@ -187,9 +182,8 @@ impl Store {
             SectionKind::MembersHead => {
                 let last_ms = fields.i64()?;
                 let count = fields.u32()?;
-                let totals = (0..count).map(|_| {
-                    Ok(Totals { members: fields.u64()?, issued: fields.i64()?, spent: fields.i64()? })
-                });
+                let totals = (0..count)
+                    .map(|_| Ok(Totals { members: fields.u64()?, issued: fields.i64()?, spent: fields.i64()? }));
                 let totals = totals.collect::<Result<Vec<_>, &'static str>>()?;
                 let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
                 held.state.members.restore_totals(sequence, totals);
@@ -369,4 +363,3 @@ impl Fields<'_> {
         self.take().map(i64::from_le_bytes)
     }
 }
-

@@ -1,0 +1,359 @@
+//! One run from start to end: server, programme, members, load, books.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::ops::Range;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use tidegate_client::{Answer, CallError, CallOptions, Client, ClientOptions, Loss, client_config};
+use tidegate_protocol::answer::CampaignView;
+use tidegate_protocol::operation::GetCampaign;
+use tidegate_protocol::operator::{Activate, BundleFile};
+use tidegate_protocol::{Body, List, Text};
+use tokio::task::{JoinError, spawn_local};
+
+use crate::bulk::Ids;
+use crate::lane::{self, Lane, LaneError};
+use crate::load::{ASKED, Live, Load, Numbers, Plan, Tally};
+use crate::members::{self, Audit};
+use crate::options::Options;
+use crate::report::{Books, Machine, Report, Run, processor_seconds};
+use crate::scenario::{CAMPAIGN, Demand, Scenario, TIERS};
+use crate::server::{Server, ServerError};
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error(transparent)]
+    Lane(#[from] LaneError),
+    #[error("as operator: {0}")]
+    Operator(#[from] Loss),
+    #[error("{what}: {source}")]
+    Call { what: &'static str, source: CallError },
+    #[error("{what} was answered `{name}`: {body}")]
+    Refused { what: &'static str, name: &'static str, body: String },
+    #[error("certificates: {0}")]
+    Tls(#[from] tidegate_client::tls::TlsError),
+    #[error("a task of the harness failed: {0}")]
+    Task(#[from] JoinError),
+    #[error("the campaign lacks the offer {0}")]
+    NoOffer(String),
+}
+
+/// Before a late window opens, this much time passes after the load began.
+const OPENS_AFTER: Duration = Duration::from_secs(2);
+
+/// A connection, its ids, its share of the members, and what it was told of them.
+struct Hand {
+    lane: Lane,
+    ids: Ids,
+    members: Range<u32>,
+    told: Vec<u32>,
+}
+
+/// Runs everything and reports; the caller decides what a bad report means.
+pub(crate) async fn run(options: &Options) -> Result<Report, RunError> {
+    // Members and orders are of this run alone, also on a server that had others before.
+    let slug = format!("{}-{}", options.scenario.as_str(), Timestamp::now().as_millisecond());
+    let scenario = Scenario { name: options.scenario, slug, members: options.members, pieces: options.pieces };
+    let scenario = Rc::new(scenario);
+    let server = Server::start(options, &scenario.bundle(None))?;
+    let report = on(&server, options, &scenario).await?;
+    server.stop()?;
+    Ok(report)
+}
+
+/// The same on a server that is there.
+pub(crate) async fn on(server: &Server, options: &Options, scenario: &Rc<Scenario>) -> Result<Report, RunError> {
+    let desk = Desk::open(server, scenario.clone()).await?;
+    let mut hands = open(server, options).await?;
+    say(&format!("enrolling {} members and giving them points", options.members));
+    let began = Instant::now();
+    let programme = desk.numbers.programme;
+    hands = each(hands, |mut hand| {
+        let scenario = scenario.clone();
+        async move {
+            members::prepare(&mut hand.lane, &mut hand.ids, &scenario, programme, hand.members.clone()).await?;
+            Ok(hand)
+        }
+    })
+    .await?;
+    let prepared = began.elapsed();
+    let mut runs = Vec::new();
+    for rate in options.loads() {
+        let (run, back) = load(server, options, scenario, &desk, hands, rate).await?;
+        hands = back;
+        runs.push(run);
+    }
+    say("comparing with the server's books");
+    let books = books(&desk, scenario, hands, &runs).await?;
+    let last = runs.last().cloned().expect("there is at least one load");
+    Ok(Report {
+        scenario: options.scenario.as_str(),
+        members: options.members,
+        connections: options.connections,
+        batch: options.batch,
+        in_flight: options.in_flight,
+        spread: format!("{:?}", options.spread).to_lowercase(),
+        seed: options.seed,
+        warm_up_s: options.warm_up,
+        duration_s: options.duration,
+        prepared_s: prepared.as_secs_f64(),
+        prepared_ops_per_s: 2.0 * f64::from(options.members) / prepared.as_secs_f64(),
+        ok: books.findings.is_empty() && runs.iter().all(|run| run.errors == 0),
+        last,
+        runs,
+        books,
+        machine: Machine::read(),
+    })
+}
+
+/// Opens the lanes, and shares the members out among them.
+async fn open(server: &Server, options: &Options) -> Result<Vec<Hand>, RunError> {
+    let endpoint = lane::endpoint(client_config(&server.certs, "gateway")?, server.address)?;
+    let instance = uuid::Uuid::now_v7().into_bytes();
+    let lanes = u32::from(options.connections);
+    let border = |index: u32| (u64::from(options.members) * u64::from(index) / u64::from(lanes)) as u32;
+    let mut hands = Vec::new();
+    for index in 0..lanes {
+        let lane = Lane::open(&endpoint, server.address, instance).await?;
+        let members = border(index)..border(index + 1);
+        let seed = options.seed.wrapping_mul(0x9e37_79b9).wrapping_add(u64::from(index));
+        // Ids must differ from those of any run before on the same server.
+        let ids = Ids::new(lane.welcome.server_ms, seed ^ Timestamp::now().as_nanosecond() as u64);
+        hands.push(Hand { lane, ids, told: vec![0; members.len()], members });
+    }
+    Ok(hands)
+}
+
+/// Does the same for all, at the same time; the order is kept.
+async fn each<I, O, F>(items: Vec<I>, task: impl Fn(I) -> F) -> Result<Vec<O>, RunError>
+where
+    O: 'static,
+    F: Future<Output = Result<O, RunError>> + 'static,
+{
+    let tasks: Vec<_> = items.into_iter().map(|item| spawn_local(task(item))).collect();
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await??);
+    }
+    Ok(done)
+}
+
+/// One measured load.
+async fn load(
+    server: &Server,
+    options: &Options,
+    scenario: &Rc<Scenario>,
+    desk: &Desk,
+    hands: Vec<Hand>,
+    rate: Option<f64>,
+) -> Result<(Run, Vec<Hand>), RunError> {
+    if scenario.opens_late() {
+        desk.open_window().await?;
+    }
+    let begin = Instant::now() + Duration::from_millis(10);
+    let measure = begin + Duration::from_secs_f64(options.warm_up);
+    let plan = Rc::new(Plan {
+        batch: options.batch,
+        in_flight: options.in_flight.into(),
+        rate,
+        lanes: hands.len(),
+        begin,
+        measure,
+        end: measure + Duration::from_secs_f64(options.duration),
+        spread: options.spread,
+        seed: options.seed,
+    });
+    let live = Rc::new(Live::default());
+    let bar = spawn_local(show(live.clone(), plan.clone(), scenario.name.as_str()));
+    let cores = spawn_local(cores(server.pid(), plan.clone()));
+    let indexed: Vec<(usize, Hand)> = hands.into_iter().enumerate().collect();
+    let numbers = Rc::new(desk.numbers.clone());
+    let total = Rc::new(RefCell::new(Tally::new()));
+    let hands = each(indexed, |(index, mut hand)| {
+        let told = std::mem::take(&mut hand.told);
+        let (scenario, numbers, plan) = (scenario.clone(), numbers.clone(), plan.clone());
+        let mut load = Load::new(scenario, numbers, plan, index, hand.members.clone(), told, live.clone());
+        let total = total.clone();
+        async move {
+            load.run(&mut hand.lane, &mut hand.ids).await;
+            total.borrow_mut().add(&load.tally);
+            hand.told = load.told;
+            Ok(hand)
+        }
+    })
+    .await?;
+    bar.abort();
+    let tally = total.borrow();
+    let run = Run::new(scenario, rate, &tally, plan.end - plan.measure, cores.await?);
+    Ok((run, hands))
+}
+
+/// Processor time within the measured time, in cores: ours, and the server's if it is our own.
+async fn cores(server: Option<u32>, plan: Rc<Plan>) -> (f64, Option<f64>) {
+    let read = || {
+        let own = processor_seconds("self").unwrap_or(0.0);
+        (own, server.and_then(|pid| processor_seconds(&pid.to_string())))
+    };
+    tokio::time::sleep_until(plan.measure.into()).await;
+    let (began, before) = (Instant::now(), read());
+    tokio::time::sleep_until(plan.end.into()).await;
+    let (seconds, after) = (began.elapsed().as_secs_f64(), read());
+    let server = after.1.zip(before.1).map(|(after, before)| (after - before) / seconds);
+    ((after.0 - before.0) / seconds, server)
+}
+
+/// Shows progress on a terminal; silent elsewhere.
+async fn show(live: Rc<Live>, plan: Rc<Plan>, name: &'static str) {
+    let whole = plan.end.saturating_duration_since(plan.begin);
+    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}").expect("the template is good");
+    let bar = ProgressBar::new(whole.as_millis() as u64).with_style(style).with_prefix(name);
+    let (mut answers, mut at) = (0, Instant::now());
+    loop {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let (now, seen) = (Instant::now(), live.answers.get());
+        let rate = (seen - answers) as f64 / now.duration_since(at).as_secs_f64();
+        (answers, at) = (seen, now);
+        bar.set_position(now.saturating_duration_since(plan.begin).as_millis() as u64);
+        bar.set_message(format!("{rate:.0}/s, {} granted, {} us", live.granted.get(), live.latency_us.get()));
+    }
+}
+
+/// A line about what goes on, for people who watch.
+fn say(line: &str) {
+    use std::io::IsTerminal;
+    if std::io::stderr().is_terminal() {
+        eprintln!("{line}");
+    }
+}
+
+/// What the answers told, set beside what the server's books say.
+async fn books(desk: &Desk, scenario: &Rc<Scenario>, hands: Vec<Hand>, runs: &[Run]) -> Result<Books, RunError> {
+    let mut demand: Demand = vec![[0; TIERS.len()]; scenario.offers() as usize];
+    let mut told = 0;
+    for hand in &hands {
+        for (member, tally) in hand.members.clone().zip(&hand.told) {
+            told += u64::from(tally & !ASKED);
+            demand[scenario.offer(member) as usize][scenario.tier(member)] += u64::from(tally >> 31);
+        }
+    }
+    let numbers = Rc::new(desk.numbers.clone());
+    let audits = each(hands, |mut hand| {
+        let (scenario, numbers) = (scenario.clone(), numbers.clone());
+        async move {
+            let members = hand.members.clone();
+            Ok(members::audit(&mut hand.lane, &mut hand.ids, &scenario, &numbers, members, &hand.told).await?)
+        }
+    })
+    .await?;
+    let mut audit = Audit::default();
+    audits.into_iter().for_each(|one| audit.add(one));
+    let view = desk.campaign().await?;
+    let expected = scenario.expected(&demand).min(told.max(view.granted_ever));
+    let expected = if scenario.expected(&demand) == u64::MAX { expected } else { scenario.expected(&demand) };
+    let findings = findings(&view, told, expected, &audit, runs);
+    Ok(Books { told, granted: view.granted_ever, expected, audit, findings })
+}
+
+/// Everything that is not as it must be.
+fn findings(view: &CampaignView, told: u64, expected: u64, audit: &Audit, runs: &[Run]) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut must = |holds: bool, finding: String| {
+        if !holds {
+            findings.push(finding);
+        }
+    };
+    let granted = view.granted_ever;
+    must(told == granted, format!("{told} grants were told, {granted} are in the campaign's books"));
+    must(granted == expected, format!("{granted} were granted; min(quota, eligible demand) is {expected}"));
+    must(audit.used == told, format!("{told} grants were told, the members' limits count {}", audit.used));
+    let first = audit.first.clone().unwrap_or_default();
+    must(audit.wrong == 0, format!("{} of {} members differ; the first: {first}", audit.wrong, audit.members));
+    for quota in view.quotas.as_slice() {
+        let (offer, tier) = (quota.offer, quota.tier);
+        let within = quota.total < 0 || quota.used <= quota.total as u64;
+        must(within, format!("the quota of offer {offer}, tier {tier}: {} of {} are used", quota.used, quota.total));
+    }
+    for run in runs {
+        must(
+            run.errors == 0,
+            format!("{} errors at rate {:?}: {:?} {:?}", run.errors, run.rate, run.answers, run.lost),
+        );
+    }
+    findings
+}
+
+/// The operator's side: the programme and the campaign.
+struct Desk {
+    client: Client,
+    scenario: Rc<Scenario>,
+    numbers: Numbers,
+}
+
+fn refused(what: &'static str, answer: &Answer) -> RunError {
+    RunError::Refused { what, name: answer.name(), body: format!("{:?}", answer.body) }
+}
+
+impl Desk {
+    /// Puts the scenario's programme in force where it is not, and finds its numbers.
+    async fn open(server: &Server, scenario: Rc<Scenario>) -> Result<Desk, RunError> {
+        let tls = client_config(&server.certs, "operator")?;
+        let options = ClientOptions {
+            name: Text::try_from("load-tests").expect("short"),
+            ..ClientOptions::new(vec![server.address], "localhost", tls)
+        };
+        let client = Client::connect(options).await?;
+        let numbers = Numbers { programme: 0, campaign: 0, offers: Vec::new() };
+        let mut desk = Desk { client, scenario, numbers };
+        desk.numbers.programme = match desk.client.programme(&desk.scenario.slug) {
+            Some(number) => number,
+            None => desk.activate(desk.scenario.bundle(None), 0).await?,
+        };
+        let view = desk.campaign().await?;
+        desk.numbers.campaign = view.number;
+        for offer in 0..desk.scenario.offers() {
+            let sku = desk.scenario.sku(offer);
+            let found = view.offers.as_slice().iter().find(|view| view.sku.as_str() == sku);
+            desk.numbers.offers.push(found.ok_or(RunError::NoOffer(sku))?.number);
+        }
+        Ok(desk)
+    }
+
+    async fn activate(&self, bundle: String, replaces: u32) -> Result<u32, RunError> {
+        let name = Text::try_from("programme.toml").expect("short");
+        let file = BundleFile { name, contents: bundle.try_into().expect("a bundle of ours is short") };
+        let body = Activate { replaces, dry_run: 0, files: List::cut([file]) };
+        let what = "activating the programme";
+        let answer = self.client.activate(body, CallOptions::default()).await;
+        let answer = answer.map_err(|source| RunError::Call { what, source })?;
+        match answer.body {
+            Body::Activated(activated) => Ok(activated.programme),
+            _ => Err(refused(what, &answer)),
+        }
+    }
+
+    async fn campaign(&self) -> Result<CampaignView, RunError> {
+        let slug = Text::try_from(CAMPAIGN).expect("short");
+        let (what, body) = ("looking at the campaign", GetCampaign { campaign: 0, slug });
+        let answer = self.client.get_campaign(self.numbers.programme, body, CallOptions::default()).await;
+        let answer = answer.map_err(|source| RunError::Call { what, source })?;
+        match answer.body {
+            Body::CampaignView(view) => Ok(view),
+            _ => Err(refused(what, &answer)),
+        }
+    }
+
+    /// Lets the window open soon, at a whole second.
+    async fn open_window(&self) -> Result<(), RunError> {
+        let soon = self.client.server_ms() / 1_000 + 1 + OPENS_AFTER.as_secs() as i64;
+        let opens = Timestamp::from_second(soon).expect("the server's time is one");
+        let version = self.campaign().await?.version;
+        self.activate(self.scenario.bundle(Some(opens)), version).await.map(|_| ())
+    }
+}
