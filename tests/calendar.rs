@@ -196,6 +196,9 @@ fn no_instant_is_beyond_the_calendar() {
     let every = [
         "every = \"day\", from = \"00:00\", until = \"24:00\"",
         "every = \"year\", from = \"02-29 00:00\", until = \"02-29 24:00\"",
+        "every = \"year\", from = \"01-01 00:00\", until = \"01-01 00:00\"",
+        "every = \"month\", from = \"1 00:00\", until = \"last 24:00\"",
+        "every = \"week\", from = \"monday 00:00\", until = \"sunday 24:00\"",
         "from = \"2999-12-31 00:00\", until = \"2999-12-31 24:00\"",
     ];
     let extremes = [i64::MIN, i64::MIN + 1, -400_000_000_000_000, 0, 400_000_000_000_000, i64::MAX - 1, i64::MAX];
@@ -308,7 +311,7 @@ fn stated() -> impl Strategy<Value = Stated> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     /// Open from the first to the last quarter hour at which the clock reads a time inside, closed at every other; also
     /// beyond the tables.

@@ -225,15 +225,16 @@ fn i7_a_flipped_bit_in_the_newest_epoch_is_cut_and_elsewhere_refused() {
 fn script(memory: &Memory, acked: &mut Vec<u64>, archived: &mut u64) -> Result<(), LogError> {
     let mut writer = create(memory)?;
     acked.push(0);
-    for epoch in 1..=24 {
+    for epoch in 1..=33 {
         write(&mut writer, epoch)?;
         acked.push(epoch);
         if epoch % 4 == 0 {
             writer.close_block()?;
         }
-        if epoch == 13 || epoch == 22 {
+        if epoch == 25 || epoch == 32 {
             *archived = epoch - 3;
-            writer.archive_before(*archived)?;
+            let moved = writer.archive_before(*archived)?;
+            assert_eq!(moved, if epoch == 25 { 2 } else { 1 }, "some move together");
         }
     }
     Ok(())
@@ -344,27 +345,35 @@ fn a_planted_skipped_fsync_is_caught() {
 
 #[test]
 fn a_failed_write_or_sync_poisons_the_log_and_what_it_left_is_never_half_believed() {
-    for (call, stage) in [(1, "the write of an epoch"), (2, "the sync of an epoch")] {
-        for epoch in [3, 4] {
-            let (memory, mut writer) = log_of(1..epoch);
-            memory.fail_at(memory.calls() + call, io::ErrorKind::Other);
-            let error = write(&mut writer, epoch).unwrap_err();
-            assert!(matches!(error, LogError::Poisoned { stage: found, .. } if found == stage), "{error}");
-            let before = memory.calls();
-            assert!(matches!(writer.append(9, &tails(9)), Err(LogError::Poisoned { .. })));
-            assert!(matches!(writer.close_block(), Err(LogError::Poisoned { .. })));
-            assert_eq!(memory.calls(), before, "a poisoned log touches nothing");
-            // The page cache shows the epoch; the disk never got it. Once recovery has told of it, it must be on the disk.
-            let restarted = memory.process_restart();
-            let (told, recovered) = recover_all(&restarted, EXPECT).unwrap();
-            let last = recovered.scanned.head.epoch;
-            // Half a write may be a whole block and some padding.
-            assert!(last == epoch || call == 1 && last == epoch - 1, "{last}");
-            drop(recovered);
-            let (kept, _) = recover_all(&restarted.power_loss(Loss::Lost), EXPECT).unwrap();
-            assert_eq!(kept, told);
-        }
+    let mut stages = std::collections::BTreeSet::new();
+    // A third call is there where an epoch begins a segment.
+    for (epoch, call) in (2..=14).flat_map(|epoch| [(epoch, 1), (epoch, 2), (epoch, 3)]) {
+        let (memory, mut writer) = log_of(1..epoch);
+        memory.fail_at(memory.calls() + call, io::ErrorKind::Other);
+        let stage = match write(&mut writer, epoch) {
+            Err(LogError::Poisoned { stage, .. }) => stage,
+            result => {
+                assert!(call == 3 && result.is_ok(), "epoch {epoch}, call {call}: {result:?}");
+                continue;
+            }
+        };
+        stages.insert((stage, call));
+        let before = memory.calls();
+        assert!(matches!(writer.append(99, &tails(99)), Err(LogError::Poisoned { .. })));
+        assert!(matches!(writer.close_block(), Err(LogError::Poisoned { .. })));
+        assert_eq!(memory.calls(), before, "a poisoned log touches nothing");
+        // The page cache shows the epoch; the disk never got it. Once recovery has told of it, it must be on the disk.
+        let restarted = memory.process_restart();
+        let (told, recovered) = recover_all(&restarted, EXPECT).unwrap();
+        let last = recovered.scanned.head.epoch;
+        // Half a write may be a whole block and some padding.
+        assert!(last == epoch || stage != "the sync of an epoch" && last == epoch - 1, "{last}");
+        drop(recovered);
+        let (kept, _) = recover_all(&restarted.power_loss(Loss::Lost), EXPECT).unwrap();
+        assert_eq!(kept, told, "epoch {epoch}, call {call}");
     }
+    let (header, block, sync) = ("the write of a segment header", "the write of an epoch", "the sync of an epoch");
+    assert_eq!(Vec::from_iter(stages), [(sync, 2), (sync, 3), (header, 1), (block, 1), (block, 2)]);
 }
 
 #[test]
@@ -467,6 +476,90 @@ fn blocks_that_were_lost_or_misdirected_are_refused() {
         let error = scan_all(&damaged, EXPECT).expect_err("a lost write before later ones");
         assert!(matches!(error, LogError::Damaged { offset, .. } if offset == lost as u64), "{error}");
     }
+}
+
+#[test]
+fn i7_a_closing_block_that_is_lost_before_an_epoch_is_refused() {
+    let (memory, mut writer) = log_of(1..=3);
+    writer.close_block().unwrap();
+    let at = end_of(&memory.bytes(&segment(1)).unwrap()).next_multiple_of(512) - 512;
+    write(&mut writer, 4).unwrap();
+    for lost in [true, false] {
+        let damaged = memory.power_loss(Loss::Kept);
+        let mut bytes = memory.bytes(&segment(1)).unwrap();
+        if lost {
+            bytes[at..at + 512].fill(0)
+        } else {
+            bytes[at + 50] ^= 4
+        }
+        damaged.set_bytes(&segment(1), bytes);
+        let error = scan_all(&damaged, EXPECT).unwrap_err();
+        assert!(matches!(error, LogError::Damaged { offset, .. } if offset == at as u64), "{error}");
+    }
+}
+
+#[test]
+fn a_segment_of_another_past_is_refused() {
+    let (memory, _writer) = log_of(1..=15);
+    let refused = |other: &Memory| {
+        let mixed = memory.power_loss(Loss::Kept);
+        mixed.set_bytes(&segment(2), other.bytes(&segment(2)).unwrap());
+        match scan_all(&mixed, EXPECT) {
+            Err(LogError::Damaged { file, offset, .. }) => (file, offset),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (fewer, _writer) = log_of((1..=15).map(|epoch| if epoch > 3 { epoch * 3 } else { epoch }));
+    let (later, offset) = refused(&fewer);
+    assert_eq!(later, segment(1), "epochs are missing at its end");
+    assert_eq!(offset as usize, end_of(&memory.bytes(&segment(1)).unwrap()).next_multiple_of(512));
+    let fatter = Memory::new();
+    let mut writer = create(&fatter).unwrap();
+    for epoch in 1..=4 {
+        writer.append(epoch, &[PlaceTail { records: vec![1; 2500], ..tails(1)[0].clone() }]).unwrap();
+        writer.sync().unwrap();
+    }
+    assert_eq!(refused(&fatter), (segment(2), 40), "it goes on from an epoch before the last");
+    let other = Memory::new();
+    let mut writer = create(&other).unwrap();
+    for epoch in 1..=15 {
+        let mut tails = tails(epoch);
+        tails[0].records[0] ^= u8::from(epoch == 1);
+        writer.append(epoch, &tails).unwrap();
+        writer.sync().unwrap();
+    }
+    assert_eq!(refused(&other), (segment(2), 64), "the same epochs with another hash");
+}
+
+#[test]
+fn bytes_behind_an_empty_segment_and_later_versions_are_refused() {
+    let (memory, _writer) = log_of(1..=5);
+    let damaged = memory.power_loss(Loss::Kept);
+    damaged.set_bytes(&segment(3), vec![1; 8192]);
+    let error = scan_all(&damaged, EXPECT).unwrap_err();
+    assert!(matches!(&error, LogError::Damaged { file, .. } if *file == segment(2)), "{error}");
+    let mut bytes = memory.bytes(&segment(1)).unwrap();
+    bytes[8] = 2;
+    let crc = crc32c::crc32c(&bytes[..508]);
+    bytes[508..512].copy_from_slice(&crc.to_le_bytes());
+    memory.set_bytes(&segment(1), bytes);
+    assert!(matches!(scan_all(&memory, EXPECT), Err(LogError::Version { found: 2, known: 1, .. })));
+}
+
+#[test]
+fn a_torn_begin_of_a_segment_is_cut_and_its_number_left_behind() {
+    let (memory, writer) = log_of(1..=5);
+    drop(writer);
+    let mut torn = vec![0; 8192];
+    torn[700..900].fill(7);
+    memory.set_bytes(&segment(2), torn);
+    let (epochs, mut recovered) = recover_all(&memory, EXPECT).unwrap();
+    let found = recovered.scanned.torn.unwrap();
+    assert_eq!((epochs.len(), found.file, found.offset, found.bytes), (5, segment(2), 0, 900));
+    write(&mut recovered.writer, 6).unwrap();
+    assert!(memory.bytes(&segment(3)).unwrap()[..512].starts_with(b"TIDESEGM"));
+    let (epochs, scanned) = scan_all(&memory, EXPECT).unwrap();
+    assert_eq!((epochs.len(), scanned.torn), (6, None));
 }
 
 #[test]

@@ -460,8 +460,19 @@ fn findings_are_bounded_and_the_reason_is_among_them() {
     assert_eq!(said_about(&text).len(), 200);
     let report = try_compile(&text.replace("day = 330", "day = 0")).unwrap_err();
     assert!(report.to_string().contains("day` is 0; write a whole number from 1 to 3660"), "{report}");
-    let report = try_compile(&format!("{text}unknown = 1\n")).unwrap_err();
+    let report = try_compile(&format!("{text}[orders]\nunknown = 1\n")).unwrap_err();
     assert_eq!(report.findings.len(), 201);
     let unknown: String = (0..1000).map(|index| format!("key{index} = 1\n")).collect();
     assert_eq!(said_about(&format!("{unknown}{HEAD}")).len(), 200);
+}
+
+#[test]
+fn campaigns_at_a_time_are_bounded() {
+    let campaigns = |count| {
+        (0..count).map(|index| format!("[campaign.c{index}]\n{WINDOW}{}", OFFER.replace(".c.", &format!(".c{index}."))))
+    };
+    assert_eq!(compiled(&format!("{HEAD}{}", campaigns(256).collect::<String>())).programme.campaigns.len(), 256);
+    let expected =
+        "5:2: error: there are 257 campaigns; a programme has at most 256 at a time; leave out those that are over";
+    says(&format!("{HEAD}{}", campaigns(257).collect::<String>()), &[expected]);
 }

@@ -215,7 +215,7 @@ pub fn inspect(
     let options = Options { limits, ..Options::default() };
     let (store, snapshot, passed_over) = load(&**storage, options, &manifest, progress)?;
     let mut records = 0;
-    let scanned = log::scan(storage, expected(&manifest, snapshot), &mut |epoch| {
+    let scanned = log::scan(&**storage, expected(&manifest, snapshot), &mut |epoch| {
         progress(Progress { stage: "log", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
         records += replay(&store, &epoch)?;
         Ok(())

@@ -25,6 +25,7 @@ mod recovery;
 mod scan;
 mod segment;
 mod spares;
+mod survey;
 mod watermark;
 mod writer;
 

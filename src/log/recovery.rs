@@ -11,8 +11,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::scan::{self, Outcome, Segment};
+use super::scan::{self, Outcome};
 use super::spares::Spare;
+use super::survey::Segment;
 use super::writer::{Current, Resume};
 use super::{Expect, LOG_FOLDER, LogError, LogOptions, LogWriter, Scanned, Visit, segment};
 use crate::storage::Storage;

@@ -228,8 +228,8 @@ impl LogWriter {
         self.open
     }
 
-    /// Bytes allocated and synced ahead that are still free. An epoch of at most `max_epoch_bytes` finds its place while twice that much is
-    /// free: the rest of a segment that an epoch does not fit into is left unused.
+    /// Bytes allocated and synced ahead that are still free. Two epochs find their place while they take no more than this together (and
+    /// 512 bytes, if a closing block comes between), although the rest of a segment that an epoch does not fit into is left unused.
     pub fn room(&self) -> u64 {
         self.room.load(Ordering::Acquire)
     }

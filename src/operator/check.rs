@@ -242,7 +242,7 @@ mod tests {
         assert!(nothing.text().contains("error: the bundle has no programme.toml"), "{}", nothing.text());
         std::fs::write(dir.path().join("programme.toml"), "programm = \"p\"\n").unwrap();
         let wrong = checked(dir.path(), "2026-11-20T10:00:00Z");
-        let first = format!("{}/programme.toml:1:1: error: `programme` is missing", dir.path().display());
+        let first = format!("{}/programme.toml:1:1: error: unknown key `programm`; did you mean", dir.path().display());
         assert!(!wrong.ok && wrong.text().starts_with(&first), "{}", wrong.text());
         assert!(wrong.text().ends_with("5 errors, 0 warnings\n"), "{}", wrong.text());
         std::fs::write(dir.path().join("programme.toml"), b"a = \"\xff\"").unwrap();

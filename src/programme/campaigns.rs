@@ -8,6 +8,9 @@ use super::rules::ByNumber;
 use super::windows::window;
 use super::{Campaign, LimitOver, MemberLimit, Numbering, Offer, Quota, Tier, Zone};
 
+/// Each has a window with a table of up to a quarter of a mebibyte.
+const MAX_CAMPAIGNS: usize = 256;
+
 /// Units beyond this are a mistake.
 const MAX_UNITS: i64 = 1_000_000_000_000;
 const DEFAULT_HOLD_ANSWER_MS: i64 = 1000;
@@ -35,7 +38,13 @@ impl Scope<'_> {
 
 /// All campaigns; `None` once one is wrong, after all were read.
 pub(super) fn read(value: &Value, scope: &mut Scope) -> Option<Vec<Campaign>> {
-    let read: Vec<_> = value.entries()?.iter().map(|(slug, value)| campaign(slug, value, scope)).collect();
+    let entries = value.entries()?;
+    if entries.len() > MAX_CAMPAIGNS {
+        let right = format!("a programme has at most {MAX_CAMPAIGNS} at a time; leave out those that are over");
+        value.error(format!("there are {} campaigns", entries.len()), right);
+        return None;
+    }
+    let read: Vec<_> = entries.iter().map(|(slug, value)| campaign(slug, value, scope)).collect();
     read.into_iter().collect()
 }
 

@@ -9,6 +9,7 @@
 //!
 //! A certificate without exactly one such name has no role. 0-RTT is off: its data can be replayed.
 
+pub use crate::store::Scope;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,25 +29,6 @@ pub enum Role {
     Operator,
     /// May look, and change nothing.
     Observer,
-}
-
-/// The programmes a peer may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// Every programme, those to come included.
-    All,
-    /// Only these, by slug.
-    Only(Vec<String>),
-}
-
-impl Scope {
-    /// Whether the programme of this slug is within.
-    pub fn admits(&self, programme: &str) -> bool {
-        match self {
-            Scope::All => true,
-            Scope::Only(slugs) => slugs.iter().any(|slug| slug == programme),
-        }
-    }
 }
 
 /// A peer, as its certificate names it.

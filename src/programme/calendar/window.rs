@@ -13,6 +13,9 @@ use super::{DAY_MS, Zone};
 /// nearer.
 const NEIGHBOURS: i64 = 10;
 
+/// The years the calendar knows; in others nothing opens.
+const YEARS: std::ops::RangeInclusive<i16> = -9998..=9998;
+
 /// Where an instant stands to a window. All instants in ms since the Unix epoch; intervals are half-open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Span {
@@ -121,7 +124,7 @@ impl Rule {
 /// The clock reading of a moment in a month, numbered `year * 12 + month - 1`. A day the month lacks is none, or its
 /// end.
 fn reading(month: i64, moment: Moment, to_end: bool) -> Option<i64> {
-    let year = i16::try_from(month.div_euclid(12)).ok()?;
+    let year = i16::try_from(month.div_euclid(12)).ok().filter(|year| YEARS.contains(year))?;
     let first = Date::new(year, month.rem_euclid(12) as i8 + 1, 1).ok()?;
     let start = |day: i8| Some(local_ms(Date::new(year, first.month(), day).ok()?.at(0, 0, 0, 0)));
     let last = first.days_in_month();

@@ -1,0 +1,254 @@
+//! A node: one open data directory at work, with its flusher and its housekeeping, apart from any network.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::clock::Clock;
+use crate::data::{Opened, Recovery};
+use crate::log::{LogError, LogState};
+use crate::snapshot::{SnapshotEntry, SnapshotError, Snapshotter};
+use crate::store::{Later, Store};
+
+/// When snapshots are taken by themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct SnapshotPolicy {
+    /// So long after the one before, if anything changed.
+    pub every: Duration,
+    /// Or after so many bytes of log.
+    pub log_bytes: u64,
+}
+
+impl Default for SnapshotPolicy {
+    fn default() -> SnapshotPolicy {
+        SnapshotPolicy { every: Duration::from_secs(600), log_bytes: 2 << 30 }
+    }
+}
+
+/// A snapshot that was taken, and how long it took.
+pub type Taken = Result<(SnapshotEntry, Duration), SnapshotError>;
+
+enum Errand {
+    Snapshot(oneshot::Sender<Taken>),
+    Stop,
+}
+
+/// Store, log and housekeeping, running.
+pub struct Node {
+    /// The state.
+    pub store: Arc<Store>,
+    /// The log.
+    pub log: Arc<LogState>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What opening found.
+    pub recovery: Recovery,
+    /// When the node started.
+    pub started: Instant,
+    undurable_bytes_most: u64,
+    draining: AtomicBool,
+    clock_step_ms: Arc<AtomicI64>,
+    snapshots: Arc<Snapshots>,
+    errands: mpsc::Sender<Errand>,
+    threads: Mutex<Threads>,
+}
+
+/// What is known of snapshots.
+#[derive(Debug, Default)]
+pub struct Snapshots {
+    /// Taken since the start.
+    pub taken: AtomicU64,
+    /// Failed since the start.
+    pub failed: AtomicU64,
+    /// Bytes written of the one under way.
+    pub under_way_bytes: AtomicU64,
+    /// The newest.
+    pub newest: Mutex<Option<SnapshotEntry>>,
+}
+
+struct Threads {
+    flusher: Option<JoinHandle<Result<(), LogError>>>,
+    housekeeping: Option<JoinHandle<()>>,
+}
+
+impl Node {
+    /// Sets an open directory to work.
+    pub fn start(
+        opened: Opened,
+        clock: Arc<dyn Clock>,
+        policy: SnapshotPolicy,
+        undurable_bytes_most: u64,
+    ) -> std::io::Result<Arc<Node>> {
+        let Opened { store, flusher, snapshotter, recovery } = opened;
+        let log = flusher.state();
+        let (errands, inbox) = mpsc::channel();
+        let newest = snapshotter.manifest().snapshots.first().copied();
+        let snapshots = Arc::new(Snapshots { newest: Mutex::new(newest), ..Snapshots::default() });
+        let clock_step_ms = Arc::new(AtomicI64::new(0));
+        let housekeeping = Housekeeping {
+            store: Arc::clone(&store),
+            log: Arc::clone(&log),
+            clock: Arc::clone(&clock),
+            clock_step_ms: Arc::clone(&clock_step_ms),
+            snapshots: Arc::clone(&snapshots),
+            snapshotter,
+            policy,
+        };
+        let flusher = std::thread::Builder::new().name("flusher".into()).spawn(move || flusher.run())?;
+        let housekeeping =
+            std::thread::Builder::new().name("housekeeping".into()).spawn(move || housekeeping.run(&inbox))?;
+        Ok(Arc::new(Node {
+            store,
+            log,
+            clock,
+            recovery,
+            started: Instant::now(),
+            undurable_bytes_most,
+            draining: AtomicBool::new(false),
+            clock_step_ms,
+            snapshots,
+            errands,
+            threads: Mutex::new(Threads { flusher: Some(flusher), housekeeping: Some(housekeeping) }),
+        }))
+    }
+
+    /// Why changes are refused now, if they are.
+    pub fn later(&self) -> Option<Later> {
+        if self.is_draining() {
+            return Some(Later::Draining);
+        }
+        // What is decided must fit; what is decided while this frame runs is bounded too.
+        let room = self.log.room();
+        (room < self.store.undurable_bytes() + self.undurable_bytes_most).then_some(Later::StorageFull)
+    }
+
+    /// Refuses changes from now on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether changes are refused because the server is going.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// The step of the wall clock that is not followed, milliseconds; 0 if there was none.
+    pub fn clock_step_ms(&self) -> i64 {
+        self.clock_step_ms.load(Ordering::Relaxed)
+    }
+
+    /// What is known of snapshots.
+    pub fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    /// Asks for a snapshot; the answer comes when it is published, or failed, or the node stopped.
+    pub fn take_snapshot(&self) -> oneshot::Receiver<Taken> {
+        let (reply, answer) = oneshot::channel();
+        // If housekeeping is gone the sender is dropped, and the receiver told so.
+        let _ = self.errands.send(Errand::Snapshot(reply));
+        answer
+    }
+
+    /// Ends housekeeping, makes everything durable, writes the closing block. The log's error, if it failed.
+    pub fn stop(&self) -> Result<(), LogError> {
+        let _ = self.errands.send(Errand::Stop);
+        let mut threads = self.threads.lock();
+        if let Some(thread) = threads.housekeeping.take() {
+            thread.join().expect("housekeeping does not panic");
+        }
+        self.log.stop();
+        match threads.flusher.take() {
+            Some(thread) => thread.join().expect("the flusher does not panic"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Housekeeping {
+    store: Arc<Store>,
+    log: Arc<LogState>,
+    clock: Arc<dyn Clock>,
+    clock_step_ms: Arc<AtomicI64>,
+    snapshots: Arc<Snapshots>,
+    snapshotter: Snapshotter,
+    policy: SnapshotPolicy,
+}
+
+/// How often what time makes needless is cleared away.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
+
+impl Housekeeping {
+    fn run(mut self, inbox: &mpsc::Receiver<Errand>) {
+        let (mut maintained, mut taken) = (Instant::now(), Instant::now());
+        let mut log_bytes = self.log.counters().0.bytes;
+        loop {
+            match inbox.recv_timeout(Duration::from_secs(1)) {
+                Ok(Errand::Snapshot(reply)) => {
+                    let result = self.snapshot();
+                    (taken, log_bytes) = (Instant::now(), self.log.counters().0.bytes);
+                    let _ = reply.send(result);
+                }
+                Ok(Errand::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            self.discipline();
+            if maintained.elapsed() >= MAINTAIN_EVERY {
+                self.store.maintain(self.clock.now_ms());
+                self.log.doorbell.ring();
+                maintained = Instant::now();
+            }
+            let grown = self.log.counters().0.bytes - log_bytes;
+            if grown > 0 && (grown >= self.policy.log_bytes || taken.elapsed() >= self.policy.every) {
+                if let Err(error) = self.snapshot() {
+                    tracing::error!(%error, "the snapshot failed; the one before stands");
+                }
+                (taken, log_bytes) = (Instant::now(), self.log.counters().0.bytes);
+            }
+        }
+    }
+
+    fn discipline(&self) {
+        let step_ms = self.clock.discipline();
+        if step_ms != 0 && self.clock_step_ms.swap(step_ms, Ordering::Relaxed) == 0 {
+            tracing::warn!(step_ms, "the wall clock stepped; server time does not follow, restart to follow it");
+        }
+    }
+
+    fn snapshot(&mut self) -> Taken {
+        let started = Instant::now();
+        let result = self.write_and_publish();
+        self.snapshots.under_way_bytes.store(0, Ordering::Relaxed);
+        match result {
+            Ok(entry) => {
+                self.snapshots.taken.fetch_add(1, Ordering::Relaxed);
+                *self.snapshots.newest.lock() = Some(entry);
+                tracing::info!(members = entry.members, bytes = entry.bytes, "snapshot published");
+                Ok((entry, started.elapsed()))
+            }
+            Err(error) => {
+                self.snapshots.failed.fetch_add(1, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    fn write_and_publish(&mut self) -> Result<SnapshotEntry, SnapshotError> {
+        let under_way = &self.snapshots.under_way_bytes;
+        let written = self.snapshotter.write(self.clock.now_ms(), |bytes| under_way.store(bytes, Ordering::Relaxed))?;
+        let entry = written.entry;
+        let failed = |_| SnapshotError::LogFailed(entry.last_epoch);
+        self.log.watermark.wait(entry.last_epoch).map_err(failed)?;
+        let needed = self.snapshotter.publish(written, self.log.watermark.durable())?;
+        match self.log.pages.archive_before(needed) {
+            Ok(0) => {}
+            Ok(segments) => tracing::info!(segments, "segments of the log went into the archive"),
+            Err(error) => tracing::warn!(%error, "segments of the log could not be archived; the next snapshot tries again"),
+        }
+        Ok(entry)
+    }
+}
