@@ -5,6 +5,8 @@
 //! a good part of what is measured.
 
 mod bulk;
+#[cfg(test)]
+mod fake;
 mod lane;
 mod load;
 mod members;

@@ -18,6 +18,10 @@ pub(crate) struct Pacer(AsyncFd<OwnedFd>);
 impl Pacer {
     pub(crate) fn new() -> io::Result<Pacer> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe, for types that lie about their descriptor; OwnedFd does not"
+        )]
         AsyncFd::with_interest(timer, Interest::READABLE).map(Pacer)
     }
 

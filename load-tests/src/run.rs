@@ -357,3 +357,80 @@ impl Desk {
         self.activate(self.scenario.bundle(Some(opens)), version).await.map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use tidegate::operator::certs;
+    use tidegate::server::identity::Scope;
+
+    use super::*;
+    use crate::fake::{self, Lie};
+
+    #[derive(Parser)]
+    #[command(args_override_self = true)]
+    struct Flags {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// Runs against a server that lies like this.
+    fn report(lie: Lie, flags: &str) -> Report {
+        let directory = tempfile::tempdir().unwrap();
+        certs::make(directory.path(), &Scope::All).unwrap();
+        let flags = ["load-tests", "--duration", "0.4"].into_iter().chain(flags.split(' '));
+        let mut options = Flags::parse_from(flags).options;
+        options.server = Some(fake::start(directory.path(), lie));
+        options.certs = Some(directory.path().to_owned());
+        (options.connections, options.warm_up) = (3, 0.1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(tokio::task::LocalSet::new().run_until(run(&options))).unwrap()
+    }
+
+    fn answered(report: &Report, name: &str) -> u64 {
+        report.last.answers.get(name).copied().unwrap_or(0)
+    }
+
+    #[test]
+    fn redeem_granted_is_all_grants_and_the_books_balance() {
+        for flags in ["--max --members 5000", "--rate 20000 --members 5000 --batch 1 --spread skewed"] {
+            let report = report(Lie::None, flags);
+            assert!(report.ok, "{}", report.text());
+            assert_eq!(report.books.audit.members, 5_000);
+            assert_eq!(report.books.told, answered(&report, "granted"));
+            assert!(report.last.granted_per_s > 0.0 && report.last.latency.p50_us > 0.0);
+        }
+    }
+
+    #[test]
+    fn rates_are_run_one_after_another_on_the_same_books() {
+        let report = report(Lie::None, "--rates 5000,10000 --members 2000");
+        assert!(report.ok && report.runs.len() == 2, "{}", report.text());
+        let all: u64 = report.runs.iter().map(|run| run.answers["granted"]).sum();
+        assert_eq!(report.books.granted, all);
+    }
+
+    #[test]
+    fn a_flash_sale_grants_every_piece_and_no_more() {
+        let report = report(Lie::None, "--scenario flash-sale --max --members 3000 --pieces 700");
+        assert!(report.ok, "{}", report.text());
+        assert_eq!((report.books.expected, answered(&report, "granted")), (700, 700));
+    }
+
+    #[test]
+    fn a_month_opening_refuses_before_and_fills_every_quota_after() {
+        let report = report(Lie::None, "--scenario month-opening --rate 20000 --members 2400 --duration 4");
+        assert!(report.ok, "{}", report.text());
+        assert!(answered(&report, "not-yet-open") > 0);
+        assert_eq!(report.books.expected, 600, "a quarter of the members");
+    }
+
+    #[test]
+    fn every_lie_is_found() {
+        let lies = [Lie::ForgetsAGrant, Lie::OneTooMany, Lie::OneTooFew, Lie::TakesTwice];
+        for lie in lies {
+            let report = report(lie, "--scenario flash-sale --max --members 3000 --pieces 700");
+            assert!(!report.ok && !report.books.findings.is_empty(), "{lie:?}: {}", report.text());
+        }
+    }
+}

@@ -9,7 +9,7 @@
 //! Every member has a tier (number modulo 3) and asks for one offer only, so that its price is known without a look at
 //! the answers.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use tidegate_protocol::code::answer;
 
 /// What to run.
@@ -48,7 +48,9 @@ pub(crate) const BRAND: &str = "house";
 pub(crate) const TIERS: [(&str, i64, i64); 3] =
     [("basic", 0, 10_000_000), ("silver", 15_000_000, 20_000_000), ("gold", 25_000_000, 30_000_000)];
 
-/// More than any run asks for.
+/// The highest limit a programme may set.
+const TIMES_MOST: u32 = 1_000_000;
+/// More units than any run asks for.
 const PLENTY: u64 = 1_000_000_000_000;
 
 /// One run's programme and members.
@@ -153,7 +155,7 @@ impl Scenario {
             .collect();
         let offers: String = (0..self.offers()).map(|offer| self.offer_text(offer)).collect();
         let (times, quota) = match self.name {
-            Name::RedeemGranted => (1_000_000_000, quota_text(PLENTY, &[("basic", PLENTY), ("gold", PLENTY)])),
+            Name::RedeemGranted => (TIMES_MOST, quota_text(PLENTY, &[("basic", PLENTY), ("gold", PLENTY)])),
             Name::FlashSale => (1, String::new()),
             Name::MonthOpening => (1, quota_text(self.opening_quotas().all, &[])),
         };
@@ -185,7 +187,7 @@ per_member = {{ times = {times}, each = "window", over = "all offers" }}
     fn window(&self, opens: Option<Timestamp>) -> String {
         let (from, until) = match opens {
             Some(opens) => {
-                let local = opens.to_zoned(TimeZone::get(ZONE).expect("the zone data is built in"));
+                let local = opens.in_tz(ZONE).expect("the zone data is built in");
                 (local.strftime("%-d %H:%M:%S").to_string(), "last 24:00")
             }
             None if self.opens_late() => {
