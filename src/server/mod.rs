@@ -1,3 +1,21 @@
-//! The QUIC server: who may connect, sessions, admission.
+//! The QUIC server: who may connect, what is read, what is told and when.
+//!
+//! Promises: a frame is decided where its bytes arrive, on the thread that read it, and answered once its epoch is
+//! durable; whatever a peer sends or does not read is bounded (I8). Never: awaits, or touches the disk, while deciding.
 
+pub mod clock;
+mod connection;
+mod control;
+mod endpoint;
+mod fencing;
+pub mod http;
 pub mod identity;
+mod node;
+mod outbox;
+mod outcome;
+mod stream;
+mod traffic;
+
+pub use endpoint::{Endpoint, ServeError};
+pub use node::{Node, SnapshotPolicy, Snapshots, Taken};
+pub use traffic::Traffic;

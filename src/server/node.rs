@@ -11,8 +11,9 @@ use tokio::sync::oneshot;
 use super::clock::Clock;
 use crate::data::{Opened, Recovery};
 use crate::log::{LogError, LogState};
+use crate::programme::Bundle;
 use crate::snapshot::{SnapshotEntry, SnapshotError, Snapshotter};
-use crate::store::{Later, Store};
+use crate::store::{Activated, ActivationError, Later, Store};
 
 /// When snapshots are taken by themselves.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +48,8 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// What opening found.
     pub recovery: Recovery,
+    /// The data directory's identity.
+    pub directory: [u8; 16],
     /// When the node started.
     pub started: Instant,
     undurable_bytes_most: u64,
@@ -86,6 +89,7 @@ impl Node {
         let Opened { store, flusher, snapshotter, recovery } = opened;
         let log = flusher.state();
         let (errands, inbox) = mpsc::channel();
+        let directory = snapshotter.manifest().directory;
         let newest = snapshotter.manifest().snapshots.first().copied();
         let snapshots = Arc::new(Snapshots { newest: Mutex::new(newest), ..Snapshots::default() });
         let clock_step_ms = Arc::new(AtomicI64::new(0));
@@ -106,6 +110,7 @@ impl Node {
             log,
             clock,
             recovery,
+            directory,
             started: Instant::now(),
             undurable_bytes_most,
             draining: AtomicBool::new(false),
@@ -124,6 +129,13 @@ impl Node {
         // What is decided must fit; what is decided while this frame runs is bounded too.
         let room = self.log.room();
         (room < self.store.undurable_bytes() + self.undurable_bytes_most).then_some(Later::StorageFull)
+    }
+
+    /// Puts a programme's version in force.
+    pub fn activate(&self, bundle: Bundle, replaces: u32, dry_run: bool) -> Result<Activated, ActivationError> {
+        let activated = self.store.activate(bundle, replaces, dry_run, self.clock.now_ms())?;
+        self.log.doorbell.ring();
+        Ok(activated)
     }
 
     /// Refuses changes from now on.
@@ -247,7 +259,9 @@ impl Housekeeping {
         match self.log.pages.archive_before(needed) {
             Ok(0) => {}
             Ok(segments) => tracing::info!(segments, "segments of the log went into the archive"),
-            Err(error) => tracing::warn!(%error, "segments of the log could not be archived; the next snapshot tries again"),
+            Err(error) => {
+                tracing::warn!(%error, "segments of the log could not be archived; the next snapshot tries again")
+            }
         }
         Ok(entry)
     }

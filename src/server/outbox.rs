@@ -22,6 +22,8 @@ pub(super) struct Outbox {
     gone: Notify,
     /// Whether no more will come.
     ended: Cell<bool>,
+    /// The close code with which the stream failed.
+    failed: Cell<Option<u32>>,
     /// Whether it stands in the release queue.
     queued: Cell<bool>,
 }
@@ -29,10 +31,19 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Puts a frame in: `write` appends its bytes.
     pub(super) fn put(&self, epoch: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        self.put_if(|bytes| {
+            write(bytes);
+            Some(epoch)
+        });
+    }
+
+    /// Puts a frame in, if `write` gives it an epoch; else whatever it wrote it has taken back.
+    pub(super) fn put_if(&self, write: impl FnOnce(&mut Vec<u8>) -> Option<u64>) {
         let mut bytes = self.bytes.borrow_mut();
-        write(&mut bytes);
-        let end = self.taken.get() + bytes.len() as u64;
-        self.marks.borrow_mut().push_back((epoch, end));
+        if let Some(epoch) = write(&mut bytes) {
+            let end = self.taken.get() + bytes.len() as u64;
+            self.marks.borrow_mut().push_back((epoch, end));
+        }
     }
 
     /// Counts a frame that was read.
@@ -101,6 +112,17 @@ impl Outbox {
         self.ready.notify_one();
     }
 
+    /// The stream failed: what is under way is told, nothing more will come.
+    pub(super) fn fail(&self, code: u32) {
+        self.failed.set(Some(code));
+        self.end();
+    }
+
+    /// The close code with which the stream failed.
+    pub(super) fn failure(&self) -> Option<u32> {
+        self.failed.get()
+    }
+
     /// Whether no more will come and nothing is under way.
     pub(super) fn is_done(&self) -> bool {
         self.ended.get() && self.in_flight.get() == 0 && self.is_empty()
@@ -130,10 +152,5 @@ impl ReleaseQueue {
             outbox.queued.set(waits);
             waits
         });
-    }
-
-    /// Whether anything at all waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.borrow().iter().all(|outbox| outbox.is_empty())
     }
 }

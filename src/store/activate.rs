@@ -102,7 +102,7 @@ impl Active {
 }
 
 /// The files of a bundle from the wire or the log.
-pub(super) fn bundle(files: &[operator::BundleFile]) -> Result<Bundle, String> {
+pub fn bundle(files: &[operator::BundleFile]) -> Result<Bundle, String> {
     let files = files
         .iter()
         .map(|file| BundleFile { name: file.name.as_str().to_owned(), text: file.contents.as_str().to_owned() });

@@ -30,11 +30,14 @@ pub enum Later {
     StorageFull,
     /// The server is going.
     Draining,
+    /// The peer may only look.
+    NotAllowed,
 }
 
 impl Later {
     fn refusal(self) -> Refusal {
         let (code, retry_ms) = match self {
+            Later::NotAllowed => return Refusal::Plain(answer::NOT_ALLOWED),
             Later::Busy => (answer::BUSY, 5),
             Later::StorageFull => (answer::STORAGE_FULL, 1_000),
             Later::Draining => (answer::DRAINING, 500),

@@ -1,0 +1,304 @@
+//! `tidegate serve`: recovers a data directory and serves it until it is told to go.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::data::{self, Options, Progress, Recovery, Seed};
+use crate::log::LogOptions;
+use crate::programme::Bundle;
+use crate::server::clock::{Clock, SystemClock};
+use crate::server::{Endpoint, Node, SnapshotPolicy, http, identity};
+use crate::storage::{Disk, Storage};
+use crate::store::{ActivationError, Limits};
+
+/// Serve a data directory over QUIC.
+///
+/// A directory that does not exist is made. One that exists is recovered first: the newest snapshot, then the log. On
+/// SIGTERM or Ctrl-C the server refuses changes with `draining`, answers what it decided, takes a snapshot and ends with 0.
+/// On SIGHUP it reads its certificates again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tidegate certs certs
+  tidegate serve --data data --certs certs --programme programmes/monthly-exchange
+  tidegate serve --data data --certs certs --listen 0.0.0.0:4433 --snapshot-every 5m
+
+Exit codes: 0 after draining; 1 if it cannot start, or the log failed (a restart recovers); 2 for wrong usage.")]
+pub struct Serve {
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The certificates, as `tidegate certs` makes them.
+    #[arg(long, value_name = "DIR", default_value = "certs")]
+    certs: PathBuf,
+    /// Where to listen for QUIC; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4433")]
+    listen: SocketAddr,
+    /// Where to serve /healthz, /readyz and /metrics; loopback only.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4480")]
+    http: SocketAddr,
+    /// Programme bundles to put in force at the start, where they differ from what is in force; may be repeated.
+    #[arg(long, value_name = "DIR")]
+    programme: Vec<PathBuf>,
+    /// Write the addresses here as JSON once the server is ready.
+    #[arg(long, value_name = "FILE")]
+    port_file: Option<PathBuf>,
+    /// Answers remembered for retries, over all members; 64 bytes each.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().answers)]
+    remember_answers: u64,
+    /// Members the server may hold.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().members)]
+    max_members: u64,
+    /// Orders the server may remember.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().orders)]
+    max_orders: u64,
+    /// Shards of a new data directory, a power of two; one that exists keeps its own.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = power_of_two)]
+    shards: u32,
+    /// Take a snapshot this long after the one before, if anything changed: 90s, 10m, 1h.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    snapshot_every: Duration,
+    /// Take a snapshot after this much log.
+    #[arg(long, value_name = "BYTES", default_value_t = SnapshotPolicy::default().log_bytes)]
+    snapshot_log_bytes: u64,
+    /// Keep this much of the older log in the archive.
+    #[arg(long, value_name = "BYTES", default_value_t = LogOptions::default().archive_bytes)]
+    archive_bytes: u64,
+    /// Go on although the clock is behind the newest record; time stands still until the clock has caught up.
+    #[arg(long)]
+    accept_clock: bool,
+    /// Log lines as JSON.
+    #[arg(long)]
+    log_json: bool,
+}
+
+fn power_of_two(text: &str) -> Result<u32, String> {
+    let shards: u32 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    let right = shards.is_power_of_two() && shards <= 65_536;
+    right.then_some(shards).ok_or_else(|| format!("{shards} is no power of two up to 65536; 64 suits most machines"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no time; write 90s, 10m or 1h"))?;
+    match unit {
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number * 60)),
+        "h" => Ok(Duration::from_secs(number * 3600)),
+        _ => Err(format!("`{text}` is no time; write 90s, 10m or 1h")),
+    }
+}
+
+/// How far the clock may be behind the newest record without an operator's word.
+const CLOCK_BEHIND_MS_MOST: i64 = 1_000;
+
+type Failure = Box<dyn std::error::Error>;
+
+impl Serve {
+    /// Runs until told to go.
+    pub fn run(self) -> ExitCode {
+        self.log_lines();
+        match self.serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("tidegate serve: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn log_lines(&self) {
+        let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+        let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,quinn=warn,quinn_proto=warn"));
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // A second server in one process keeps the first one's lines.
+        let _ = if self.log_json { lines.json().try_init() } else { lines.with_target(false).try_init() };
+    }
+
+    fn serve(&self) -> Result<(), Failure> {
+        let health = Arc::new(http::Health::default());
+        let tls = identity::server_config(&self.certs)?;
+        let bundles = self.programme.iter().map(|dir| Bundle::read(dir)).collect::<Result<Vec<_>, _>>()?;
+        let storage: Arc<dyn Storage> = Arc::new(Disk::open(&self.data)?);
+        let http = http::serve(self.http, Arc::clone(&health))?;
+        let clock = Arc::new(SystemClock::default());
+        let node = self.open(storage, Arc::clone(&clock) as Arc<dyn Clock>, &health)?;
+        let served = self.activate(&node, bundles).and_then(|()| self.listen(&node, tls, http, &health));
+        node.drain();
+        if served.is_ok() {
+            match node.take_snapshot().blocking_recv() {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "no snapshot at the end; the log has everything"),
+                Err(_) => tracing::warn!("no snapshot at the end; the log has everything"),
+            }
+        }
+        let stopped = node.stop();
+        served?;
+        stopped?;
+        tracing::info!("ended; everything is durable");
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        health: &http::Health,
+    ) -> Result<Arc<Node>, Failure> {
+        let limits = Limits {
+            members: self.max_members,
+            orders: self.max_orders,
+            answers: self.remember_answers,
+            ..Limits::default()
+        };
+        let log = LogOptions { archive_bytes: self.archive_bytes, ..LogOptions::default() };
+        let options = Options { shards: self.shards, limits, log };
+        let started = Instant::now();
+        let bar = bar();
+        let opened = data::open(storage, options, Some(Seed::random()), &mut |progress| {
+            show(&bar, progress);
+            health.recovering(progress);
+        })?;
+        bar.finish_and_clear();
+        let behind_ms = opened.store.latest_ms().saturating_sub(clock.now_ms());
+        if behind_ms > CLOCK_BEHIND_MS_MOST && !self.accept_clock {
+            let newest = opened.store.latest_ms();
+            return Err(format!(
+                "the clock is {behind_ms} ms behind the newest record (recorded at {newest} ms since 1970, the clock says {}); \
+                 set the clock right, or pass --accept-clock to let time stand still until it has caught up",
+                clock.now_ms()
+            )
+            .into());
+        }
+        tell(&opened.recovery, &opened.store, started.elapsed());
+        let policy = SnapshotPolicy { every: self.snapshot_every, log_bytes: self.snapshot_log_bytes };
+        Ok(Node::start(opened, clock, policy, limits.undurable_bytes)?)
+    }
+
+    /// Puts the bundles in force that differ from what is.
+    fn activate(&self, node: &Node, bundles: Vec<Bundle>) -> Result<(), Failure> {
+        for (bundle, dir) in bundles.into_iter().zip(&self.programme) {
+            let slug = bundle.slug().map_err(|report| report.to_string())?;
+            let programmes = node.store.programmes();
+            let known = programmes.iter().find(|active| active.programme.slug == slug);
+            if known.is_some_and(|active| active.programme.bundle_hash == bundle.hash()) {
+                continue;
+            }
+            let replaces = known.map_or(0, |active| active.version);
+            let activated = node.activate(bundle, replaces, false).map_err(|error| refused(dir, &error))?;
+            node.log.watermark.wait(activated.epoch)?;
+            for warning in &activated.warnings {
+                tracing::warn!(programme = slug, "{warning}");
+            }
+            tracing::info!(programme = slug, version = activated.version, "in force");
+        }
+        Ok(())
+    }
+
+    fn listen(
+        &self,
+        node: &Arc<Node>,
+        tls: rustls::ServerConfig,
+        http: SocketAddr,
+        health: &http::Health,
+    ) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let endpoint = Endpoint::bind(self.listen, tls, Arc::clone(node))?;
+            let quic = endpoint.address()?;
+            endpoint.show(health);
+            let drain = Arc::new(Notify::new());
+            tokio::spawn(signals(Arc::clone(node), Arc::clone(&drain), endpoint.handle(), self.certs.clone()));
+            tracing::info!(%quic, %http, "ready");
+            if let Some(path) = &self.port_file {
+                write_ports(path, quic, http)?;
+            }
+            Ok(endpoint.run(drain).await?)
+        })
+    }
+}
+
+fn refused(dir: &Path, error: &ActivationError) -> String {
+    format!("{}: {error}", dir.display())
+}
+
+/// Written beside and renamed, so that whoever waits for the file reads it whole.
+fn write_ports(path: &Path, quic: SocketAddr, http: SocketAddr) -> std::io::Result<()> {
+    let text = serde_json::json!({ "quic": quic.to_string(), "http": http.to_string() }).to_string();
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, text)?;
+    std::fs::rename(fresh, path)
+}
+
+/// SIGTERM and SIGINT drain; SIGHUP reads the certificates again.
+async fn signals(node: Arc<Node>, drain: Arc<Notify>, endpoint: quinn::Endpoint, certs: PathBuf) {
+    let streams = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
+        return tracing::error!("signals cannot be heard; end the server by its supervisor");
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => match identity::server_config(&certs).map(|tls| Endpoint::set_tls(&endpoint, tls)) {
+                Ok(Ok(())) => tracing::info!("certificates read again"),
+                Ok(Err(error)) => tracing::error!(%error, "the certificates stay as they were"),
+                Err(error) => tracing::error!(%error, "the certificates stay as they were"),
+            },
+        }
+    }
+    tracing::info!("draining");
+    node.drain();
+    drain.notify_one();
+}
+
+fn bar() -> ProgressBar {
+    // Hidden by itself where standard error is no terminal.
+    let style =
+        ProgressStyle::with_template("{msg:>9} [{bar:40}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
+    ProgressBar::new(0).with_style(style.expect("the template is right"))
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    if bar.message() != progress.stage {
+        bar.set_message(progress.stage);
+    }
+    bar.set_length(progress.total_bytes);
+    bar.set_position(progress.done_bytes);
+}
+
+/// Says what recovery found.
+fn tell(recovery: &Recovery, store: &crate::store::Store, took: Duration) {
+    for passed in &recovery.passed_over {
+        tracing::error!("a snapshot was passed over: {passed}");
+    }
+    if let Some(torn) = &recovery.torn {
+        tracing::warn!(
+            file = torn.file,
+            offset = torn.offset,
+            bytes = torn.bytes,
+            reason = torn.reason,
+            "a torn tail was cut; nothing in it was acknowledged"
+        );
+    }
+    if recovery.created {
+        return tracing::info!("a new data directory was made");
+    }
+    tracing::info!(
+        members = store.member_count(),
+        snapshot_epoch = recovery.snapshot.map_or(0, |entry| entry.first_epoch),
+        epochs = recovery.epochs,
+        records = recovery.records,
+        log_bytes = recovery.log_bytes,
+        last_epoch = recovery.last_epoch,
+        took_ms = took.as_millis() as u64,
+        "recovered"
+    );
+}

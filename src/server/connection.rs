@@ -1,0 +1,185 @@
+//! A connection: its certificate, its `HELLO`, its streams.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use quinn::VarInt;
+use tidegate_protocol::code::close;
+use tidegate_protocol::frame::{self, BODY_BYTES_MOST, HEADER_BYTES, Header, Kind};
+use tidegate_protocol::hello::{Hello, HelloRefused, ProgrammeName, VERSIONS, Welcome};
+use tidegate_protocol::{Encode, List, Prose, Text, batch, decode, encode};
+use tokio::task::spawn_local;
+
+use super::endpoint::{CONNECTIONS_MOST, Shared};
+use super::fencing::Pass;
+use super::identity::Identity;
+use super::stream;
+use super::traffic::Traffic;
+use crate::engine::{AHEAD_MS_MOST, DEADLINE_MS_MOST};
+
+/// How long a peer may take for the handshake, and again for its `HELLO`.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+/// Frames in flight on a stream.
+pub(super) const IN_FLIGHT_MOST: u16 = 256;
+
+/// A connection that was welcomed.
+pub(super) struct Peer {
+    pub(super) connection: quinn::Connection,
+    pub(super) identity: Identity,
+    pub(super) pass: Rc<Pass>,
+}
+
+impl Peer {
+    /// Ends the connection with a typed code.
+    pub(super) fn close(&self, code: u32, reason: &str) {
+        self.connection.close(VarInt::from_u32(code), reason.as_bytes());
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(shared: Rc<Shared>, incoming: quinn::Incoming) {
+    let refused = |shared: &Shared| Traffic::add(&shared.traffic.connections_refused, 1);
+    if shared.traffic.connections_open.load(Ordering::Relaxed) >= CONNECTIONS_MOST {
+        refused(&shared);
+        return incoming.refuse();
+    }
+    let Ok(connecting) = incoming.accept() else { return refused(&shared) };
+    let connection = match tokio::time::timeout(HELLO_WITHIN, connecting).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => {
+            tracing::info!(%error, "a handshake failed");
+            return refused(&shared);
+        }
+        Err(_) => return refused(&shared),
+    };
+    shared.traffic.opened(1);
+    let welcomed = tokio::time::timeout(HELLO_WITHIN, welcome(&shared, &connection)).await;
+    match welcomed {
+        Ok(Ok((peer, send, recv))) => {
+            Traffic::add(&shared.traffic.connections, 1);
+            streams(&shared, Rc::new(peer), send, recv).await;
+        }
+        Ok(Err(())) => refused(&shared),
+        Err(_) => {
+            refused(&shared);
+            connection.close(VarInt::from_u32(close::TIME_OUT), b"no HELLO in time");
+        }
+    }
+    shared.traffic.opened(-1);
+}
+
+async fn streams(shared: &Rc<Shared>, peer: Rc<Peer>, send: quinn::SendStream, recv: quinn::RecvStream) {
+    stream::serve(Rc::clone(shared), Rc::clone(&peer), send, recv);
+    while let Ok((send, recv)) = peer.connection.accept_bi().await {
+        stream::serve(Rc::clone(shared), Rc::clone(&peer), send, recv);
+    }
+    if peer.pass.is_shut_out() {
+        Traffic::add(&shared.traffic.connections_fenced, 1);
+    }
+}
+
+type Welcomed = (Peer, quinn::SendStream, quinn::RecvStream);
+
+/// Reads and answers the `HELLO`; a refusal has been told when this fails.
+async fn welcome(shared: &Shared, connection: &quinn::Connection) -> Result<Welcomed, ()> {
+    let (mut send, mut recv) = connection.accept_bi().await.map_err(drop)?;
+    let answer = match identity(connection) {
+        Ok(identity) => match read_hello(&mut recv).await {
+            Ok((correlation, hello)) => (correlation, admit(shared, identity, &hello)),
+            Err(sentence) => (0, Err(refusal(HelloRefused::MALFORMED, 0, sentence))),
+        },
+        Err(sentence) => (0, Err(refusal(HelloRefused::NO_ROLE, 0, sentence))),
+    };
+    match answer {
+        (correlation, Ok((identity, pass, welcome))) => {
+            tell(&mut send, Kind::Welcome, correlation, &welcome).await?;
+            let peer = Peer { connection: connection.clone(), identity, pass };
+            Ok((peer, send, recv))
+        }
+        (correlation, Err(refused)) => {
+            tracing::info!(reason = refused.sentence.as_str(), "HELLO refused");
+            tell(&mut send, Kind::HelloRefused, correlation, &refused).await?;
+            let _ = send.finish();
+            // The peer closes when it has read the refusal; a peer that does not is closed.
+            let _ = tokio::time::timeout(Duration::from_secs(1), connection.closed()).await;
+            connection.close(VarInt::from_u32(close::HELLO), refused.sentence.as_str().as_bytes());
+            Err(())
+        }
+    }
+}
+
+fn identity(connection: &quinn::Connection) -> Result<Identity, String> {
+    let presented = connection.peer_identity().ok_or("no client certificate was presented")?;
+    let chain = presented
+        .downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>()
+        .map_err(|_| "the client certificate is of an unknown kind")?;
+    let leaf = chain.first().ok_or("the client certificate is empty")?;
+    Identity::from_certificate(leaf).map_err(|error| error.to_string())
+}
+
+async fn read_hello(recv: &mut quinn::RecvStream) -> Result<(u64, Hello), String> {
+    let mut header = [0; HEADER_BYTES];
+    recv.read_exact(&mut header).await.map_err(|error| error.to_string())?;
+    let header = Header::decode(&header).map_err(|error| error.to_string())?;
+    if header.kind != Kind::Hello || header.length > 4096 {
+        return Err("the first frame must be a HELLO of at most 4096 bytes".into());
+    }
+    let mut body = vec![0; header.length as usize];
+    recv.read_exact(&mut body).await.map_err(|error| error.to_string())?;
+    let hello = decode::<Hello>(&body).map_err(|error| error.to_string())?;
+    Ok((header.correlation, hello))
+}
+
+async fn tell<T: Encode>(send: &mut quinn::SendStream, kind: Kind, correlation: u64, body: &T) -> Result<(), ()> {
+    let mut bytes = Vec::new();
+    frame::write(&mut bytes, kind, 0, correlation, |out| encode(body, out));
+    send.write_all(&bytes).await.map_err(drop)
+}
+
+fn refusal(reason: u16, retry_ms: u32, sentence: String) -> HelloRefused {
+    let (version_min, version_max) = VERSIONS;
+    HelloRefused { reason, version_min, version_max, retry_ms, sentence: Prose::cut(&sentence) }
+}
+
+fn admit(shared: &Shared, identity: Identity, hello: &Hello) -> Result<(Identity, Rc<Pass>, Welcome), HelloRefused> {
+    let (ours_min, ours_max) = VERSIONS;
+    let version = hello.version_max.min(ours_max);
+    if version < hello.version_min.max(ours_min) {
+        let (min, max) = (hello.version_min, hello.version_max);
+        let sentence = format!("the client speaks versions {min} to {max}, this server {ours_min} to {ours_max}");
+        return Err(refusal(HelloRefused::VERSION, 0, sentence));
+    }
+    if shared.node.is_draining() {
+        return Err(refusal(HelloRefused::DRAINING, 500, "the server is going; come back in a moment".into()));
+    }
+    let pass = shared.sessions.admit(hello.instance, hello.session).map_err(|in_force| {
+        let sentence = format!("session {} is below session {in_force}, which is in force", hello.session);
+        refusal(HelloRefused::FENCED, 0, sentence)
+    })?;
+    let programmes = shared.node.store.programmes();
+    let admitted = programmes.iter().filter(|active| identity.programmes.admits(&active.programme.slug));
+    let name = |active: &std::sync::Arc<crate::store::Active>| ProgrammeName {
+        number: active.number,
+        version: active.version,
+        slug: Text::try_from(active.programme.slug.as_str()).unwrap_or_default(),
+    };
+    let welcome = Welcome {
+        version,
+        server_ms: shared.node.clock.now_ms(),
+        directory: shared.node.directory,
+        lineage: u32::from(shared.node.store.shape().lineage),
+        body_bytes_most: BODY_BYTES_MOST as u32,
+        entries_most: batch::ENTRIES_MOST as u16,
+        in_flight_most: IN_FLIGHT_MOST,
+        deadline_ms_most: DEADLINE_MS_MOST,
+        ahead_ms_most: AHEAD_MS_MOST as u32,
+        programmes: List::cut(admitted.map(name)),
+    };
+    Ok((identity, pass, welcome))
+}
+
+/// Runs a task of a connection on its thread.
+pub(super) fn spawn(task: impl Future<Output = ()> + 'static) {
+    drop(spawn_local(task));
+}

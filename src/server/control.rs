@@ -1,0 +1,217 @@
+//! What operators ask of a running node: status, a snapshot, a programme's version.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tidegate_protocol::batch::push_answer;
+use tidegate_protocol::code::{self, answer, op};
+use tidegate_protocol::operator::{
+    Activate, Activated, Fact, Figure, GetStatus, SnapshotTaken, StatusView, TakeSnapshot, VersionConflict,
+};
+use tidegate_protocol::refusal::{Because, Plain};
+use tidegate_protocol::{Decode, List, Prose, Text, decode};
+
+use super::identity::Role;
+use super::node::Node;
+use super::traffic::Traffic;
+use crate::store::{ActivationError, bundle};
+
+/// Answers one operator request into `out`. Gives the epoch that the answer waits for. May take long: not for a thread
+/// that serves.
+pub(super) fn answer(
+    node: &Node,
+    traffic: &Traffic,
+    role: Role,
+    index: u16,
+    code: u16,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> u64 {
+    let admitted = match code {
+        op::GET_STATUS => matches!(role, Role::Operator | Role::Observer),
+        op::TAKE_SNAPSHOT | op::ACTIVATE => role == Role::Operator,
+        _ => {
+            push_answer(out, index, answer::UNKNOWN_OPERATION, &Plain {});
+            return 0;
+        }
+    };
+    if !admitted {
+        push_answer(out, index, answer::NOT_ALLOWED, &Plain {});
+        return 0;
+    }
+    match code {
+        op::GET_STATUS => with_body(index, body, out, |GetStatus { books }, out| {
+            push_answer(out, index, answer::STATUS, &status(node, traffic, books != 0));
+            0
+        }),
+        op::TAKE_SNAPSHOT => with_body(index, body, out, |TakeSnapshot {}, out| {
+            snapshot(node, index, out);
+            0
+        }),
+        _ => with_body(index, body, out, |body: Activate, out| activate(node, index, &body, out)),
+    }
+}
+
+fn with_body<T: Decode<()>>(
+    index: u16,
+    body: &[u8],
+    out: &mut Vec<u8>,
+    answered: impl FnOnce(T, &mut Vec<u8>) -> u64,
+) -> u64 {
+    match decode::<T>(body) {
+        Ok(body) => answered(body, out),
+        Err(error) => {
+            let sentence = Prose::cut(&error.to_string());
+            push_answer(out, index, answer::MALFORMED_BODY, &Because { sentence });
+            0
+        }
+    }
+}
+
+fn snapshot(node: &Node, index: u16, out: &mut Vec<u8>) {
+    match node.take_snapshot().blocking_recv() {
+        Ok(Ok((entry, took))) => {
+            let body = SnapshotTaken {
+                first_epoch: entry.first_epoch,
+                last_epoch: entry.last_epoch,
+                members: entry.members,
+                bytes: entry.bytes,
+                took_ms: took.as_millis() as u64,
+                file: Text::try_from(entry.path().as_str()).unwrap_or_default(),
+            };
+            push_answer(out, index, answer::SNAPSHOT_TAKEN, &body);
+        }
+        Ok(Err(error)) => {
+            let sentence = Prose::cut(&error.to_string());
+            push_answer(out, index, answer::SNAPSHOT_FAILED, &Because { sentence });
+        }
+        Err(_) => {
+            let sentence = Prose::cut("the server is going");
+            push_answer(out, index, answer::SNAPSHOT_FAILED, &Because { sentence });
+        }
+    }
+}
+
+fn activate(node: &Node, index: u16, body: &Activate, out: &mut Vec<u8>) -> u64 {
+    let activated = bundle(body.files.as_slice())
+        .map_err(ActivationError::Bundle)
+        .and_then(|bundle| node.activate(bundle, body.replaces, body.dry_run != 0));
+    match activated {
+        Ok(activated) => {
+            let warnings = activated.warnings.iter().map(|warning| Prose::cut(warning));
+            let body =
+                Activated { programme: activated.programme, version: activated.version, warnings: List::cut(warnings) };
+            push_answer(out, index, answer::ACTIVATED, &body);
+            activated.epoch
+        }
+        Err(ActivationError::Version { in_force }) => {
+            push_answer(out, index, answer::VERSION_CONFLICT, &VersionConflict { in_force });
+            0
+        }
+        Err(error) => {
+            let sentence = Prose::cut(&error.to_string());
+            push_answer(out, index, answer::BUNDLE_REFUSED, &Because { sentence });
+            0
+        }
+    }
+}
+
+/// Everything that can be told of a node in numbers.
+pub(super) fn figures(node: &Node, traffic: &Traffic) -> Vec<(String, i64)> {
+    let (log, head) = node.log.counters();
+    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let snapshots = node.snapshots();
+    let newest = *snapshots.newest.lock();
+    let mut figures: Vec<(&str, u64)> = vec![
+        ("members", node.store.member_count()),
+        ("orders_remembered", node.store.order_count()),
+        ("undurable_bytes", node.store.undurable_bytes()),
+        ("epoch_filling", node.store.filling_epoch()),
+        ("epoch_durable", node.log.watermark.durable()),
+        ("log_epoch", head.epoch),
+        ("log_epochs", log.epochs),
+        ("log_blocks", log.blocks),
+        ("log_closing_blocks", log.closing_blocks),
+        ("log_fdatasyncs", log.fdatasyncs),
+        ("log_bytes", log.bytes),
+        ("log_room_bytes", node.log.room()),
+        ("snapshots_taken", load(&snapshots.taken)),
+        ("snapshots_failed", load(&snapshots.failed)),
+        ("snapshot_under_way_bytes", load(&snapshots.under_way_bytes)),
+        ("snapshot_first_epoch", newest.map_or(0, |entry| entry.first_epoch)),
+        ("snapshot_last_epoch", newest.map_or(0, |entry| entry.last_epoch)),
+        ("snapshot_bytes", newest.map_or(0, |entry| entry.bytes)),
+        ("recovery_epochs", node.recovery.epochs),
+        ("recovery_records", node.recovery.records),
+        ("connections", load(&traffic.connections)),
+        ("connections_refused", load(&traffic.connections_refused)),
+        ("connections_fenced", load(&traffic.connections_fenced)),
+        ("streams_failed", load(&traffic.streams_failed)),
+        ("peers_too_slow", load(&traffic.peers_too_slow)),
+        ("frames", load(&traffic.frames)),
+        ("requests", load(&traffic.requests)),
+        ("uptime_s", node.started.elapsed().as_secs()),
+    ];
+    if let Some(resident) = resident_bytes() {
+        figures.push(("resident_bytes", resident));
+    }
+    let signed = [
+        ("connections_open", traffic.connections_open.load(Ordering::Relaxed)),
+        ("snapshot_taken_ms", newest.map_or(0, |entry| entry.taken_ms)),
+        ("server_ms", node.clock.now_ms()),
+        ("clock_step_ms", node.clock_step_ms()),
+        ("draining", i64::from(node.is_draining())),
+    ];
+    let counts = figures.into_iter().map(|(name, value)| (name, i64::try_from(value).unwrap_or(i64::MAX)));
+    counts.chain(signed).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Memory that the process holds, where the system tells it.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+fn status(node: &Node, traffic: &Traffic, books: bool) -> StatusView {
+    let mut all = figures(node, traffic);
+    let answers = node.store.answers_given();
+    all.extend(answers.into_iter().map(|(code, count)| (format!("answers_{}", code::name(code)), count as i64)));
+    let (_, head) = node.log.counters();
+    let mut facts = vec![
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("chain_head".to_owned(), head.hash.iter().map(|byte| format!("{byte:02x}")).collect()),
+        ("lineage".to_owned(), node.store.shape().lineage.to_string()),
+    ];
+    for active in node.store.programmes() {
+        facts.push((format!("programme_{}", active.programme.slug), format!("version {}", active.version)));
+    }
+    if books {
+        let books = node.store.books();
+        let balance = if books.balance() { "yes" } else { "NO" };
+        facts.push(("state_hash".to_owned(), books.state_hash.clone()));
+        facts.push(("books_balance".to_owned(), balance.to_owned()));
+        all.push(("books_epoch".to_owned(), books.epoch as i64));
+        for programme in &books.programmes {
+            let slug = &programme.programme;
+            for (name, value) in [
+                ("members", programme.members as i64),
+                ("issued", programme.issued),
+                ("spent", programme.spent),
+                ("live", programme.live),
+                ("granted", programme.granted as i64),
+            ] {
+                all.push((format!("books_{name}_{slug}"), value));
+            }
+            facts.extend(programme.faults.iter().map(|fault| (format!("fault_{slug}"), fault.clone())));
+        }
+    }
+    let name = |name: &str| Text::try_from(name).unwrap_or_default();
+    StatusView {
+        figures: List::cut(all.iter().map(|(of, value)| Figure { name: name(of), value: *value })),
+        facts: List::cut(facts.iter().map(|(of, value)| Fact { name: name(of), value: Prose::cut(value) })),
+    }
+}
+
+/// A node and its traffic, as other threads see them.
+pub(super) type Watched = (Arc<Node>, Arc<Traffic>);

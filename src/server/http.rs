@@ -1,0 +1,109 @@
+//! HTTP on loopback for those who watch: `/healthz`, `/readyz`, `/metrics`. On a thread of its own, so that a scrape
+//! never waits in the way of requests.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use parking_lot::Mutex;
+use tidegate_protocol::code;
+
+use super::control::{Watched, figures};
+
+/// What the server is at, for those who ask over HTTP.
+#[derive(Default)]
+pub struct Health {
+    stage: Mutex<Stage>,
+}
+
+#[derive(Default, Clone)]
+enum Stage {
+    #[default]
+    Starting,
+    Recovering {
+        stage: &'static str,
+        done_bytes: u64,
+        total_bytes: u64,
+    },
+    Ready(Watched),
+}
+
+impl Health {
+    /// Recovery has come this far.
+    pub fn recovering(&self, progress: crate::data::Progress) {
+        let crate::data::Progress { stage, done_bytes, total_bytes } = progress;
+        *self.stage.lock() = Stage::Recovering { stage, done_bytes, total_bytes };
+    }
+
+    pub(super) fn ready(&self, watched: Watched) {
+        *self.stage.lock() = Stage::Ready(watched);
+    }
+
+    fn healthz(&self) -> (StatusCode, String) {
+        match &*self.stage.lock() {
+            Stage::Ready((node, _)) if node.log.watermark.has_failed() => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "the log failed\n".into())
+            }
+            _ => (StatusCode::OK, "alive\n".into()),
+        }
+    }
+
+    fn readyz(&self) -> (StatusCode, String) {
+        let unready = StatusCode::SERVICE_UNAVAILABLE;
+        match &*self.stage.lock() {
+            Stage::Starting => (unready, "starting\n".into()),
+            Stage::Recovering { stage, done_bytes, total_bytes } => {
+                (unready, format!("recovering: {stage}, {done_bytes} of {total_bytes} bytes\n"))
+            }
+            Stage::Ready((node, _)) if node.log.watermark.has_failed() => (unready, "the log failed\n".into()),
+            Stage::Ready((node, _)) if node.is_draining() => (unready, "draining\n".into()),
+            Stage::Ready(_) => (StatusCode::OK, "ready\n".into()),
+        }
+    }
+
+    fn metrics(&self, exporter: &PrometheusHandle, recorder: &dyn metrics::Recorder) -> String {
+        let Stage::Ready((node, traffic)) = self.stage.lock().clone() else { return String::new() };
+        metrics::with_local_recorder(recorder, || {
+            for (name, value) in figures(&node, &traffic) {
+                metrics::gauge!(format!("tidegate_{name}")).set(value as f64);
+            }
+            for (code, count) in node.store.answers_given() {
+                metrics::counter!("tidegate_answers_total", "code" => code::name(code)).absolute(count);
+            }
+        });
+        exporter.render()
+    }
+}
+
+/// Serves until the process ends. Refuses an address that is not loopback: nobody is asked who they are here.
+pub fn serve(address: SocketAddr, health: Arc<Health>) -> std::io::Result<SocketAddr> {
+    if !address.ip().is_loopback() {
+        let sentence = format!("HTTP is for this machine only: {address} is not a loopback address, take 127.0.0.1");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, sentence));
+    }
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let bound = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("http".into()).spawn(move || {
+        if let Err(error) = runtime.block_on(answer(listener, health)) {
+            tracing::error!(%error, "HTTP ended");
+        }
+    })?;
+    Ok(bound)
+}
+
+async fn answer(listener: std::net::TcpListener, health: Arc<Health>) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let recorder = Arc::new(PrometheusBuilder::new().build_recorder());
+    let exporter = recorder.handle();
+    let (alive, ready) = (Arc::clone(&health), Arc::clone(&health));
+    let router = Router::new()
+        .route("/healthz", get(move || async move { alive.healthz() }))
+        .route("/readyz", get(move || async move { ready.readyz() }))
+        .route("/metrics", get(move || async move { health.metrics(&exporter, &*recorder) }));
+    axum::serve(listener, router).await
+}

@@ -1,0 +1,83 @@
+//! What became of a request that memory has forgotten: the member's entries in the log, newest first, each naming the
+//! one before.
+
+use tidegate_protocol::answer::{OutcomeView, Recorded};
+use tidegate_protocol::batch::{ANSWER_HEAD_BYTES, push_answer};
+use tidegate_protocol::code::answer;
+use tidegate_protocol::{LedgerId, Prose};
+
+use crate::engine::{AHEAD_MS_MOST, Change, LedgerAt, MemberPart, Record, Remembered, read_record};
+use crate::log::{LogError, LogPages, PlaceId};
+use crate::store::OutcomeSearch;
+
+/// The most entries that one search reads; a member with more within one deadline is no member.
+const ENTRIES_MOST: usize = 10_000;
+/// No record of a member is longer.
+const RECORD_BYTES_MOST: usize = 512;
+
+/// Looks an id up in the log. Reads the disk: not for a thread that serves. The member's newest entry is durable.
+pub(super) fn search(pages: &LogPages, lineage: u16, search: &OutcomeSearch) -> Result<OutcomeView, LogError> {
+    let place = PlaceId(search.place.to_u32());
+    let mut at = search.newest;
+    for _ in 0..ENTRIES_MOST {
+        if at.epoch == 0 {
+            return Ok(unapplied(search.otherwise));
+        }
+        let Some(page) = pages.entry(at.epoch, place, at.offset, RECORD_BYTES_MOST)? else {
+            return Ok(unapplied(OutcomeView::BEYOND_RETENTION));
+        };
+        let Ok((Record::Member(part), _)) = read_record(&page.bytes, page.base_ms) else {
+            return Ok(unapplied(OutcomeView::BEYOND_RETENTION));
+        };
+        if part.id == search.id {
+            let sequence = sequence(pages, place, at)?;
+            return Ok(sequence.map_or(unapplied(OutcomeView::BEYOND_RETENTION), |sequence| {
+                applied(&part, sequence, lineage, search.place.to_u32())
+            }));
+        }
+        // An id is never decided more than this before its own time, so that no older entry can have it.
+        if part.now_ms.saturating_add(AHEAD_MS_MOST) < search.id.time_ms() {
+            return Ok(unapplied(search.otherwise));
+        }
+        at = part.previous;
+    }
+    Ok(unapplied(OutcomeView::BEYOND_RETENTION))
+}
+
+fn unapplied(state: u8) -> OutcomeView {
+    OutcomeView { state, code: 0, ledger: LedgerId::default(), answer: Prose::default() }
+}
+
+/// The sequence of the record at an offset: the tail's first, and one more for each record before it.
+fn sequence(pages: &LogPages, place: PlaceId, at: LedgerAt) -> Result<Option<u64>, LogError> {
+    let Some(page) = pages.entry(at.epoch, place, 0, at.offset as usize)? else { return Ok(None) };
+    let (mut rest, mut sequence) = (&page.bytes[..], page.first_sequence);
+    while let Some(head) = rest.first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*head));
+        match rest.get(length..).filter(|_| length > 0) {
+            Some(behind) => rest = behind,
+            None => return Ok(None),
+        }
+        sequence += 1;
+    }
+    Ok(Some(sequence))
+}
+
+fn applied(part: &MemberPart, sequence: u64, lineage: u16, place: u32) -> OutcomeView {
+    let ledger = LedgerId { lineage: u32::from(lineage), place, sequence };
+    let mut bytes = Vec::new();
+    let code = match (part.change, Remembered::from_part(part, sequence, lineage)) {
+        (_, Some(remembered)) => {
+            remembered.answer(place, 0, &mut bytes);
+            remembered.code
+        }
+        (Change::Ordered { points, tier, .. }, None) => {
+            let body = Recorded { ledger, version: part.version, tier, before: part.after - points, after: part.after };
+            push_answer(&mut bytes, 0, answer::RECORDED, &body);
+            answer::RECORDED
+        }
+        _ => unreachable!("whatever takes no window is an order"),
+    };
+    let digits: String = bytes[ANSWER_HEAD_BYTES..].iter().map(|byte| format!("{byte:02x}")).collect();
+    OutcomeView { state: OutcomeView::APPLIED, code, ledger, answer: Prose::cut(&digits) }
+}

@@ -1,0 +1,271 @@
+//! A stream: frames in, decided at once; answers out, when they are durable.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::VarInt;
+use tidegate_protocol::batch::{self, BadBatch};
+use tidegate_protocol::code::{answer, close};
+use tidegate_protocol::frame::{BODY_BYTES_MOST, BadHeader, HEADER_BYTES, Header, Kind};
+
+use super::connection::{IN_FLIGHT_MOST, Peer, spawn};
+use super::endpoint::Shared;
+use super::identity::Role;
+use super::outbox::Outbox;
+use super::traffic::Traffic;
+use super::{control, outcome};
+use crate::store::{Executed, Later};
+
+/// Requests after which a stream lets others have a turn.
+const TURN_REQUESTS: usize = 256;
+/// How long a peer may leave its answers unread, or a frame unfinished.
+const SLOW_MOST: Duration = Duration::from_secs(30);
+const READ_BYTES: usize = 64 << 10;
+
+/// Why a stream ends before its peer ended it.
+enum Fault {
+    Header(BadHeader),
+    Batch(BadBatch),
+    Kind(Kind),
+    Fenced,
+    Truncated,
+    Unfinished,
+}
+
+/// Serves a stream in tasks of its own.
+pub(super) fn serve(shared: Rc<Shared>, peer: Rc<Peer>, send: quinn::SendStream, recv: quinn::RecvStream) {
+    let outbox = shared.outbox();
+    spawn(write(Rc::clone(&shared), Rc::clone(&peer), Rc::clone(&outbox), send));
+    spawn(async move {
+        let (mut stream, mut recv) = (Stream { shared, peer, outbox }, recv);
+        match stream.read(&mut recv).await {
+            Ok(()) => stream.outbox.end(),
+            Err(fault) => stream.fail(&fault, recv),
+        }
+    });
+}
+
+/// Hands answers to the transport as they become durable.
+async fn write(shared: Rc<Shared>, peer: Rc<Peer>, outbox: Rc<Outbox>, mut send: quinn::SendStream) {
+    let mut bytes = Vec::new();
+    while !outbox.is_done() {
+        outbox.ready().await;
+        if shared.node.log.watermark.has_failed() {
+            return;
+        }
+        outbox.take(shared.node.log.watermark.durable(), &mut bytes);
+        if bytes.is_empty() {
+            continue;
+        }
+        match tokio::time::timeout(SLOW_MOST, send.write_all(&bytes)).await {
+            Ok(Ok(())) => bytes.clear(),
+            Ok(Err(_)) => return peer.close(close::DONE, "the peer reads no answers on a stream that it writes to"),
+            Err(_) => {
+                Traffic::add(&shared.traffic.peers_too_slow, 1);
+                return peer.close(close::SLOW_READER, "answers were not read for 30 s");
+            }
+        }
+    }
+    // A peer that is told an error code learns it also where it waits for answers.
+    let _ = match outbox.failure() {
+        Some(code) => send.reset(VarInt::from_u32(code)),
+        None => send.finish(),
+    };
+}
+
+struct Stream {
+    shared: Rc<Shared>,
+    peer: Rc<Peer>,
+    outbox: Rc<Outbox>,
+}
+
+impl Stream {
+    async fn read(&mut self, recv: &mut quinn::RecvStream) -> Result<(), Fault> {
+        let mut buffer = vec![0; READ_BYTES];
+        let (mut start, mut end) = (0, 0);
+        let mut requests = 0;
+        loop {
+            while let Some((header, total)) = next_frame(&buffer[start..end]).map_err(Fault::Header)? {
+                while self.outbox.in_flight() >= usize::from(IN_FLIGHT_MOST) {
+                    self.outbox.gone().await;
+                }
+                requests += self.frame(header, &buffer[start + HEADER_BYTES..start + total])?;
+                start += total;
+                if requests >= TURN_REQUESTS {
+                    requests = 0;
+                    tokio::task::yield_now().await;
+                }
+            }
+            buffer.copy_within(start..end, 0);
+            (start, end) = (0, end - start);
+            if end == buffer.len() {
+                buffer.resize((buffer.len() * 2).min(HEADER_BYTES + BODY_BYTES_MOST), 0);
+            }
+            let read = recv.read(&mut buffer[end..]);
+            let read = if end == 0 {
+                read.await
+            } else {
+                // A frame has begun: it must come to its end.
+                tokio::time::timeout(SLOW_MOST, read).await.map_err(|_| Fault::Unfinished)?
+            };
+            match read {
+                Ok(Some(count)) => end += count,
+                Ok(None) if end == 0 => return Ok(()),
+                Ok(None) => return Err(Fault::Truncated),
+                Err(_) => return Ok(()),
+            }
+            requests = 0;
+        }
+    }
+
+    /// Decides a frame; gives how many requests it held.
+    fn frame(&mut self, header: Header, body: &[u8]) -> Result<usize, Fault> {
+        if self.peer.pass.is_shut_out() {
+            return Err(Fault::Fenced);
+        }
+        if header.kind != Kind::Requests {
+            return Err(Fault::Kind(header.kind));
+        }
+        let node = &self.shared.node;
+        let now_ms = node.clock.now_ms();
+        let observer = (self.peer.identity.role == Role::Observer).then_some(Later::NotAllowed);
+        let later = observer.or_else(|| node.later());
+        let mut turn = self.shared.turn.borrow_mut();
+        let mut executed = None;
+        let durable = node.log.watermark.durable();
+        let mut answers = Vec::new();
+        let mut bad = None;
+        self.outbox.put_if(|out| {
+            let start = open_answers(out);
+            match node.store.execute(&mut turn, now_ms, body, &self.peer.identity.programmes, later, out) {
+                Ok(done) => {
+                    let epoch = done.epoch;
+                    if done.searches.is_empty() && done.operator.is_empty() {
+                        close_answers(out, start, header.correlation, now_ms, done.count);
+                        executed = Some(done);
+                        return Some(epoch);
+                    }
+                    answers = out.split_off(start);
+                    executed = Some(done);
+                    None
+                }
+                Err(error) => {
+                    out.truncate(start);
+                    bad = Some(error);
+                    None
+                }
+            }
+        });
+        drop(turn);
+        let Some(executed) = executed else { return Err(Fault::Batch(bad.expect("one or the other"))) };
+        self.outbox.frame_read();
+        let count = usize::from(executed.count);
+        Traffic::add(&self.shared.traffic.frames, 1);
+        Traffic::add(&self.shared.traffic.requests, count as u64);
+        if executed.epoch > durable {
+            node.log.doorbell.ring();
+        }
+        if executed.searches.is_empty() && executed.operator.is_empty() {
+            self.hand_over(executed.epoch);
+        } else {
+            self.defer(header.correlation, now_ms, executed, answers, body);
+        }
+        Ok(count)
+    }
+
+    /// Lets the writer take what was put in, now or when its epoch is durable.
+    fn hand_over(&self, epoch: u64) {
+        if epoch <= self.shared.node.log.watermark.durable() {
+            self.outbox.wake();
+        } else {
+            self.shared.queue.wait(&self.outbox);
+        }
+    }
+
+    /// Completes a frame elsewhere, where reading the log or walking the members makes nobody wait.
+    fn defer(&self, correlation: u64, now_ms: i64, executed: Executed, mut answers: Vec<u8>, body: &[u8]) {
+        let Executed { count, epoch, searches, operator } = executed;
+        let operator: Vec<(u16, u16, Vec<u8>)> =
+            operator.into_iter().map(|(index, code, range)| (index, code, body[range].to_vec())).collect();
+        let (node, traffic) = (Arc::clone(&self.shared.node), Arc::clone(&self.shared.traffic));
+        let role = self.peer.identity.role;
+        let stream =
+            Stream { shared: Rc::clone(&self.shared), peer: Rc::clone(&self.peer), outbox: Rc::clone(&self.outbox) };
+        let completed = tokio::task::spawn_blocking(move || {
+            let mut epoch = epoch;
+            // The entries that a search begins with must be in the log before they can be read there.
+            if node.log.watermark.wait(epoch).is_err() {
+                return None;
+            }
+            let lineage = node.store.shape().lineage;
+            for search in &searches {
+                let view = outcome::search(&node.log.pages, lineage, search)
+                    .inspect_err(|error| tracing::error!(%error, "an outcome cannot be read from the log"))
+                    .ok()?;
+                batch::push_answer(&mut answers, search.index, answer::OUTCOME, &view);
+            }
+            for (index, code, body) in &operator {
+                let needs = control::answer(&node, &traffic, role, *index, *code, body, &mut answers);
+                epoch = epoch.max(needs);
+            }
+            Some((answers, epoch))
+        });
+        spawn(async move {
+            // A search that failed leaves the frame without an answer; the stream fails, and the client asks again.
+            let Ok(Some((answers, epoch))) = completed.await else {
+                return stream.peer.close(close::LOG_FAILED, "the log could not be read");
+            };
+            stream.outbox.put(epoch, |out| {
+                let start = out.len();
+                out.extend_from_slice(&answers);
+                close_answers(out, start, correlation, now_ms, count);
+            });
+            stream.hand_over(epoch);
+        });
+    }
+
+    /// Fails the stream with a typed code; a peer that is shut out loses its connection.
+    fn fail(&self, fault: &Fault, mut recv: quinn::RecvStream) {
+        Traffic::add(&self.shared.traffic.streams_failed, 1);
+        let (code, sentence) = match fault {
+            Fault::Header(error @ BadHeader::Oversized(_)) => (close::OVERSIZED, error.to_string()),
+            Fault::Header(error) => (close::MALFORMED, error.to_string()),
+            Fault::Batch(error) => (close::MALFORMED, error.to_string()),
+            Fault::Kind(kind) => (close::MALFORMED, format!("a frame of kind {kind:?} is not for servers here")),
+            Fault::Fenced => (close::FENCED, "a higher session of this instance has come".into()),
+            Fault::Truncated => (close::MALFORMED, "the stream ends in the middle of a frame".into()),
+            Fault::Unfinished => (close::TIME_OUT, "a frame was begun and not finished".into()),
+        };
+        tracing::info!(peer = self.peer.identity.name, sentence, "a stream failed");
+        if matches!(fault, Fault::Fenced) {
+            return self.peer.close(code, &sentence);
+        }
+        let _ = recv.stop(VarInt::from_u32(code));
+        self.outbox.fail(code);
+    }
+}
+
+/// The first frame in `bytes`, if it is whole: its header and its length, header included.
+fn next_frame(bytes: &[u8]) -> Result<Option<(Header, usize)>, BadHeader> {
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+    let header = Header::decode(header)?;
+    let total = HEADER_BYTES + header.length as usize;
+    Ok((bytes.len() >= total).then_some((header, total)))
+}
+
+/// Makes room for the heads of an `ANSWERS` frame; gives where it starts.
+fn open_answers(out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER_BYTES]);
+    batch::start_answers(out);
+    start
+}
+
+/// Fills the heads in.
+fn close_answers(out: &mut [u8], start: usize, correlation: u64, now_ms: i64, count: u16) {
+    let length = (out.len() - start - HEADER_BYTES) as u32;
+    batch::finish_answers(out, start + HEADER_BYTES, now_ms, count);
+    let header = Header { length, kind: Kind::Answers, flags: 0, correlation };
+    out[start..start + HEADER_BYTES].copy_from_slice(&header.encode());
+}
