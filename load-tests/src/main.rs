@@ -20,20 +20,34 @@ mod walk;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use options::Options;
+use tidegate::operator::serve::Serve;
 use tokio::task::LocalSet;
 
 /// Load a Tidegate server, measure it, and check its books.
 #[derive(Debug, Parser)]
-#[command(name = "load-tests", version)]
+#[command(name = "load-tests", version, args_conflicts_with_subcommands = true)]
 struct Cli {
+    #[command(subcommand)]
+    hidden: Option<Hidden>,
     #[command(flatten)]
     options: Options,
 }
 
+/// What the harness starts itself as.
+#[derive(Debug, Subcommand)]
+enum Hidden {
+    /// The server of a run.
+    #[command(hide = true)]
+    Serve(Serve),
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Hidden::Serve(serve)) = cli.hidden {
+        return serve.run();
+    }
     if let Err(sentence) = cli.options.check() {
         eprintln!("load-tests: {sentence}");
         return ExitCode::from(2);

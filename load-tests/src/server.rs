@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tidegate::operator::certs::{self, CertsError};
 use tidegate::server::identity::Scope;
+use tidegate::store::Limits;
 
 use crate::options::Options;
 
@@ -120,7 +121,9 @@ fn command(options: &Options, directory: &Path) -> Command {
     command.args(["--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
     command.arg("--programme").arg(directory.join("programme"));
     command.arg("--port-file").arg(directory.join("ports.json"));
-    command.arg("--max-members").arg(options.members.to_string());
+    let (limits, members) = (Limits::default(), u64::from(options.members));
+    command.arg("--max-members").arg(limits.members.max(members).to_string());
+    command.arg("--max-orders").arg(limits.orders.max(members).to_string());
     command.args(&options.server_flag);
     command
 }
