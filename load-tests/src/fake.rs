@@ -15,7 +15,7 @@ use tidegate_protocol::batch::{self, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer as code, op};
 use tidegate_protocol::frame::{self, HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::Welcome;
-use tidegate_protocol::refusal::{NotOpen, Plain};
+use tidegate_protocol::refusal::{Later, NotOpen, Plain};
 use tidegate_protocol::{List, MemberKey, RequestId, Text, decode, encode};
 use tidegate_protocol::{answer, operation, operator};
 use tokio::task::{LocalSet, spawn_local};
@@ -34,6 +34,8 @@ pub(crate) enum Lie {
     TakesTwice,
     /// It never answers one frame.
     LosesAFrame,
+    /// No lie: it refuses every third of its first changes for the moment.
+    FullAtFirst,
 }
 
 #[derive(Default)]
@@ -51,6 +53,7 @@ struct State {
     used: HashMap<(u32, u8), u64>,
     granted: u64,
     frames: u64,
+    changes: u64,
 }
 
 /// Starts it in a thread of its own; it lives as long as the process.
@@ -71,6 +74,7 @@ pub(crate) fn start(certs: &Path, lie: Lie) -> SocketAddr {
                 used: HashMap::new(),
                 granted: 0,
                 frames: 0,
+                changes: 0,
             };
             let state = Rc::new(RefCell::new(state));
             while let Some(incoming) = endpoint.accept().await {
@@ -148,15 +152,24 @@ impl State {
     fn request(&mut self, index: u16, entry: &Entry<'_>, out: &mut Vec<u8>) {
         let (ledger, version) = (Default::default(), self.version);
         assert!(entry.id.is_v7() && (entry.id.time_ms() - now_ms()).abs() < 30_000);
+        self.changes += 1;
+        if self.lie == Lie::FullAtFirst && self.changes < 2_000 && self.changes % 3 == 0 && entry.code < op::REDEEM {
+            return push_answer(out, index, code::STORAGE_FULL, &Later { retry_ms: 10 });
+        }
         match entry.code {
             op::ENROL => {
                 let enrol: operation::Enrol = decode(entry.body).unwrap();
+                if self.members.contains_key(&enrol.member) {
+                    return push_answer(out, index, code::ALREADY_ENROLLED, &Plain {});
+                }
                 self.members.insert(enrol.member, Member::default());
                 push_answer(out, index, code::ENROLLED, &answer::Enrolled { ledger, version, tier: 1 });
             }
             op::RECORD_ORDER => {
                 let order: operation::RecordOrder = decode(entry.body).unwrap();
-                let member = self.members.get_mut(&order.member).unwrap();
+                let Some(member) = self.members.get_mut(&order.member) else {
+                    return push_answer(out, index, code::NO_SUCH_MEMBER, &Plain {});
+                };
                 member.balance += order.amount_minor / 100;
                 let body = answer::Recorded { ledger, version, tier: 1, before: 0, after: member.balance };
                 push_answer(out, index, code::RECORDED, &body);

@@ -27,8 +27,6 @@ use crate::walk::{Spread, Walk};
 
 /// One in so many grants is decoded in full and checked against the price list.
 const SAMPLE: u64 = 1_024;
-/// How long answers are waited for after the last request was sent.
-const GRACE: Duration = Duration::from_secs(10);
 /// Milliseconds after its id's time within which a request may be applied.
 const DEADLINE_MS: u32 = 30_000;
 /// Codes are below this.
@@ -57,6 +55,8 @@ pub(crate) struct Plan {
     /// What starts before is warm-up.
     pub(crate) measure: Instant,
     pub(crate) end: Instant,
+    /// How long answers are waited for after that.
+    pub(crate) patience: Duration,
     pub(crate) spread: Spread,
     pub(crate) seed: u64,
 }
@@ -243,7 +243,7 @@ impl Load {
 
     async fn drive(&mut self, lane: &mut Lane, ids: &mut Ids) -> Result<(), LaneError> {
         let pacer = Pacer::new().map_err(|error| LaneError::Lost(error.to_string()))?;
-        let too_late = tokio::time::sleep_until((self.plan.end + GRACE).into());
+        let too_late = tokio::time::sleep_until((self.plan.end + self.plan.patience).into());
         tokio::pin!(too_late);
         let mut out = Vec::with_capacity(self.plan.in_flight * self.template.bytes.len());
         loop {

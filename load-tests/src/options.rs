@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Seconds before that, left out of all figures but `answers`.
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     pub(crate) warm_up: f64,
+    /// Seconds to wait for the last answers.
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub(crate) patience: f64,
     /// Members, all enrolled and given points before the run.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub(crate) members: u32,
@@ -81,8 +84,11 @@ impl Options {
         if !self.loads().iter().flatten().all(positive) {
             return Err("--rate and --rates take numbers above 0".into());
         }
-        if !(positive(&self.duration) && self.duration <= 86_400.0 && (0.0..=3_600.0).contains(&self.warm_up)) {
-            return Err("--duration takes seconds above 0, at most a day; --warm-up at most an hour".into());
+        let hour = |seconds: &f64| (0.0..=3_600.0).contains(seconds);
+        if !(positive(&self.duration) && self.duration <= 86_400.0 && hour(&self.warm_up) && hour(&self.patience)) {
+            return Err(
+                "--duration takes seconds above 0, at most a day; --warm-up and --patience at most an hour".into()
+            );
         }
         if self.rates.len() > 1 && self.scenario != Name::RedeemGranted {
             return Err(format!("--rates: {} can be run only once on the same members", self.scenario.as_str()));

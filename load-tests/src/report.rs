@@ -102,7 +102,7 @@ pub(crate) struct Books {
     pub(crate) told: u64,
     /// Grants in the campaign's books.
     pub(crate) granted: u64,
-    /// min(quota, eligible demand), where demand can reach the quota.
+    /// min(quota, eligible demand).
     pub(crate) expected: u64,
     /// The members one by one.
     pub(crate) audit: Audit,

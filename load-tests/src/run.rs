@@ -167,6 +167,7 @@ async fn load(
         begin,
         measure,
         end: measure + Duration::from_secs_f64(options.duration),
+        patience: Duration::from_secs_f64(options.patience),
         spread: options.spread,
         seed: options.seed,
     });
@@ -255,8 +256,7 @@ async fn books(desk: &Desk, scenario: &Rc<Scenario>, hands: Vec<Hand>, runs: &[R
     let mut audit = Audit::default();
     audits.into_iter().for_each(|one| audit.add(one));
     let view = desk.campaign().await?;
-    let expected = scenario.expected(&demand).min(told.max(view.granted_ever));
-    let expected = if scenario.expected(&demand) == u64::MAX { expected } else { scenario.expected(&demand) };
+    let expected = scenario.expected(&demand).unwrap_or(told);
     let findings = findings(&view, told, expected, &audit, runs);
     Ok(Books { told, granted: view.granted_ever, expected, audit, findings })
 }
@@ -423,6 +423,18 @@ mod tests {
         assert!(report.ok, "{}", report.text());
         assert!(answered(&report, "not-yet-open") > 0);
         assert_eq!(report.books.expected, 600, "a quarter of the members");
+    }
+
+    #[test]
+    fn what_is_refused_for_the_moment_is_prepared_later() {
+        let report = report(Lie::FullAtFirst, "--max --members 3000");
+        assert!(report.ok, "{}", report.text());
+    }
+
+    #[test]
+    fn what_is_never_answered_is_an_error() {
+        let report = report(Lie::LosesAFrame, "--max --members 3000 --patience 0.5");
+        assert_eq!((report.ok, report.last.unanswered), (false, 64), "{}", report.text());
     }
 
     #[test]

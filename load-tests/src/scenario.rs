@@ -131,17 +131,17 @@ impl Scenario {
         OpeningQuotas { all: of(4), offer: of(6), gold: of(24) }
     }
 
-    /// How many grants there must be, to the unit.
-    pub(crate) fn expected(&self, demand: &Demand) -> u64 {
+    /// How many grants there must be, to the unit; `None` where each request is granted.
+    pub(crate) fn expected(&self, demand: &Demand) -> Option<u64> {
         let sum = |offer: &[u64; TIERS.len()]| offer.iter().sum::<u64>();
         match self.name {
-            Name::RedeemGranted => u64::MAX,
-            Name::FlashSale => self.pieces.min(demand.iter().map(sum).sum()),
+            Name::RedeemGranted => None,
+            Name::FlashSale => Some(self.pieces.min(demand.iter().map(sum).sum())),
             Name::MonthOpening => {
                 let quotas = self.opening_quotas();
                 let offer =
                     |&[basic, silver, gold]: &[u64; 3]| quotas.offer.min(basic + silver + gold.min(quotas.gold));
-                quotas.all.min(demand.iter().map(offer).sum())
+                Some(quotas.all.min(demand.iter().map(offer).sum()))
             }
         }
     }
@@ -279,12 +279,12 @@ mod tests {
         let quotas = scenario.opening_quotas();
         assert_eq!((quotas.all, quotas.offer, quotas.gold), (250, 166, 41));
         let few = vec![[10, 20, 30], [0, 0, 0]];
-        assert_eq!(scenario.expected(&few), 60);
+        assert_eq!(scenario.expected(&few), Some(60));
         let gold = vec![[0, 0, 100], [0, 0, 41]];
-        assert_eq!(scenario.expected(&gold), 82);
+        assert_eq!(scenario.expected(&gold), Some(82));
         let one_offer = vec![[100, 100, 0], [0, 0, 0]];
-        assert_eq!(scenario.expected(&one_offer), 166);
+        assert_eq!(scenario.expected(&one_offer), Some(166));
         let all = vec![[160, 0, 100], [160, 0, 100]];
-        assert_eq!(scenario.expected(&all), 250);
+        assert_eq!(scenario.expected(&all), Some(250));
     }
 }
