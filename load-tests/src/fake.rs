@@ -153,7 +153,11 @@ impl State {
         let (ledger, version) = (Default::default(), self.version);
         assert!(entry.id.is_v7() && (entry.id.time_ms() - now_ms()).abs() < 30_000);
         self.changes += 1;
-        if self.lie == Lie::FullAtFirst && self.changes < 2_000 && self.changes % 3 == 0 && entry.code < op::REDEEM {
+        if self.lie == Lie::FullAtFirst
+            && self.changes < 2_000
+            && self.changes.is_multiple_of(3)
+            && entry.code < op::REDEEM
+        {
             return push_answer(out, index, code::STORAGE_FULL, &Later { retry_ms: 10 });
         }
         match entry.code {

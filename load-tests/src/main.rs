@@ -5,6 +5,7 @@
 //! a good part of what is measured.
 
 mod bulk;
+mod desk;
 #[cfg(test)]
 mod fake;
 mod lane;

@@ -8,20 +8,18 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use tidegate_client::{Answer, CallError, CallOptions, Client, ClientOptions, Loss, client_config};
+use tidegate_client::client_config;
 use tidegate_protocol::answer::CampaignView;
-use tidegate_protocol::operation::GetCampaign;
-use tidegate_protocol::operator::{Activate, BundleFile};
-use tidegate_protocol::{Body, List, Text};
 use tokio::task::{JoinError, spawn_local};
 
 use crate::bulk::Ids;
+use crate::desk::{Desk, DeskError};
 use crate::lane::{self, Lane, LaneError};
-use crate::load::{ASKED, Live, Load, Numbers, Plan, Tally};
+use crate::load::{ASKED, Live, Load, Plan, Tally};
 use crate::members::{self, Audit};
 use crate::options::Options;
 use crate::report::{Books, Machine, Report, Run, processor_seconds};
-use crate::scenario::{CAMPAIGN, Demand, Scenario, TIERS};
+use crate::scenario::{Demand, Scenario, TIERS};
 use crate::server::{Server, ServerError};
 
 /// Why there is no report.
@@ -31,22 +29,13 @@ pub(crate) enum RunError {
     Server(#[from] ServerError),
     #[error(transparent)]
     Lane(#[from] LaneError),
-    #[error("as operator: {0}")]
-    Operator(#[from] Loss),
-    #[error("{what}: {source}")]
-    Call { what: &'static str, source: CallError },
-    #[error("{what} was answered `{name}`: {body}")]
-    Refused { what: &'static str, name: &'static str, body: String },
+    #[error(transparent)]
+    Desk(#[from] DeskError),
     #[error("certificates: {0}")]
     Tls(#[from] tidegate_client::tls::TlsError),
     #[error("a task of the harness failed: {0}")]
     Task(#[from] JoinError),
-    #[error("the campaign lacks the offer {0}")]
-    NoOffer(String),
 }
-
-/// Before a late window opens, this much time passes after the load began.
-const OPENS_AFTER: Duration = Duration::from_secs(2);
 
 /// A connection, its ids, its share of the members, and what it was told of them.
 struct Hand {
@@ -191,8 +180,8 @@ async fn load(
     })
     .await?;
     bar.abort();
-    let tally = total.borrow();
-    let run = Run::new(scenario, rate, &tally, plan.end - plan.measure, cores.await?);
+    let cores = cores.await?;
+    let run = Run::new(scenario, rate, &total.borrow(), plan.end - plan.measure, cores);
     Ok((run, hands))
 }
 
@@ -287,75 +276,6 @@ fn findings(view: &CampaignView, told: u64, expected: u64, audit: &Audit, runs: 
         );
     }
     findings
-}
-
-/// The operator's side: the programme and the campaign.
-struct Desk {
-    client: Client,
-    scenario: Rc<Scenario>,
-    numbers: Numbers,
-}
-
-fn refused(what: &'static str, answer: &Answer) -> RunError {
-    RunError::Refused { what, name: answer.name(), body: format!("{:?}", answer.body) }
-}
-
-impl Desk {
-    /// Puts the scenario's programme in force where it is not, and finds its numbers.
-    async fn open(server: &Server, scenario: Rc<Scenario>) -> Result<Desk, RunError> {
-        let tls = client_config(&server.certs, "operator")?;
-        let options = ClientOptions {
-            name: Text::try_from("load-tests").expect("short"),
-            ..ClientOptions::new(vec![server.address], "localhost", tls)
-        };
-        let client = Client::connect(options).await?;
-        let numbers = Numbers { programme: 0, campaign: 0, offers: Vec::new() };
-        let mut desk = Desk { client, scenario, numbers };
-        desk.numbers.programme = match desk.client.programme(&desk.scenario.slug) {
-            Some(number) => number,
-            None => desk.activate(desk.scenario.bundle(None), 0).await?,
-        };
-        let view = desk.campaign().await?;
-        desk.numbers.campaign = view.number;
-        for offer in 0..desk.scenario.offers() {
-            let sku = desk.scenario.sku(offer);
-            let found = view.offers.as_slice().iter().find(|view| view.sku.as_str() == sku);
-            desk.numbers.offers.push(found.ok_or(RunError::NoOffer(sku))?.number);
-        }
-        Ok(desk)
-    }
-
-    async fn activate(&self, bundle: String, replaces: u32) -> Result<u32, RunError> {
-        let name = Text::try_from("programme.toml").expect("short");
-        let file = BundleFile { name, contents: bundle.try_into().expect("a bundle of ours is short") };
-        let body = Activate { replaces, dry_run: 0, files: List::cut([file]) };
-        let what = "activating the programme";
-        let answer = self.client.activate(body, CallOptions::default()).await;
-        let answer = answer.map_err(|source| RunError::Call { what, source })?;
-        match answer.body {
-            Body::Activated(activated) => Ok(activated.programme),
-            _ => Err(refused(what, &answer)),
-        }
-    }
-
-    async fn campaign(&self) -> Result<CampaignView, RunError> {
-        let slug = Text::try_from(CAMPAIGN).expect("short");
-        let (what, body) = ("looking at the campaign", GetCampaign { campaign: 0, slug });
-        let answer = self.client.get_campaign(self.numbers.programme, body, CallOptions::default()).await;
-        let answer = answer.map_err(|source| RunError::Call { what, source })?;
-        match answer.body {
-            Body::CampaignView(view) => Ok(view),
-            _ => Err(refused(what, &answer)),
-        }
-    }
-
-    /// Lets the window open soon, at a whole second.
-    async fn open_window(&self) -> Result<(), RunError> {
-        let soon = self.client.server_ms() / 1_000 + 1 + OPENS_AFTER.as_secs() as i64;
-        let opens = Timestamp::from_second(soon).expect("the server's time is one");
-        let version = self.campaign().await?.version;
-        self.activate(self.scenario.bundle(Some(opens)), version).await.map(|_| ())
-    }
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ impl Walk {
     #[inline]
     pub(crate) fn next(&mut self) -> u32 {
         match &mut self.cold {
-            Some(cold) if self.random.next() % 5 == 0 => cold.next(),
+            Some(cold) if self.random.next().is_multiple_of(5) => cold.next(),
             _ => self.hot.next(),
         }
     }
