@@ -3,10 +3,13 @@
 //! A section carries its place's sequence at the instant of copying; replay skips what is in it already. The layouts
 //! are frozen; `docs/disk-format.md` has the tables. Integers are little-endian.
 
+use std::sync::Arc;
+
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::activate::ActivationRecord;
 use super::members::Totals;
+use super::world::BlockPlace;
 use super::{Store, directory_place, member_place};
 use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, Remembered};
 
@@ -56,11 +59,9 @@ impl Store {
     /// makes them one state. Gives the epoch of the newest change in any of them: until it is durable, the copy holds
     /// what nobody was told.
     pub fn copy(&self, mut put: impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
-        let (programmes, mut newest) = self.copy_programmes();
-        for section in programmes {
-            put(section)?;
-        }
-        for block in self.blocks() {
+        let (programmes, blocks, mut newest) = self.copy_programmes();
+        // Before the programmes that name them: a programme's blocks need not follow each other.
+        for block in blocks {
             let held = block.place.lock();
             let mut body = held.journal.last_ms().to_le_bytes().to_vec();
             body.extend_from_slice(&block.programme.to_le_bytes());
@@ -71,6 +72,9 @@ impl Store {
             drop(held);
             put(Section { kind: SectionKind::Block, place: block.id, sequence, body })?;
         }
+        for section in programmes {
+            put(section)?;
+        }
         for shard in 0..self.members.len() {
             newest = newest.max(self.copy_members(shard, &mut put)?);
         }
@@ -80,7 +84,7 @@ impl Store {
         Ok(newest)
     }
 
-    fn copy_programmes(&self) -> (Vec<Section>, u64) {
+    fn copy_programmes(&self) -> (Vec<Section>, Vec<Arc<BlockPlace>>, u64) {
         let held = self.programmes.lock();
         let world = self.world.load();
         let sequence = held.journal.sequence();
@@ -91,7 +95,7 @@ impl Store {
             body: record.to_bytes(),
         };
         let sections = world.programmes.iter().map(|active| section(active.record())).collect();
-        (sections, held.journal.last_epoch())
+        (sections, world.blocks.clone(), held.journal.last_epoch())
     }
 
     fn copy_members(&self, shard: usize, put: &mut impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
