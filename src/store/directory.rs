@@ -45,7 +45,8 @@ pub fn shard_hash(key: &OrderKey) -> u64 {
 const FREE: OrderEntry = OrderEntry::FREE;
 
 impl Directory {
-    fn len(&self) -> usize {
+    /// Slots, free ones included.
+    pub fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.entries.len())
     }
 

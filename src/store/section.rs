@@ -10,7 +10,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 use super::activate::ActivationRecord;
 use super::members::Totals;
 use super::world::BlockPlace;
-use super::{Store, directory_place, member_place};
+use super::{Store, directory, directory_place, member_place, members};
 use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, Remembered};
 
 /// What a section holds.
@@ -101,10 +101,13 @@ impl Store {
     fn copy_members(&self, shard: usize, put: &mut impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
         let place = member_place(shard);
         let (mut number, mut newest) = (0, 0);
-        loop {
+        // What stands behind a chunk that was not full when it was copied came later: it is the log's.
+        let mut more = true;
+        while more {
             let held = self.members[shard].lock();
             let members = &held.state.members;
             let sequence = held.journal.sequence();
+            more = members.len() > number * members::CHUNK;
             let (kind, body) = if number == 0 {
                 let mut body = held.journal.last_ms().to_le_bytes().to_vec();
                 body.extend_from_slice(&(members.totals().len() as u32).to_le_bytes());
@@ -114,7 +117,7 @@ impl Store {
                     body.extend_from_slice(&totals.spent.to_le_bytes());
                 }
                 (SectionKind::MembersHead, body)
-            } else if number <= members.chunks() {
+            } else {
                 let mut body = vec![0; 2];
                 let mut count = 0u16;
                 for (member, answers) in members.chunk(number - 1) {
@@ -123,14 +126,13 @@ impl Store {
                 }
                 body[..2].copy_from_slice(&count.to_le_bytes());
                 (SectionKind::Members, body)
-            } else {
-                return Ok(newest);
             };
             newest = held.journal.last_epoch();
             drop(held);
             put(Section { kind, place, sequence, body })?;
             number += 1;
         }
+        Ok(newest)
     }
 
     fn copy_directory(
@@ -140,16 +142,18 @@ impl Store {
     ) -> std::io::Result<u64> {
         let place = directory_place(shard);
         let (mut number, mut newest) = (0, 0);
-        loop {
+        let mut more = true;
+        while more {
             let held = self.directory[shard].lock();
             let sequence = held.journal.sequence();
+            more = held.state.len() > number * directory::CHUNK;
             let (kind, body) = if number == 0 {
                 let mut body = held.journal.last_ms().to_le_bytes().to_vec();
                 let marks = held.state.marks();
                 body.extend_from_slice(&(marks.len() as u32).to_le_bytes());
                 body.extend(marks.iter().flat_map(|mark| mark.to_le_bytes()));
                 (SectionKind::DirectoryHead, body)
-            } else if number <= held.state.chunks() {
+            } else {
                 let mut body = vec![0; 2];
                 let mut count = 0u16;
                 for entry in held.state.chunk(number - 1) {
@@ -158,14 +162,13 @@ impl Store {
                 }
                 body[..2].copy_from_slice(&count.to_le_bytes());
                 (SectionKind::Directory, body)
-            } else {
-                return Ok(newest);
             };
             newest = held.journal.last_epoch();
             drop(held);
             put(Section { kind, place, sequence, body })?;
             number += 1;
         }
+        Ok(newest)
     }
 
     /// Puts a section back. `Err` names what is wrong with its bytes.
