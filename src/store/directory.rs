@@ -67,8 +67,9 @@ impl Directory {
     /// The remembered order of a key.
     pub fn find(&self, key: &OrderKey) -> Option<OrderEntry> {
         let hash = within(key);
-        let slot = self.index[hash as usize % TABLES].find(hash, |slot| self.entry(*slot).key == *key)?;
-        Some(*self.entry(*slot)).filter(|entry| self.is_remembered(entry))
+        // A number may be used again once its first order is forgotten: both can be here until the first is swept.
+        let is_it = |slot: &u32| self.entry(*slot).key == *key && self.is_remembered(self.entry(*slot));
+        self.index[hash as usize % TABLES].find(hash, is_it).map(|slot| *self.entry(*slot))
     }
 
     fn is_remembered(&self, entry: &OrderEntry) -> bool {
