@@ -185,7 +185,7 @@ fn recover(
     if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
         return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
     }
-    store.resume(head.epoch + 1);
+    store.resume(next_epoch(head.epoch, snapshot));
     let recovery = Recovery {
         created: false,
         snapshot,
@@ -224,7 +224,7 @@ pub fn inspect(
     if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
         return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
     }
-    store.resume(head.epoch + 1);
+    store.resume(next_epoch(head.epoch, snapshot));
     let recovery = Recovery {
         created: false,
         snapshot,
@@ -237,6 +237,12 @@ pub fn inspect(
         torn,
     };
     Ok((store, manifest, recovery))
+}
+
+/// The epoch that fills first. Empty epochs are in no log, so that a snapshot may begin behind the log's end: what came
+/// to fill an epoch before its first would be passed over by the next recovery.
+fn next_epoch(newest: u64, snapshot: Option<SnapshotEntry>) -> u64 {
+    snapshot.map_or(0, |entry| entry.first_epoch).max(newest + 1)
 }
 
 fn expected(manifest: &Manifest, snapshot: Option<SnapshotEntry>) -> log::Expect {
