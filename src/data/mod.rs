@@ -170,10 +170,12 @@ fn create(storage: Arc<dyn Storage>, options: Options, seed: Seed) -> Result<Ope
 fn recover(
     storage: Arc<dyn Storage>,
     options: Options,
-    manifest: Manifest,
+    mut manifest: Manifest,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Opened, OpenError> {
     let (store, snapshot, passed_over) = load(&*storage, options, &manifest, progress)?;
+    // What is damaged takes no good one's place.
+    manifest.snapshots.drain(..passed_over.len());
     let mut records = 0;
     let expect = expected(&manifest, snapshot);
     let recovered = log::recover(Arc::clone(&storage), expect, options.log, &mut |epoch| {
