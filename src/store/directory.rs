@@ -42,7 +42,8 @@ pub fn shard_hash(key: &OrderKey) -> u64 {
 const FREE: OrderEntry = OrderEntry::FREE;
 
 impl Directory {
-    fn len(&self) -> usize {
+    /// Slots, free ones included.
+    pub fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.entries.len())
     }
 
@@ -62,8 +63,9 @@ impl Directory {
 
     /// The remembered order of a key.
     pub fn find(&self, key: &OrderKey) -> Option<OrderEntry> {
-        let slot = self.index.find(within(key), |slot| self.entry(slot).key == *key)?;
-        Some(*self.entry(slot)).filter(|entry| self.is_remembered(entry))
+        // A number may be used again once its first order is forgotten: both can be here until the first is swept.
+        let is_it = |slot| self.entry(slot).key == *key && self.is_remembered(self.entry(slot));
+        self.index.find(within(key), is_it).map(|slot| *self.entry(slot))
     }
 
     fn is_remembered(&self, entry: &OrderEntry) -> bool {

@@ -103,7 +103,7 @@ impl Store {
             turn.chain(*shard, |prepared| run.request(&mut held, prepared));
             run.epoch = run.epoch.max(held.journal.last_epoch()).max(held.state.world.epoch);
             let appended = u64::from(held.journal.next_offset() - before);
-            drop(held);
+            // Under the lock: a cut must not take back bytes that are not counted yet.
             if appended > 0 {
                 self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
             }
