@@ -1,5 +1,13 @@
 //! What operators run: the commands of the binary.
 
+pub mod activate;
+pub mod campaign;
 pub mod certs;
 pub mod check;
+pub mod connect;
+pub mod member;
+pub mod outcome;
 pub mod serve;
+mod show;
+pub mod snapshot;
+pub mod status;
