@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tidegate::operator::{
-    activate::Activate, campaign::Campaign, certs::Certs, check::Check, member::Member, outcome::Outcome, serve::Serve,
-    snapshot::Snapshot, status::Status,
+    activate::Activate, campaign::Campaign, certs::Certs, check::Check, inspect::Inspect, member::Member,
+    outcome::Outcome, serve::Serve, snapshot::Snapshot, status::Status, verify::Verify,
 };
 
 /// A points and campaign engine: atomic, exact, durable.
@@ -37,6 +37,8 @@ enum Command {
     Outcome(Outcome),
     Snapshot(Snapshot),
     Activate(Activate),
+    Verify(Verify),
+    Inspect(Inspect),
 }
 
 fn main() -> ExitCode {
@@ -56,5 +58,7 @@ fn main() -> ExitCode {
         Command::Outcome(command) => command.run(),
         Command::Snapshot(command) => command.run(),
         Command::Activate(command) => command.run(),
+        Command::Verify(command) => command.run(),
+        Command::Inspect(command) => command.run(),
     }
 }

@@ -58,22 +58,52 @@ pub async fn named(client: &Client, books: bool) -> Result<Named, Failure> {
     }
 }
 
+/// Where a figure or fact is shown: under the first word of its name, which may be one or many.
+fn group(name: &str) -> &str {
+    let word = name.split('_').next().unwrap_or_default();
+    word.strip_suffix('s').unwrap_or(word)
+}
+
 impl Named {
-    /// One table for each first word of the names.
+    /// One table for each group; what stands alone comes first, together.
     fn text(&self) -> String {
-        let mut groups: BTreeMap<&str, Table> = BTreeMap::new();
         let facts = self.facts.iter().map(|(name, value)| (name, value.clone()));
         let figures = self.figures.iter().map(|(name, value)| (name, figure(name, *value)));
+        let mut groups: BTreeMap<&str, Vec<(&String, String)>> = BTreeMap::new();
         for (name, value) in facts.chain(figures) {
-            let group = name.split(['_', '.', '/', ' ', '-']).next().unwrap_or_default();
-            groups.entry(group).or_default().pair(name, value);
+            groups.entry(group(name)).or_default().push((name, value));
         }
-        let groups: Vec<String> = groups.values().map(Table::to_string).collect();
-        groups.join("\n")
+        let (alone, groups): (Vec<_>, Vec<_>) = groups.into_values().partition(|group| group.len() == 1);
+        let tables = [alone.concat()].into_iter().chain(groups).map(|group| {
+            let mut table = Table::default();
+            group.into_iter().for_each(|(name, value)| table.pair(name, value));
+            table.to_string()
+        });
+        tables.collect::<Vec<_>>().join("\n")
     }
 }
 
+/// No span that is reported lasts 30 years, and no instant lies before 2001.
+const INSTANTS_FROM_MS: i64 = 1_000_000_000_000;
+
 /// A figure as its name says: an instant, or a count.
 fn figure(name: &str, value: i64) -> String {
-    if name.ends_with("_at_ms") && value > 0 { show::instant(value) } else { show::count(value) }
+    if name.ends_with("_ms") && value >= INSTANTS_FROM_MS { show::instant(value) } else { show::count(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_grouped_and_what_stands_alone_comes_first() {
+        let figures = [("log_bytes", 4_608), ("log_epochs", 2), ("server_ms", 1_795_140_000_000), ("clock_step_ms", 5)];
+        let figures = figures.map(|(name, value)| (name.to_owned(), value)).into();
+        let named = Named { figures, facts: [("version".to_owned(), "0.1.0".to_owned())].into() };
+        let text = named.text();
+        let groups: Vec<&str> = text.split("\n\n").collect();
+        assert_eq!(groups.len(), 2, "{text}");
+        assert!(groups[0].contains("2026-11-20T02:00:00Z") && groups[0].contains("clock_step_ms  5"), "{text}");
+        assert_eq!(groups[1], "  log_bytes   4,608\n  log_epochs  2\n");
+    }
 }
