@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tidegate::operator::{
-    activate::Activate, campaign::Campaign, certs::Certs, check::Check, inspect::Inspect, member::Member,
+    activate::Activate, campaign::Campaign, certs::Certs, check::Check, demo::Demo, inspect::Inspect, member::Member,
     outcome::Outcome, serve::Serve, snapshot::Snapshot, status::Status, verify::Verify,
 };
 
@@ -28,6 +28,7 @@ struct Tidegate {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(Demo),
     Certs(Certs),
     Check(Check),
     Serve(Serve),
@@ -43,6 +44,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Tidegate::parse().command {
+        Command::Demo(command) => command.run(),
         Command::Certs(command) => match command.run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -5,6 +5,7 @@ pub mod campaign;
 pub mod certs;
 pub mod check;
 pub mod connect;
+pub mod demo;
 pub mod inspect;
 pub mod member;
 mod offline;

@@ -1,5 +1,6 @@
 //! `tidegate serve`: recovers a data directory and serves it until it is told to go.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -118,6 +119,7 @@ impl Serve {
         let filter = tracing_subscriber::EnvFilter::try_from_default_env();
         let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,quinn=warn,quinn_proto=warn"));
         let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let lines = lines.with_ansi(std::io::stderr().is_terminal());
         // A second server in one process keeps the first one's lines.
         let _ = if self.log_json { lines.json().try_init() } else { lines.with_target(false).try_init() };
     }
