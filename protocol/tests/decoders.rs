@@ -1,7 +1,5 @@
 //! Every decoder: gives back what was encoded, refuses every truncation and every trailing byte, never panics.
 
-#![expect(clippy::unwrap_used, reason = "these are tests")]
-
 use std::fmt::Debug;
 
 use proptest::collection::vec;

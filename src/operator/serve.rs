@@ -118,8 +118,8 @@ impl Serve {
     fn log_lines(&self) {
         let filter = tracing_subscriber::EnvFilter::try_from_default_env();
         let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,quinn=warn,quinn_proto=warn"));
-        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        let lines = lines.with_ansi(std::io::stderr().is_terminal());
+        let colour = std::io::stderr().is_terminal();
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
         // A second server in one process keeps the first one's lines.
         let _ = if self.log_json { lines.json().try_init() } else { lines.with_target(false).try_init() };
     }

@@ -1,0 +1,103 @@
+//! The operator's side of a run: the programme put in force, the campaign's numbers and books.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tidegate_client::{Answer, CallError, CallOptions, Client, ClientOptions, Loss, client_config};
+use tidegate_protocol::answer::CampaignView;
+use tidegate_protocol::operation::GetCampaign;
+use tidegate_protocol::operator::{Activate, BundleFile};
+use tidegate_protocol::{Body, List, Text};
+
+use crate::load::Numbers;
+use crate::scenario::{CAMPAIGN, Scenario};
+use crate::server::Server;
+
+/// What an operator could not do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeskError {
+    #[error("as operator: {0}")]
+    Connect(#[from] Loss),
+    #[error("certificates: {0}")]
+    Tls(#[from] tidegate_client::tls::TlsError),
+    #[error("{what}: {source}")]
+    Call { what: &'static str, source: CallError },
+    #[error("{what} was answered `{name}`: {body}")]
+    Refused { what: &'static str, name: &'static str, body: String },
+    #[error("the campaign lacks the offer {0}")]
+    NoOffer(String),
+}
+
+/// Before a late window opens, this much time passes after the load began.
+const OPENS_AFTER: Duration = Duration::from_secs(2);
+
+/// The operator's connection, and the numbers it found.
+pub(crate) struct Desk {
+    client: Client,
+    scenario: Rc<Scenario>,
+    pub(crate) numbers: Numbers,
+}
+
+fn refused(what: &'static str, answer: &Answer) -> DeskError {
+    DeskError::Refused { what, name: answer.name(), body: format!("{:?}", answer.body) }
+}
+
+impl Desk {
+    /// Puts the scenario's programme in force where it is not, and finds its numbers.
+    pub(crate) async fn open(server: &Server, scenario: Rc<Scenario>) -> Result<Desk, DeskError> {
+        let tls = client_config(&server.certs, "operator")?;
+        let options = ClientOptions {
+            name: Text::try_from("load-tests").expect("short"),
+            ..ClientOptions::new(vec![server.address], "localhost", tls)
+        };
+        let client = Client::connect(options).await?;
+        let numbers = Numbers { programme: 0, campaign: 0, offers: Vec::new() };
+        let mut desk = Desk { client, scenario, numbers };
+        desk.numbers.programme = match desk.client.programme(&desk.scenario.slug) {
+            Some(number) => number,
+            None => desk.activate(desk.scenario.bundle(None), 0).await?,
+        };
+        let view = desk.campaign().await?;
+        desk.numbers.campaign = view.number;
+        for offer in 0..desk.scenario.offers() {
+            let sku = desk.scenario.sku(offer);
+            let found = view.offers.as_slice().iter().find(|view| view.sku.as_str() == sku);
+            desk.numbers.offers.push(found.ok_or(DeskError::NoOffer(sku))?.number);
+        }
+        Ok(desk)
+    }
+
+    async fn activate(&self, bundle: String, replaces: u32) -> Result<u32, DeskError> {
+        let name = Text::try_from("programme.toml").expect("short");
+        let file = BundleFile { name, contents: bundle.try_into().expect("a bundle of ours is short") };
+        let body = Activate { replaces, dry_run: 0, files: List::cut([file]) };
+        let what = "activating the programme";
+        let answer = self.client.activate(body, CallOptions::default()).await;
+        let answer = answer.map_err(|source| DeskError::Call { what, source })?;
+        match answer.body {
+            Body::Activated(activated) => Ok(activated.programme),
+            _ => Err(refused(what, &answer)),
+        }
+    }
+
+    /// The campaign's books.
+    pub(crate) async fn campaign(&self) -> Result<CampaignView, DeskError> {
+        let slug = Text::try_from(CAMPAIGN).expect("short");
+        let (what, body) = ("looking at the campaign", GetCampaign { campaign: 0, slug });
+        let answer = self.client.get_campaign(self.numbers.programme, body, CallOptions::default()).await;
+        let answer = answer.map_err(|source| DeskError::Call { what, source })?;
+        match answer.body {
+            Body::CampaignView(view) => Ok(view),
+            _ => Err(refused(what, &answer)),
+        }
+    }
+
+    /// Lets the window open soon, at a whole second.
+    pub(crate) async fn open_window(&self) -> Result<(), DeskError> {
+        let soon = self.client.server_ms() / 1_000 + 1 + OPENS_AFTER.as_secs() as i64;
+        let opens = Timestamp::from_second(soon).expect("the server's time is one");
+        let version = self.campaign().await?.version;
+        self.activate(self.scenario.bundle(Some(opens)), version).await.map(|_| ())
+    }
+}

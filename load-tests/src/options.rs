@@ -1,0 +1,101 @@
+//! The flags.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::scenario::Name;
+use crate::walk::Spread;
+
+/// Load a Tidegate server, measure it, and check its books.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// What to run.
+    #[arg(long, value_enum, default_value = "redeem-granted")]
+    pub(crate) scenario: Name,
+    /// Operations a second, on a schedule (open loop).
+    #[arg(long, value_name = "N", default_value_t = 100_000.0)]
+    pub(crate) rate: f64,
+    /// Several rates, one run each, as a table (only with redeem-granted).
+    #[arg(long, value_name = "N,N", value_delimiter = ',', conflicts_with_all = ["rate", "max"])]
+    pub(crate) rates: Vec<f64>,
+    /// As fast as it goes instead (closed loop).
+    #[arg(long, conflicts_with = "rate")]
+    pub(crate) max: bool,
+    /// Seconds that are measured.
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub(crate) duration: f64,
+    /// Seconds before that, left out of all figures but `answers`.
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    pub(crate) warm_up: f64,
+    /// Seconds to wait for the last answers.
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub(crate) patience: f64,
+    /// Members, all enrolled and given points before the run.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub(crate) members: u32,
+    /// How requests fall on members.
+    #[arg(long, value_enum, default_value = "uniform")]
+    pub(crate) spread: Spread,
+    /// Connections, with one stream each.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) connections: u16,
+    /// Operations a frame; with 1 there are never two in a frame.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) batch: u16,
+    /// The most frames in flight on a connection.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4_096))]
+    pub(crate) in_flight: u16,
+    /// Pieces of the flash sale's item.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) pieces: u64,
+    /// The same seed asks for the same members in the same order.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Write the results as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// A server that is running already; else one is started, as a process of its own.
+    #[arg(long, value_name = "ADDR", requires = "certs")]
+    pub(crate) server: Option<SocketAddr>,
+    /// Its certificates, as `tidegate certs` makes them: ca, gateway, operator.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) certs: Option<PathBuf>,
+    /// Where the started server keeps its data [default: a temporary directory, removed afterwards].
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    pub(crate) data: Option<PathBuf>,
+    /// More flags for the started server, for example `--server-flag=--durability=interval=5ms`.
+    #[arg(long, value_name = "FLAG", conflicts_with = "server", allow_hyphen_values = true)]
+    pub(crate) server_flag: Vec<String>,
+}
+
+impl Options {
+    /// The rates to run, one after another; `None` for as fast as it goes.
+    pub(crate) fn loads(&self) -> Vec<Option<f64>> {
+        match (&self.rates[..], self.max) {
+            ([], true) => vec![None],
+            ([], false) => vec![Some(self.rate)],
+            (rates, _) => rates.iter().copied().map(Some).collect(),
+        }
+    }
+
+    /// What no parser of a single flag can see.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let positive = |rate: &f64| rate.is_finite() && *rate > 0.0;
+        if !self.loads().iter().flatten().all(positive) {
+            return Err("--rate and --rates take numbers above 0".into());
+        }
+        let hour = |seconds: &f64| (0.0..=3_600.0).contains(seconds);
+        if !(positive(&self.duration) && self.duration <= 86_400.0 && hour(&self.warm_up) && hour(&self.patience)) {
+            return Err(
+                "--duration takes seconds above 0, at most a day; --warm-up and --patience at most an hour".into()
+            );
+        }
+        if self.rates.len() > 1 && self.scenario != Name::RedeemGranted {
+            return Err(format!("--rates: {} can be run only once on the same members", self.scenario.as_str()));
+        }
+        if u32::from(self.connections) > self.members {
+            return Err("there must be at least one member for each connection".into());
+        }
+        Ok(())
+    }
+}
