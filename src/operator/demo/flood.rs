@@ -119,7 +119,7 @@ impl Flood {
         sleep(dice.between(0, 1_000)).await;
         loop {
             match self.redeem(member, dice.one_in(4)).await {
-                Next::Again => sleep(dice.between(100, 400)).await,
+                Next::Again => sleep(dice.between(100, 300)).await,
                 Next::Knock => sleep(dice.between(300, 700)).await,
                 Next::Stop => return,
             }

@@ -15,9 +15,9 @@ pub const BRAND: &str = "house";
 /// Its time zone.
 pub const ZONE: &str = "America/New_York";
 /// Units of its one offer.
-pub const QUOTA: u64 = 100_000;
+pub const QUOTA: u64 = 150_000;
 /// How often one member may redeem in a window.
-pub const TIMES_MOST: u64 = 150;
+pub const TIMES_MOST: u64 = 250;
 
 /// A tier: from how many points on, and what the offer costs in it.
 #[derive(Debug, Clone, Copy)]
