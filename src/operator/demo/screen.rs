@@ -1,15 +1,16 @@
 //! What the viewer sees: lines with the time since the start, and one line that changes where there is a terminal.
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Tells the viewer how far things are.
 pub struct Screen {
     began: Instant,
-    /// Hidden where standard error is no terminal.
-    live: ProgressBar,
+    /// The line that changes, while there is one.
+    live: RefCell<Option<ProgressBar>>,
     /// Whether standard output is kept for JSON.
     json: bool,
     terminal: bool,
@@ -18,19 +19,15 @@ pub struct Screen {
 impl Screen {
     /// An empty one.
     pub fn new(json: bool) -> Screen {
-        let live = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        live.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is right"));
         let terminal = std::io::stderr().is_terminal();
-        if terminal {
-            live.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        Screen { began: Instant::now(), live, json, terminal }
+        Screen { began: Instant::now(), live: RefCell::new(None), json, terminal }
     }
 
     /// A line that stays.
     pub fn tell(&self, line: &str) {
+        self.clear();
         let line = format!("[{:5.1} s] {line}\n", self.began.elapsed().as_secs_f64());
-        self.live.suspend(|| if self.json { eprint!("{line}") } else { super::show::say(&line) });
+        if self.json { eprint!("{line}") } else { super::show::say(&line) }
     }
 
     /// How often the changing line should change: seldom where each change stays as a line.
@@ -40,18 +37,23 @@ impl Screen {
 
     /// The line that changes.
     pub fn now(&self, line: String) {
-        if self.terminal {
-            self.live.set_message(line);
-            self.live.tick();
-        } else {
-            self.tell(&line);
+        if !self.terminal {
+            return self.tell(&line);
         }
+        let mut live = self.live.borrow_mut();
+        let live = live.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is right");
+            ProgressBar::new_spinner().with_style(style)
+        });
+        live.set_message(line);
+        live.tick();
     }
 
     /// Takes the changing line away.
     pub fn clear(&self) {
-        self.live.finish_and_clear();
-        self.live.reset();
+        if let Some(live) = self.live.borrow_mut().take() {
+            live.finish_and_clear();
+        }
     }
 
     /// Since the start.
