@@ -3,11 +3,24 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tidegate::operator::{certs::Certs, check::Check, serve::Serve};
+use tidegate::operator::{
+    activate::Activate, campaign::Campaign, certs::Certs, check::Check, demo::Demo, inspect::Inspect, member::Member,
+    outcome::Outcome, serve::Serve, snapshot::Snapshot, status::Status, verify::Verify,
+};
 
 /// A points and campaign engine: atomic, exact, durable.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(
+    version,
+    about,
+    after_help = "A first run, by hand:
+  tidegate certs certs
+  tidegate check programmes/monthly-exchange
+  tidegate serve --data data --certs certs --programme programmes/monthly-exchange
+  tidegate campaign monthly-gift --programme monthly-exchange      # in another terminal
+
+Exit codes: 0 it went well; 1 it was refused, or a problem was found; 2 wrong usage."
+)]
 struct Tidegate {
     #[command(subcommand)]
     command: Command,
@@ -15,13 +28,23 @@ struct Tidegate {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(Demo),
     Certs(Certs),
     Check(Check),
     Serve(Serve),
+    Status(Status),
+    Campaign(Campaign),
+    Member(Member),
+    Outcome(Outcome),
+    Snapshot(Snapshot),
+    Activate(Activate),
+    Verify(Verify),
+    Inspect(Inspect),
 }
 
 fn main() -> ExitCode {
     match Tidegate::parse().command {
+        Command::Demo(command) => command.run(),
         Command::Certs(command) => match command.run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -31,5 +54,13 @@ fn main() -> ExitCode {
         },
         Command::Check(command) => command.run(),
         Command::Serve(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Campaign(command) => command.run(),
+        Command::Member(command) => command.run(),
+        Command::Outcome(command) => command.run(),
+        Command::Snapshot(command) => command.run(),
+        Command::Activate(command) => command.run(),
+        Command::Verify(command) => command.run(),
+        Command::Inspect(command) => command.run(),
     }
 }

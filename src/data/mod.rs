@@ -214,10 +214,21 @@ pub fn inspect(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Arc<Store>, Manifest, Recovery), OpenError> {
     let manifest = Manifest::read(&**storage)?.ok_or(OpenError::NoManifest)?;
+    let (store, recovery) = inspect_from(storage, &manifest, limits, progress)?;
+    Ok((store, manifest, recovery))
+}
+
+/// As [`inspect`], by a manifest that need not name all snapshots: so that each can be tried by itself.
+pub fn inspect_from(
+    storage: &Arc<dyn Storage>,
+    manifest: &Manifest,
+    limits: Limits,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Arc<Store>, Recovery), OpenError> {
     let options = Options { limits, ..Options::default() };
-    let (store, snapshot, passed_over) = load(&**storage, options, &manifest, progress)?;
+    let (store, snapshot, passed_over) = load(&**storage, options, manifest, progress)?;
     let mut records = 0;
-    let scanned = log::scan(&**storage, expected(&manifest, snapshot), &mut |epoch| {
+    let scanned = log::scan(&**storage, expected(manifest, snapshot), &mut |epoch| {
         progress(Progress { stage: "log", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
         records += replay(&store, &epoch)?;
         Ok(())
@@ -238,7 +249,7 @@ pub fn inspect(
         closed,
         torn,
     };
-    Ok((store, manifest, recovery))
+    Ok((store, recovery))
 }
 
 /// The epoch that fills first. Empty epochs are in no log, so that a snapshot may begin behind the log's end: what came

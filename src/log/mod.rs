@@ -25,6 +25,7 @@ mod recovery;
 mod scan;
 mod segment;
 mod spares;
+mod summary;
 mod survey;
 mod watermark;
 mod writer;
@@ -36,6 +37,7 @@ pub use flusher::{Flusher, LogState};
 pub use pages::{LogPages, Page};
 pub use recovery::{Recovered, recover};
 pub use scan::{Expect, RecoveredEpoch, Scanned, TornTail, Visit, scan};
+pub use summary::{SegmentSummary, summaries};
 pub use watermark::{LogFailed, Wake, Watermark};
 pub use writer::{LogCounters, LogWriter};
 

@@ -1,5 +1,17 @@
 //! What operators run: the commands of the binary.
 
+pub mod activate;
+pub mod campaign;
 pub mod certs;
 pub mod check;
+pub mod connect;
+pub mod demo;
+pub mod inspect;
+pub mod member;
+mod offline;
+pub mod outcome;
 pub mod serve;
+mod show;
+pub mod snapshot;
+pub mod status;
+pub mod verify;

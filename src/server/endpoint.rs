@@ -1,12 +1,12 @@
 //! One endpoint on one thread: accepts connections, releases answers when the watermark moves, drains and stops.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{IdleTimeout, TransportConfig, VarInt};
+use quinn::{IdleTimeout, TokioRuntime, TransportConfig, VarInt};
 use tidegate_protocol::code::close;
 use tidegate_protocol::frame::{self, Kind};
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ use super::connection;
 use super::fencing::Sessions;
 use super::node::Node;
 use super::outbox::{Outbox, ReleaseQueue};
+use super::reset;
 use super::traffic::Traffic;
 use crate::store::Turn;
 
@@ -85,8 +86,10 @@ impl Endpoint {
     /// Binds; must be called within the runtime that [`Endpoint::run`] runs on.
     pub fn bind(address: SocketAddr, tls: rustls::ServerConfig, node: Arc<Node>) -> Result<Endpoint, ServeError> {
         let config = configuration(tls)?;
-        let endpoint =
-            quinn::Endpoint::server(config, address).map_err(|source| ServeError::Bind { address, source })?;
+        let failed = |source| ServeError::Bind { address, source };
+        let socket = UdpSocket::bind(address).map_err(failed)?;
+        let shape = reset::endpoint_config(node.store.shape().keys);
+        let endpoint = quinn::Endpoint::new(shape, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
         Ok(Endpoint { endpoint, node, traffic: Arc::new(Traffic::default()) })
     }
 

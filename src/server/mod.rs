@@ -13,6 +13,7 @@ pub mod identity;
 mod node;
 mod outbox;
 mod outcome;
+mod reset;
 mod stream;
 mod traffic;
 

@@ -192,6 +192,18 @@ fn write_record(out: &mut Vec<u8>, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
+/// The activations in a tail of the programmes' place; ends with the first that is none, in words.
+pub fn activations(records: &[u8]) -> impl Iterator<Item = Result<ActivationRecord, String>> {
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        let head = rest.first_chunk::<RECORD_HEAD>()?;
+        let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let body = rest.get(RECORD_HEAD..length).ok_or_else(|| format!("{length} bytes stated, {} there", rest.len()));
+        rest = rest.get(length..).unwrap_or_default();
+        Some(body.and_then(|body| ActivationRecord::read(body).map_err(|error| error.to_string())))
+    })
+}
+
 fn latest<T>(places: &[impl std::ops::Deref<Target = Held<T>>]) -> i64 {
     places.iter().map(|place| place.journal.last_ms()).max().unwrap_or(i64::MIN)
 }

@@ -33,7 +33,7 @@ use members::{Members, Shard};
 use place::{Epochs, Place};
 use world::{BlockPlace, World};
 
-pub use activate::{Activated, ActivationError, ActivationRecord, bundle};
+pub use activate::{Activated, ActivationError, ActivationRecord, activations, bundle};
 pub use books::{Books, ProgrammeBooks};
 pub use cut::{Cut, PlaceTail};
 pub use execute::{Executed, Later, Turn};

@@ -1,0 +1,113 @@
+//! `tidegate member KEY --programme SLUG`: what a member has.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use tidegate_client::Client;
+use tidegate_protocol::answer::{CampaignView, MemberView};
+use tidegate_protocol::hello::NO_ID;
+use tidegate_protocol::operation::{GetCampaign, GetMember};
+use tidegate_protocol::{Body, MemberKey, Text};
+
+use super::connect::{Connection, Failure, patient, programme, refused};
+use super::show::{self, Table};
+
+/// Show what a member has: points, tier, streak, limits used.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tidegate member 1234 --programme monthly-exchange
+  tidegate member 0190f3c2-7d5e-7c1a-9f0e-5a1b2c3d4e5f --programme check-in --as gateway --json")]
+pub struct Member {
+    /// The member's key: a decimal number, or 32 hexadecimal digits (dashes are passed over).
+    key: MemberKey,
+    /// The programme, by slug.
+    #[arg(long, value_name = "SLUG")]
+    programme: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Serialize)]
+struct Found {
+    member: MemberKey,
+    programme: String,
+    #[serde(flatten)]
+    view: MemberView,
+    limits_by_name: Vec<Limit>,
+}
+
+/// A limit with the names that the numbers stand for.
+#[derive(Serialize)]
+struct Limit {
+    campaign: String,
+    offer: String,
+    window_of: String,
+    used: u32,
+}
+
+impl Member {
+    /// Asks and prints.
+    pub fn run(self) -> ExitCode {
+        self.connection.run(async |client| self.ask(client).await, Found::text)
+    }
+
+    async fn ask(&self, client: &Client) -> Result<Found, Failure> {
+        let number = programme(client, &self.programme)?;
+        let answer = client.get_member(number, GetMember { member: self.key }, patient()).await?;
+        let Body::MemberView(view) = answer.body else { return refused(answer) };
+        let mut campaigns = BTreeMap::new();
+        for limit in view.limits.as_slice() {
+            if !campaigns.contains_key(&limit.campaign) {
+                let ask = GetCampaign { campaign: limit.campaign, slug: Text::default() };
+                // A campaign that the programme no longer has keeps its number.
+                if let Body::CampaignView(found) = client.get_campaign(number, ask, patient()).await?.body {
+                    campaigns.insert(limit.campaign, found);
+                }
+            }
+        }
+        let limits_by_name = view.limits.as_slice().iter().map(|limit| {
+            let campaign = campaigns.get(&limit.campaign);
+            Limit {
+                campaign: campaign.map_or_else(|| format!("number {}", limit.campaign), |it| it.slug.to_string()),
+                offer: offer_name(campaign, limit.offer),
+                window_of: show::day(limit.period),
+                used: limit.used,
+            }
+        });
+        let limits_by_name = limits_by_name.collect();
+        Ok(Found { member: self.key, programme: self.programme.clone(), view, limits_by_name })
+    }
+}
+
+/// What an offer's number stands for; 0 is all offers.
+fn offer_name(campaign: Option<&CampaignView>, number: u32) -> String {
+    let offers = campaign.map_or(&[][..], |campaign| campaign.offers.as_slice());
+    match offers.iter().find(|offer| offer.number == number) {
+        _ if number == 0 => "all offers".into(),
+        Some(offer) => offer.sku.to_string(),
+        None => format!("number {number}"),
+    }
+}
+
+impl Found {
+    fn text(&self) -> String {
+        let view = &self.view;
+        let mut table = Table::default();
+        table.pair("balance", format!("{} points", show::count(view.balance)));
+        table.pair("earned over life", format!("{} points", show::count(view.earned)));
+        table.pair("tier", format!("{} (number {})", view.tier_slug, view.tier));
+        table.pair("streak", format!("{} days, best {}", view.streak, view.streak_best));
+        let last = if view.last_day == i32::MIN { "never".into() } else { show::day(view.last_day) };
+        table.pair("last check-in", last);
+        let mark = if view.mark == NO_ID { "nothing is forgotten".into() } else { view.mark.to_string() };
+        table.pair("ids forgotten up to", mark);
+        let mut limits = Table::headed(["campaign", "limit over", "window of", "used"]);
+        for limit in &self.limits_by_name {
+            let Limit { campaign, offer, window_of, used } = limit;
+            limits.row([campaign.clone(), offer.clone(), window_of.clone(), show::count(*used)]);
+        }
+        let limits = if limits.is_empty() { String::new() } else { format!("\n{limits}") };
+        format!("member {} of {}\n{table}{limits}", self.member, self.programme)
+    }
+}
