@@ -60,7 +60,8 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         let keys = HashKeys { short: [1; 16], long: [2; 16] };
-        let store = Store::new(Shape { shards: 64, keys, lineage: 0 }, Limits::default(), 1);
+        let store =
+            Store::new(Shape { shards: 64, keys, lineage: 0 }, Limits { answers: MEMBERS, ..Limits::default() }, 1);
         let file = BundleFile { name: "programme.toml".into(), text: PROGRAMME.into() };
         let bundle = Bundle::from_files(vec![file]).expect("a small bundle");
         store.activate(bundle, 0, false, NOW_MS).unwrap_or_else(|error| panic!("{error}"));

@@ -86,14 +86,17 @@ pub struct Member {
     pub answers: u32,
     /// The local day of the last check-in; `i32::MIN` before the first.
     pub last_day: i32,
-    /// The programme's number.
-    pub programme: u32,
+    /// The newest tick in which any of its remembered ids was minted, as its shard counts ticks; in no format and no hash.
+    pub newest_tick: u32,
+    programme: u16,
     /// Days in a row, up to `last_day`.
     pub streak: u16,
     /// The longest streak.
     pub streak_best: u16,
     /// The tier's number, as of the last change; decisions derive it anew from `earned`.
     pub tier: u8,
+    /// How many answers are remembered for it; in no format and no hash.
+    pub answers_held: u8,
 }
 
 impl Member {
@@ -109,11 +112,18 @@ impl Member {
             answers: u32::MAX,
             counters: Counters::default(),
             last_day: i32::MIN,
-            programme,
+            newest_tick: 0,
+            programme: u16::try_from(programme).expect("programmes are numbered from 1, one by one"),
             streak: 0,
             streak_best: 0,
             tier,
+            answers_held: 0,
         }
+    }
+
+    /// The programme's number.
+    pub fn programme(&self) -> u32 {
+        u32::from(self.programme)
     }
 
     /// Makes the change that a part states. `at` is where the part stands in the log.

@@ -83,7 +83,7 @@ impl Store {
             }
             for chunk in 0..shard.state.members.chunks() {
                 for (member, answers) in shard.state.members.chunk(chunk) {
-                    let at = member.programme as usize - 1;
+                    let at = member.programme() as usize - 1;
                     sums[at].live += member.balance;
                     earned[at] += member.earned;
                     enrolled[at] += 1;

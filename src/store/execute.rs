@@ -182,7 +182,7 @@ impl Run<'_> {
     ) {
         let request = &asked.request;
         let (known, mark) = match slot {
-            Some(slot) => (Some(place.members.answers(slot)), place.members.member(slot).mark),
+            Some(slot) => (Some(place.members.answers_like(slot, request.id)), place.members.member(slot).mark),
             None => (None, Default::default()),
         };
         match engine::admit(request, known.into_iter().flatten(), mark, context.now_ms) {

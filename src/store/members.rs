@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use tidegate_protocol::MemberKey;
+use tidegate_protocol::{MemberKey, RequestId};
 
-use super::pool::{NONE, Pool};
+use super::pool::{NONE, Pool, WINDOW};
 use super::world::World;
 use crate::engine::{Change, LedgerAt, Member, MemberPart, Remembered};
 
@@ -14,6 +14,9 @@ pub const CHUNK: usize = 128;
 
 /// The index of a shard is cut into this many tables, so that one growing moves a part of it only.
 const TABLES: usize = 16;
+
+/// How finely a member's newest id is told from later ones: 2^32 ticks are two years of uptime.
+const TICK_MS: i64 = 16;
 
 /// A member shard as its place holds it.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub struct Members {
     chunks: Vec<Chunk>,
     index: [HashTable<u32>; TABLES],
     pool: Pool,
+    /// When the first id was minted that this shard ever remembered.
+    first_id_ms: i64,
     totals: Vec<Totals>,
     totals_sequence: u64,
 }
@@ -64,6 +69,7 @@ impl Members {
             chunks: Vec::new(),
             index: Default::default(),
             pool: Pool::new(answers),
+            first_id_ms: 0,
             totals: Vec::new(),
             totals_sequence: 0,
         }
@@ -86,7 +92,7 @@ impl Members {
         table
             .find(hash, |slot| {
                 let member = self.member(*slot);
-                member.key == key && member.programme == programme
+                member.key == key && member.programme() == programme
             })
             .copied()
     }
@@ -105,10 +111,24 @@ impl Members {
         self.pool.answers(self.member(slot).answers)
     }
 
+    /// Those of a member's answers that can have an id: none, if it was minted after all of them. That spares most
+    /// requests the way to the pool, which is a walk through cold memory.
+    pub fn answers_like(&self, slot: u32, id: RequestId) -> impl Iterator<Item = &Remembered> {
+        let member = self.member(slot);
+        let later = self.tick(id) > member.newest_tick;
+        self.pool.answers(if later { NONE } else { member.answers })
+    }
+
+    /// When an id was minted, in ticks since the first id of this shard; later ids never have smaller ticks.
+    fn tick(&self, id: RequestId) -> u32 {
+        let ticks = id.time_ms().saturating_sub(self.first_id_ms).max(0) / TICK_MS;
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+
     /// Who forgets, so that the member in `slot` (or the new one to be there) can have one more answer.
     pub fn room_for_answer(&mut self, slot: u32) -> Option<u32> {
-        let newest = if (slot as usize) < self.len() { self.member(slot).answers } else { NONE };
-        self.pool.room(slot, newest)
+        let held = if (slot as usize) < self.len() { self.member(slot).answers_held } else { 0 };
+        if usize::from(held) >= WINDOW { Some(slot) } else { self.pool.room() }
     }
 
     /// Points by programme number.
@@ -129,6 +149,7 @@ impl Members {
             let (newest, forgotten) = self.pool.forget(self.member(victim).answers);
             let member = self.member_mut(victim);
             member.answers = newest;
+            member.answers_held -= 1;
             member.forget(forgotten.id);
         }
         if self.is_ahead(sequence, part.slot) {
@@ -171,8 +192,14 @@ impl Members {
     }
 
     fn remember(&mut self, slot: u32, answer: Remembered) {
-        let newest = self.pool.remember(slot, self.member(slot).answers, answer);
-        self.member_mut(slot).answers = newest;
+        if self.pool.is_fresh() {
+            self.first_id_ms = answer.id.time_ms();
+        }
+        let (newest, tick) = (self.pool.remember(slot, self.member(slot).answers, answer), self.tick(answer.id));
+        let member = self.member_mut(slot);
+        member.answers = newest;
+        member.answers_held += 1;
+        member.newest_tick = member.newest_tick.max(tick);
     }
 
     fn push(&mut self, member: Member, hash: &impl Fn(u32, MemberKey) -> u64) {
@@ -180,20 +207,20 @@ impl Members {
         if self.chunks.last().is_none_or(|last| last.members.len() == CHUNK) {
             self.chunks.push(Chunk { sequence: 0, members: Vec::with_capacity(CHUNK) });
         }
-        let own = within(hash(member.programme, member.key));
+        let own = within(hash(member.programme(), member.key));
         let last = self.chunks.last_mut().expect("just made sure");
         last.members.push(member);
         let chunks = &self.chunks;
         self.index[own as usize % TABLES].insert_unique(own, slot, |slot| {
             let member = &chunks[*slot as usize / CHUNK].members[*slot as usize % CHUNK];
-            within(hash(member.programme, member.key))
+            within(hash(member.programme(), member.key))
         });
     }
 
     fn total(&mut self, part: &MemberPart) {
         let number = match part.change {
             Change::Enrolled { programme, .. } => programme,
-            _ => self.member(part.slot).programme,
+            _ => self.member(part.slot).programme(),
         } as usize;
         if self.totals.len() <= number {
             self.totals.resize(number + 1, Totals::default());

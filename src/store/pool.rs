@@ -38,6 +38,11 @@ impl Pool {
         Pool { capacity: capacity.max(1), ..Pool::default() }
     }
 
+    /// Whether nothing was ever remembered.
+    pub fn is_fresh(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
     #[cfg(test)]
     fn live(&self) -> usize {
         self.live
@@ -65,11 +70,8 @@ impl Pool {
         })
     }
 
-    /// Who must forget its smallest id, so that the member at `slot` can have one more answer.
-    pub fn room(&mut self, slot: u32, newest: u32) -> Option<u32> {
-        if self.answers(newest).count() >= WINDOW {
-            return Some(slot);
-        }
+    /// Who must forget its smallest id, so that some member can have one more answer.
+    pub fn room(&mut self) -> Option<u32> {
         if self.live < self.capacity {
             return None;
         }
@@ -152,7 +154,8 @@ mod tests {
                 if plain[member].contains(&ms) {
                     continue;
                 }
-                if let Some(victim) = pool.room(slot, newest[member]) {
+                let full = plain[member].len() >= WINDOW;
+                if let Some(victim) = if full { Some(slot) } else { pool.room() } {
                     let victim = victim as usize;
                     let (rest, forgotten) = pool.forget(newest[victim]);
                     newest[victim] = rest;

@@ -229,7 +229,7 @@ const NO_SHARD: &str = "a shard that this data directory does not have";
 /// Appends a member and its answers.
 pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
     out.extend_from_slice(&member.key.0);
-    out.extend_from_slice(&member.programme.to_le_bytes());
+    out.extend_from_slice(&member.programme().to_le_bytes());
     out.extend_from_slice(&member.mark.0);
     out.extend_from_slice(&member.balance.to_le_bytes());
     out.extend_from_slice(&member.earned.to_le_bytes());
@@ -263,6 +263,9 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
 fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'static str> {
     let key = MemberKey(fields.take()?);
     let programme = fields.u32()?;
+    if programme == 0 || programme > u32::from(u16::MAX) {
+        return Err("a member of no programme");
+    }
     let mut member = Member::new(programme, key, 0);
     member.mark = RequestId(fields.take()?);
     member.balance = fields.i64()?;
