@@ -81,8 +81,14 @@ impl Lane {
 
     /// Sends bytes.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), LaneError> {
-        self.send.write_all(bytes).await.map_err(|error| LaneError::Lost(error.to_string()))
+        self.send.write_all(bytes).await.map_err(|error| LaneError::Lost(in_full(&error)))
     }
+}
+
+/// An error with what is behind it: quinn's own sentences end with "connection lost".
+fn in_full(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// What the server sends.
@@ -121,7 +127,7 @@ impl Frames {
         match self.receive.read(&mut self.bytes[self.end..]).await {
             Ok(Some(read)) => self.end += read,
             Ok(None) => return Err(LaneError::Lost("the server finished the stream".into())),
-            Err(error) => return Err(LaneError::Lost(error.to_string())),
+            Err(error) => return Err(LaneError::Lost(in_full(&error))),
         }
         Ok(())
     }

@@ -93,10 +93,23 @@ impl Run {
             server_cores: cores.1,
         }
     }
+
+    /// What went wrong, if anything did.
+    pub(crate) fn finding(&self) -> Option<String> {
+        let rate = self.rate.map_or("max".into(), |rate| rate.to_string());
+        let lost = self.lost.as_ref().map_or(String::new(), |lost| format!("; {lost}"));
+        (self.errors > 0).then(|| {
+            let (errors, unanswered, wrong) = (self.errors, self.unanswered, self.wrong_bodies);
+            format!(
+                "{errors} errors at rate {rate}: {unanswered} unanswered, {wrong} wrong bodies, {:?}{lost}",
+                self.answers
+            )
+        })
+    }
 }
 
 /// The books against the answers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Books {
     /// Grants the answers told of.
     pub(crate) told: u64,
@@ -108,6 +121,15 @@ pub(crate) struct Books {
     pub(crate) audit: Audit,
     /// What is wrong, in words; empty if all is right.
     pub(crate) findings: Vec<String>,
+}
+
+impl Books {
+    /// When the server could not be asked any more.
+    pub(crate) fn incomparable(error: &dyn std::error::Error, runs: &[Run]) -> Books {
+        let mut findings: Vec<String> = runs.iter().filter_map(Run::finding).collect();
+        findings.push(format!("the books could not be compared: {error}"));
+        Books { findings, ..Books::default() }
+    }
 }
 
 /// The whole report.

@@ -52,8 +52,11 @@ pub(crate) async fn run(options: &Options) -> Result<Report, RunError> {
     let scenario = Scenario { name: options.scenario, slug, members: options.members, pieces: options.pieces };
     let scenario = Rc::new(scenario);
     let server = Server::start(options, &scenario.bundle(None))?;
-    let report = on(&server, options, &scenario).await?;
-    server.stop()?;
+    let mut report = on(&server, options, &scenario).await?;
+    if let Err(error) = server.stop() {
+        report.books.findings.push(error.to_string());
+        report.ok = false;
+    }
     Ok(report)
 }
 
@@ -80,7 +83,8 @@ pub(crate) async fn on(server: &Server, options: &Options, scenario: &Rc<Scenari
         runs.push(run);
     }
     say("comparing with the server's books");
-    let books = books(&desk, scenario, hands, &runs).await?;
+    let books = books(&desk, scenario, hands, &runs).await;
+    let books = books.unwrap_or_else(|error| Books::incomparable(&error, &runs));
     let last = runs.last().cloned().expect("there is at least one load");
     Ok(Report {
         scenario: options.scenario.as_str(),

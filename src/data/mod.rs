@@ -170,7 +170,7 @@ fn create(storage: Arc<dyn Storage>, options: Options, seed: Seed) -> Result<Ope
 fn recover(
     storage: Arc<dyn Storage>,
     options: Options,
-    manifest: Manifest,
+    mut manifest: Manifest,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Opened, OpenError> {
     let (store, snapshot, passed_over) = load(&*storage, options, &manifest, progress)?;
@@ -185,7 +185,7 @@ fn recover(
     if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
         return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
     }
-    store.resume(head.epoch + 1);
+    store.resume(next_epoch(head.epoch, &manifest));
     let recovery = Recovery {
         created: false,
         snapshot,
@@ -197,6 +197,8 @@ fn recover(
         closed,
         torn,
     };
+    // What is damaged takes no good one's place.
+    manifest.snapshots.drain(..recovery.passed_over.len());
     Ok(Opened {
         flusher: Flusher::new(Arc::clone(&store), recovered.writer, head.epoch),
         snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
@@ -235,7 +237,7 @@ pub fn inspect_from(
     if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
         return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
     }
-    store.resume(head.epoch + 1);
+    store.resume(next_epoch(head.epoch, &manifest));
     let recovery = Recovery {
         created: false,
         snapshot,
@@ -248,6 +250,12 @@ pub fn inspect_from(
         torn,
     };
     Ok((store, recovery))
+}
+
+/// The epoch that fills first. Empty epochs are in no log, so that a snapshot may begin behind the log's end: what came
+/// to fill an epoch before its first would be passed over by the next recovery.
+fn next_epoch(newest: u64, manifest: &Manifest) -> u64 {
+    manifest.snapshots.iter().map(|entry| entry.first_epoch).fold(newest + 1, u64::max)
 }
 
 fn expected(manifest: &Manifest, snapshot: Option<SnapshotEntry>) -> log::Expect {

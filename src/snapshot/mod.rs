@@ -86,9 +86,14 @@ impl Snapshotter {
         &self.manifest
     }
 
-    /// Copies the state into a file and makes it durable. `progress` hears of bytes written.
+    /// Copies the state into a file and makes it durable. `progress` hears of bytes written. If no epoch ended since the
+    /// last one, gives that one again.
     pub fn write(&self, taken_ms: i64, mut progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
         let first_epoch = self.store.filling_epoch();
+        // Nothing was cut since that one: with the log behind it, it is as good, and its file must stay as it is.
+        if let Some(entry) = self.manifest.snapshots.iter().find(|entry| entry.first_epoch == first_epoch) {
+            return Ok(Written { entry: *entry });
+        }
         let path = format!("{SNAPSHOT_FOLDER}/{first_epoch:020}.snap");
         // A leftover of an attempt that was not published may stand in the way.
         if self.storage.list(SNAPSHOT_FOLDER).is_ok_and(|names| names.iter().any(|name| path.ends_with(name.as_str())))
@@ -121,10 +126,12 @@ impl Snapshotter {
             "a snapshot is published when the log is durable through its last epoch"
         );
         let mut manifest = self.manifest.clone();
-        manifest.snapshots.insert(0, written.entry);
-        manifest.snapshots.truncate(SNAPSHOTS_KEPT);
-        manifest.write(&*self.storage)?;
-        self.manifest = manifest;
+        if !manifest.snapshots.contains(&written.entry) {
+            manifest.snapshots.insert(0, written.entry);
+            manifest.snapshots.truncate(SNAPSHOTS_KEPT);
+            manifest.write(&*self.storage)?;
+            self.manifest = manifest;
+        }
         self.remove_unnamed()?;
         Ok(self.manifest.snapshots.last().map_or(0, |oldest| oldest.first_epoch))
     }

@@ -3,14 +3,11 @@
 //! An order paid at or before its programme's mark counts as absent, whether or not its slot is reused yet: what is
 //! swept away is no change of state and is not logged.
 
-use hashbrown::HashTable;
-
+use super::index::Index;
 use crate::engine::{DirectoryPart, OrderEntry, OrderKey};
 
 /// Orders in a chunk: what a snapshot copies under one short lock.
 pub const CHUNK: usize = 256;
-
-const TABLES: usize = 16;
 
 #[derive(Debug, Default)]
 struct Chunk {
@@ -23,7 +20,7 @@ struct Chunk {
 #[derive(Debug, Default)]
 pub struct Directory {
     chunks: Vec<Chunk>,
-    index: [HashTable<u32>; TABLES],
+    index: Index,
     /// Slots that were free when they were put here; some may be taken again.
     free: Vec<u32>,
     /// By programme number: orders paid at or before are forgotten.
@@ -45,7 +42,8 @@ pub fn shard_hash(key: &OrderKey) -> u64 {
 const FREE: OrderEntry = OrderEntry::FREE;
 
 impl Directory {
-    fn len(&self) -> usize {
+    /// Slots, free ones included.
+    pub fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.entries.len())
     }
 
@@ -65,9 +63,9 @@ impl Directory {
 
     /// The remembered order of a key.
     pub fn find(&self, key: &OrderKey) -> Option<OrderEntry> {
-        let hash = within(key);
-        let slot = self.index[hash as usize % TABLES].find(hash, |slot| self.entry(*slot).key == *key)?;
-        Some(*self.entry(*slot)).filter(|entry| self.is_remembered(entry))
+        // A number may be used again once its first order is forgotten: both can be here until the first is swept.
+        let is_it = |slot| self.entry(slot).key == *key && self.is_remembered(self.entry(slot));
+        self.index.find(within(key), is_it).map(|slot| *self.entry(slot))
     }
 
     fn is_remembered(&self, entry: &OrderEntry) -> bool {
@@ -125,11 +123,7 @@ impl Directory {
         self.clear(slot);
         self.chunks[slot as usize / CHUNK].entries[slot as usize % CHUNK] = entry;
         self.live += 1;
-        let hash = within(&entry.key);
-        let chunks = &self.chunks;
-        self.index[hash as usize % TABLES].insert_unique(hash, slot, |slot| {
-            within(&chunks[*slot as usize / CHUNK].entries[*slot as usize % CHUNK].key)
-        });
+        self.index.insert(within(&entry.key), slot);
     }
 
     /// Empties a slot.
@@ -138,10 +132,7 @@ impl Directory {
         if entry.programme == 0 {
             return;
         }
-        let hash = within(&entry.key);
-        if let Ok(found) = self.index[hash as usize % TABLES].find_entry(hash, |at| *at == slot) {
-            found.remove();
-        }
+        self.index.remove(within(&entry.key), slot);
         self.chunks[slot as usize / CHUNK].entries[slot as usize % CHUNK] = FREE;
         self.live -= 1;
     }

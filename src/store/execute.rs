@@ -94,23 +94,16 @@ impl Store {
     ) -> Result<Executed, BadBatch> {
         let count = self.prepare(bytes, scope, &mut turn.frame, out)?;
         turn.group(self.members.len());
+        self.expect(turn);
         let busy = (self.undurable_bytes() > self.limits.undurable_bytes).then_some(Later::Busy);
         let mut run = Run { store: self, now_ms, later: later.or(busy), out, epoch: 0, searches: Vec::new() };
         for shard in &turn.touched {
             let mut held = self.members[*shard as usize].lock();
             let before = held.journal.next_offset();
-            let mut at = turn.ends[*shard as usize].0;
-            loop {
-                let prepared = &turn.frame.requests[usize::from(at)];
-                run.request(&mut held, prepared);
-                if prepared.next == at {
-                    break;
-                }
-                at = prepared.next;
-            }
+            turn.chain(*shard, |prepared| run.request(&mut held, prepared));
             run.epoch = run.epoch.max(held.journal.last_epoch()).max(held.state.world.epoch);
             let appended = u64::from(held.journal.next_offset() - before);
-            drop(held);
+            // Under the lock: a cut must not take back bytes that are not counted yet.
             if appended > 0 {
                 self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
             }
@@ -123,7 +116,46 @@ impl Store {
     }
 }
 
+/// Requests below which asking for memory ahead costs more than it saves.
+const EXPECT_FROM: usize = 8;
+
+impl Store {
+    /// Asks ahead for the memory that a turn will touch, step by step as each step's addresses come to hand. What moves
+    /// meanwhile costs time only: nothing learnt here is used to decide.
+    fn expect(&self, turn: &Turn) {
+        if turn.frame.requests.len() < EXPECT_FROM {
+            return;
+        }
+        let each = |step: &dyn Fn(&Members, u64, u32)| {
+            for shard in &turn.touched {
+                let held = self.members[*shard as usize].lock();
+                let mut nth = 0;
+                turn.chain(*shard, |prepared| {
+                    step(&held.state.members, prepared.member_hash, nth);
+                    nth += 1;
+                });
+            }
+        };
+        each(&|members, hash, _| members.expect_index(hash));
+        each(&|members, hash, nth| members.expect_member(hash, nth));
+        each(&|members, _, nth| members.expect_victim(nth));
+    }
+}
+
 impl Turn {
+    /// The requests of a touched shard, in their order.
+    fn chain(&self, shard: u32, mut each: impl FnMut(&Prepared)) {
+        let mut at = self.ends[shard as usize].0;
+        loop {
+            let prepared = &self.frame.requests[usize::from(at)];
+            each(prepared);
+            if prepared.next == at {
+                return;
+            }
+            at = prepared.next;
+        }
+    }
+
     /// Chains the requests of each shard, in their order.
     fn group(&mut self, shards: usize) {
         for shard in self.touched.drain(..) {

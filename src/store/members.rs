@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashTable;
 use tidegate_protocol::{MemberKey, RequestId};
 
+use super::index::Index;
 use super::pool::{NONE, Pool, WINDOW};
+use super::prefetch::prefetch;
 use super::world::World;
 use crate::engine::{Change, LedgerAt, Member, MemberPart, Remembered};
 
 /// Members in a chunk: what a snapshot copies under one short lock.
 pub const CHUNK: usize = 128;
-
-/// The index of a shard is cut into this many tables, so that one growing moves a part of it only.
-const TABLES: usize = 16;
 
 /// How finely a member's newest id is told from later ones: 2^32 ticks are two years of uptime.
 const TICK_MS: i64 = 16;
@@ -49,7 +47,7 @@ struct Chunk {
 #[derive(Debug)]
 pub struct Members {
     chunks: Vec<Chunk>,
-    index: [HashTable<u32>; TABLES],
+    index: Index,
     pool: Pool,
     /// When the first id was minted that this shard ever remembered.
     first_id_ms: i64,
@@ -67,7 +65,7 @@ impl Members {
     pub fn new(answers: usize) -> Members {
         Members {
             chunks: Vec::new(),
-            index: Default::default(),
+            index: Index::default(),
             pool: Pool::new(answers),
             first_id_ms: 0,
             totals: Vec::new(),
@@ -87,14 +85,32 @@ impl Members {
 
     /// The member's slot, if it is enrolled.
     pub fn find(&self, hash: u64, programme: u32, key: MemberKey) -> Option<u32> {
-        let hash = within(hash);
-        let table = &self.index[hash as usize % TABLES];
-        table
-            .find(hash, |slot| {
-                let member = self.member(*slot);
-                member.key == key && member.programme() == programme
-            })
-            .copied()
+        self.index.find(within(hash), |slot| {
+            let member = self.member(slot);
+            member.key == key && member.programme() == programme
+        })
+    }
+
+    /// Asks for the index's entry of a member ahead.
+    pub fn expect_index(&self, hash: u64) {
+        self.index.prefetch(within(hash));
+    }
+
+    /// Asks for a member ahead, once its index entry is at hand; and for the answer that will be forgotten for it, if
+    /// it is the `nth` to need room.
+    pub fn expect_member(&self, hash: u64, nth: u32) {
+        // Without a look at the key, which is what is not at hand yet: the hash is nearly always enough.
+        if let Some(slot) = self.index.find(within(hash), |_| true) {
+            prefetch(self.member(slot));
+        }
+        self.pool.expect_victim(nth);
+    }
+
+    /// Asks for the member that will forget, once its answer is at hand.
+    pub fn expect_victim(&self, nth: u32) {
+        if let Some(owner) = self.pool.victim(nth) {
+            prefetch(self.member(owner));
+        }
     }
 
     /// The member in a slot.
@@ -210,11 +226,7 @@ impl Members {
         let own = within(hash(member.programme(), member.key));
         let last = self.chunks.last_mut().expect("just made sure");
         last.members.push(member);
-        let chunks = &self.chunks;
-        self.index[own as usize % TABLES].insert_unique(own, slot, |slot| {
-            let member = &chunks[*slot as usize / CHUNK].members[*slot as usize % CHUNK];
-            within(hash(member.programme(), member.key))
-        });
+        self.index.insert(own, slot);
     }
 
     fn total(&mut self, part: &MemberPart) {

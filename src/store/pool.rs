@@ -3,6 +3,7 @@
 //! Promises: a member has at most [`WINDOW`] answers; which member forgets to make room is chosen here, but named in
 //! the outcome, so that recovery needs no policy. Its indices stand in no format and no hash.
 
+use super::prefetch::prefetch;
 use crate::engine::Remembered;
 
 /// The most answers remembered for one member.
@@ -83,6 +84,25 @@ impl Pool {
                 return Some(owner);
             }
         }
+    }
+
+    /// The node that will be forgotten for the `nth` answer from now, if the pool is full.
+    fn upcoming(&self, nth: u32) -> Option<&Node> {
+        let (at, nodes) = (self.hand + nth, self.nodes());
+        let at = if at < nodes { at } else { at.checked_sub(nodes)? };
+        (self.live >= self.capacity && at < nodes).then(|| self.node(at))
+    }
+
+    /// Asks for it ahead.
+    pub fn expect_victim(&self, nth: u32) {
+        if let Some(node) = self.upcoming(nth) {
+            prefetch(node);
+        }
+    }
+
+    /// Whose it is.
+    pub fn victim(&self, nth: u32) -> Option<u32> {
+        self.upcoming(nth).map(|node| node.owner).filter(|owner| *owner != NONE)
     }
 
     /// Adds an answer; gives the member's new newest node.

@@ -3,11 +3,14 @@
 //! A section carries its place's sequence at the instant of copying; replay skips what is in it already. The layouts
 //! are frozen; `docs/disk-format.md` has the tables. Integers are little-endian.
 
+use std::sync::Arc;
+
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::activate::ActivationRecord;
 use super::members::Totals;
-use super::{Store, directory_place, member_place};
+use super::world::BlockPlace;
+use super::{Store, directory, directory_place, member_place, members};
 use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, Remembered};
 
 /// What a section holds.
@@ -56,11 +59,9 @@ impl Store {
     /// makes them one state. Gives the epoch of the newest change in any of them: until it is durable, the copy holds
     /// what nobody was told.
     pub fn copy(&self, mut put: impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
-        let (programmes, mut newest) = self.copy_programmes();
-        for section in programmes {
-            put(section)?;
-        }
-        for block in self.blocks() {
+        let (programmes, blocks, mut newest) = self.copy_programmes();
+        // Before the programmes that name them: a programme's blocks need not follow each other.
+        for block in blocks {
             let held = block.place.lock();
             let mut body = held.journal.last_ms().to_le_bytes().to_vec();
             body.extend_from_slice(&block.programme.to_le_bytes());
@@ -71,6 +72,9 @@ impl Store {
             drop(held);
             put(Section { kind: SectionKind::Block, place: block.id, sequence, body })?;
         }
+        for section in programmes {
+            put(section)?;
+        }
         for shard in 0..self.members.len() {
             newest = newest.max(self.copy_members(shard, &mut put)?);
         }
@@ -80,7 +84,7 @@ impl Store {
         Ok(newest)
     }
 
-    fn copy_programmes(&self) -> (Vec<Section>, u64) {
+    fn copy_programmes(&self) -> (Vec<Section>, Vec<Arc<BlockPlace>>, u64) {
         let held = self.programmes.lock();
         let world = self.world.load();
         let sequence = held.journal.sequence();
@@ -91,16 +95,19 @@ impl Store {
             body: record.to_bytes(),
         };
         let sections = world.programmes.iter().map(|active| section(active.record())).collect();
-        (sections, held.journal.last_epoch())
+        (sections, world.blocks.clone(), held.journal.last_epoch())
     }
 
     fn copy_members(&self, shard: usize, put: &mut impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
         let place = member_place(shard);
         let (mut number, mut newest) = (0, 0);
-        loop {
+        // What stands behind a chunk that was not full when it was copied came later: it is the log's.
+        let mut more = true;
+        while more {
             let held = self.members[shard].lock();
             let members = &held.state.members;
             let sequence = held.journal.sequence();
+            more = members.len() > number * members::CHUNK;
             let (kind, body) = if number == 0 {
                 let mut body = held.journal.last_ms().to_le_bytes().to_vec();
                 body.extend_from_slice(&(members.totals().len() as u32).to_le_bytes());
@@ -110,7 +117,7 @@ impl Store {
                     body.extend_from_slice(&totals.spent.to_le_bytes());
                 }
                 (SectionKind::MembersHead, body)
-            } else if number <= members.chunks() {
+            } else {
                 let mut body = vec![0; 2];
                 let mut count = 0u16;
                 for (member, answers) in members.chunk(number - 1) {
@@ -119,14 +126,13 @@ impl Store {
                 }
                 body[..2].copy_from_slice(&count.to_le_bytes());
                 (SectionKind::Members, body)
-            } else {
-                return Ok(newest);
             };
             newest = held.journal.last_epoch();
             drop(held);
             put(Section { kind, place, sequence, body })?;
             number += 1;
         }
+        Ok(newest)
     }
 
     fn copy_directory(
@@ -136,16 +142,18 @@ impl Store {
     ) -> std::io::Result<u64> {
         let place = directory_place(shard);
         let (mut number, mut newest) = (0, 0);
-        loop {
+        let mut more = true;
+        while more {
             let held = self.directory[shard].lock();
             let sequence = held.journal.sequence();
+            more = held.state.len() > number * directory::CHUNK;
             let (kind, body) = if number == 0 {
                 let mut body = held.journal.last_ms().to_le_bytes().to_vec();
                 let marks = held.state.marks();
                 body.extend_from_slice(&(marks.len() as u32).to_le_bytes());
                 body.extend(marks.iter().flat_map(|mark| mark.to_le_bytes()));
                 (SectionKind::DirectoryHead, body)
-            } else if number <= held.state.chunks() {
+            } else {
                 let mut body = vec![0; 2];
                 let mut count = 0u16;
                 for entry in held.state.chunk(number - 1) {
@@ -154,14 +162,13 @@ impl Store {
                 }
                 body[..2].copy_from_slice(&count.to_le_bytes());
                 (SectionKind::Directory, body)
-            } else {
-                return Ok(newest);
             };
             newest = held.journal.last_epoch();
             drop(held);
             put(Section { kind, place, sequence, body })?;
             number += 1;
         }
+        Ok(newest)
     }
 
     /// Puts a section back. `Err` names what is wrong with its bytes.
