@@ -18,7 +18,8 @@ use tidegate::programme::Bundle;
 use tidegate::server::clock::HandClock;
 use tidegate::server::identity::{Scope, server_config};
 use tidegate::server::{Node, SnapshotPolicy};
-use tidegate::storage::Disk;
+use tidegate::storage::{Disk, Storage};
+use tidegate::store::Limits;
 use tidegate_client::{Client, Loss, client_config};
 use tidegate_protocol::code::{answer, close, op};
 use tidegate_protocol::frame::{BODY_BYTES_MOST, HEADER_BYTES, Header, Kind};
@@ -299,9 +300,81 @@ async fn a_clock_behind_the_last_record_stops_the_start_until_an_operator_accept
     server.enrol(MEMBER).await;
     server.is_well(MEMBER).await;
     server.kill();
-    // Time stood still: no record is later than the one before the clock was set back.
+    // Time stood still: nothing is later than what was there before the clock was set back.
+    let storage: Arc<dyn Storage> = Arc::new(Disk::open(home.data()).unwrap());
+    let (store, ..) = data::inspect(&storage, Limits::default(), &mut |_| {}).unwrap();
+    assert_eq!((store.latest_ms(), store.member_count()), (now_ms + HOUR_MS, 2));
+}
+
+#[tokio::test]
+async fn a_peer_of_a_killed_server_is_told_at_its_next_packet() {
+    let home = Home::new();
+    let mut server = home.start(&[]);
+    server.enrol(MEMBER).await;
+    let (raw, mut stream, welcome) = Raw::welcomed(server.address, &home.certs(), "gateway").await;
+    server.kill();
+    let again = home.start_at(server.address, &[]);
+    let read = Batch::default().with(op::GET_MEMBER, 1, welcome.server_ms, &GetMember { member: member(MEMBER) });
+    stream.write(Kind::Requests, 1, |out| read.put(out)).await;
+    let told = raw.connection.closed().await;
+    assert!(matches!(told, quinn::ConnectionError::Reset), "{told}");
+    again.is_well(MEMBER).await;
+}
+
+#[tokio::test]
+async fn damage_before_acknowledged_data_is_named_and_stops_the_start() {
+    let home = Home::new();
+    let mut server = home.start(&[]);
+    server.enrol(MEMBER).await;
+    server.is_well(MEMBER).await;
+    server.kill();
+    let segment = home.data().join("log/00000000000000000001.log");
+    let sound = std::fs::read(&segment).unwrap();
+    // The body of the first block: behind the segment's header of 512 bytes and the block's of 128.
+    let mut damaged = sound.clone();
+    damaged[512 + 128 + 40] ^= 1;
+    std::fs::write(&segment, &damaged).unwrap();
+
+    let named = "log/00000000000000000001.log is damaged at byte 512";
+    let verified = within_patience(tidegate(&["verify"]).arg(home.data()));
+    assert_eq!(verified.status.code(), Some(1));
+    let said = String::from_utf8(verified.stderr).unwrap();
+    assert!(said.contains(named) && said.contains("expected") && said.contains("found"), "{said}");
+    let refused = home.refused(&[]);
+    assert!(refused.contains(named), "{refused}");
     let inspected = within_patience(tidegate(&["inspect", "--json"]).arg(home.data()));
     let inspected: serde_json::Value = serde_json::from_slice(&inspected.stdout).unwrap();
-    let made_ms = inspected["segments"][0]["made_ms"].as_i64().unwrap();
-    assert_eq!(made_ms, now_ms + HOUR_MS);
+    assert_eq!(inspected["segments"][0]["broken"][0], 512, "{inspected}");
+
+    std::fs::write(&segment, &sound).unwrap();
+    home.start(&[]).is_well(MEMBER).await;
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_a_fault_to_verify_and_passed_over_at_the_start() {
+    let home = Home::new();
+    let mut server = home.start(&[]);
+    server.enrol(MEMBER).await;
+    assert_eq!(server.ask(&["snapshot"]).status.code(), Some(0));
+    server.is_well(MEMBER).await;
+    assert_eq!(server.ask(&["snapshot"]).status.code(), Some(0));
+    server.kill();
+    let verified = within_patience(tidegate(&["verify", "--json"]).arg(home.data()));
+    let sound: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!((verified.status.code(), sound["recovered"].as_array().unwrap().len()), (Some(0), 2), "{sound}");
+    let newest = home.data().join(sound["recovered"][0]["from"].as_str().unwrap());
+    let mut bytes = std::fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&newest, bytes).unwrap();
+
+    let verified = within_patience(tidegate(&["verify", "--json"]).arg(home.data()));
+    let found: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verified.status.code(), Some(1), "{found}");
+    assert!(found["faults"][0].as_str().unwrap().contains("is damaged at byte"), "{found}");
+    assert_eq!(
+        found["recovered"][0]["state_hash"], sound["recovered"][0]["state_hash"],
+        "the older one leads there too"
+    );
+    home.start(&[]).is_well(MEMBER).await;
 }

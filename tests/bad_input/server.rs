@@ -1,7 +1,7 @@
 //! A real `tidegate serve` on a directory of its own.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ use tidegate_protocol::{Body, MemberKey, code::answer};
 
 /// A hang shows as a failure, not as a wait.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A free port.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 pub fn shipped(slug: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programmes").join(slug)
@@ -50,20 +53,25 @@ impl Home {
         folder
     }
 
-    fn serve(&self) -> Command {
-        let mut command = tidegate(&["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    fn serve(&self, listen: SocketAddr) -> Command {
+        let mut command = tidegate(&["serve", "--listen", &listen.to_string(), "--http", "127.0.0.1:0"]);
         command.arg("--data").arg(self.data()).arg("--certs").arg(self.certs()).env_remove("RUST_LOG");
         command
     }
 
     /// Starts a server that must come up, with the programme of daily check-ins.
     pub fn start(&self, more: &[&str]) -> Server {
+        self.start_at(ANY, more)
+    }
+
+    /// The same, at an address.
+    pub fn start_at(&self, listen: SocketAddr, more: &[&str]) -> Server {
         let (ports, lines) = (self.path().join("ports.json"), self.path().join("server.log"));
         let _ = std::fs::remove_file(&ports);
-        let mut command = self.serve();
+        let mut command = self.serve(listen);
         command.arg("--programme").arg(shipped("check-in")).arg("--port-file").arg(&ports).args(more);
         let child = command.stdout(Stdio::null()).stderr(File::create(&lines).unwrap()).spawn().unwrap();
-        let mut server = Server { child, address: ([127, 0, 0, 1], 0).into(), certs: self.certs() };
+        let mut server = Server { child, address: listen, certs: self.certs() };
         let began = Instant::now();
         loop {
             if let Ok(text) = std::fs::read_to_string(&ports) {
@@ -80,7 +88,7 @@ impl Home {
 
     /// Starts a server that must refuse to come up; gives what it says.
     pub fn refused(&self, more: &[&str]) -> String {
-        let output = within_patience(self.serve().args(more));
+        let output = within_patience(self.serve(ANY).args(more));
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
     }
