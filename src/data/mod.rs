@@ -237,7 +237,7 @@ pub fn inspect_from(
     if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
         return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
     }
-    store.resume(next_epoch(head.epoch, &manifest));
+    store.resume(next_epoch(head.epoch, manifest));
     let recovery = Recovery {
         created: false,
         snapshot,
