@@ -81,6 +81,11 @@ impl Flusher {
         Arc::clone(&self.state)
     }
 
+    /// The size of a segment: less on the disk, and nothing more can be allocated.
+    pub fn segment_bytes(&self) -> u64 {
+        self.writer.segment_bytes()
+    }
+
     /// Makes one epoch durable. Whether there was anything to write.
     pub fn turn(&mut self) -> Result<bool, LogError> {
         let mut cut = self.store.cut();

@@ -54,6 +54,7 @@ pub struct Node {
     pub started: Instant,
     undurable_bytes_most: u64,
     draining: AtomicBool,
+    disk_full: Arc<AtomicBool>,
     clock_step_ms: Arc<AtomicI64>,
     snapshots: Arc<Snapshots>,
     errands: mpsc::Sender<Errand>,
@@ -87,17 +88,21 @@ impl Node {
         undurable_bytes_most: u64,
     ) -> std::io::Result<Arc<Node>> {
         let Opened { store, flusher, snapshotter, recovery } = opened;
+        let segment_bytes = flusher.segment_bytes();
         let log = flusher.state();
         let (errands, inbox) = mpsc::channel();
         let directory = snapshotter.manifest().directory;
         let newest = snapshotter.manifest().snapshots.first().copied();
         let snapshots = Arc::new(Snapshots { newest: Mutex::new(newest), ..Snapshots::default() });
         let clock_step_ms = Arc::new(AtomicI64::new(0));
+        let disk_full = Arc::new(AtomicBool::new(snapshotter.free_bytes() < segment_bytes));
         let housekeeping = Housekeeping {
             store: Arc::clone(&store),
             log: Arc::clone(&log),
             clock: Arc::clone(&clock),
             clock_step_ms: Arc::clone(&clock_step_ms),
+            disk_full: Arc::clone(&disk_full),
+            segment_bytes,
             snapshots: Arc::clone(&snapshots),
             snapshotter,
             policy,
@@ -114,6 +119,7 @@ impl Node {
             started: Instant::now(),
             undurable_bytes_most,
             draining: AtomicBool::new(false),
+            disk_full,
             clock_step_ms,
             snapshots,
             errands,
@@ -127,8 +133,11 @@ impl Node {
             return Some(Later::Draining);
         }
         // What is decided must fit; what is decided while this frame runs is bounded too.
-        let room = self.log.room();
-        (room < self.store.undurable_bytes() + self.undurable_bytes_most).then_some(Later::StorageFull)
+        if self.log.room() >= self.store.undurable_bytes() + self.undurable_bytes_most {
+            return None;
+        }
+        // With room on the disk the next segment is only not ready yet.
+        Some(if self.disk_full.load(Ordering::Relaxed) { Later::StorageFull } else { Later::Busy })
     }
 
     /// Puts a programme's version in force.
@@ -186,6 +195,8 @@ struct Housekeeping {
     log: Arc<LogState>,
     clock: Arc<dyn Clock>,
     clock_step_ms: Arc<AtomicI64>,
+    disk_full: Arc<AtomicBool>,
+    segment_bytes: u64,
     snapshots: Arc<Snapshots>,
     snapshotter: Snapshotter,
     policy: SnapshotPolicy,
@@ -209,6 +220,7 @@ impl Housekeeping {
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
             self.discipline();
+            self.disk_full.store(self.snapshotter.free_bytes() < self.segment_bytes, Ordering::Relaxed);
             if maintained.elapsed() >= MAINTAIN_EVERY {
                 self.store.maintain(self.clock.now_ms());
                 self.log.doorbell.ring();

@@ -86,6 +86,11 @@ impl Snapshotter {
         &self.manifest
     }
 
+    /// Bytes that the disk still has; none if it cannot tell.
+    pub fn free_bytes(&self) -> u64 {
+        self.storage.free_bytes().unwrap_or(0)
+    }
+
     /// Copies the state into a file and makes it durable. `progress` hears of bytes written. If no epoch ended since the
     /// last one, gives that one again.
     pub fn write(&self, taken_ms: i64, mut progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {

@@ -77,7 +77,7 @@ impl Index {
 impl Table {
     /// Where a tag belongs: the tags are spread over the entries in their order.
     fn home(&self, tag: u32) -> usize {
-        (u64::from(tag) * self.entries.len() as u64 >> 32) as usize
+        ((u64::from(tag) * self.entries.len() as u64) >> 32) as usize
     }
 
     fn next(&self, at: usize) -> usize {
