@@ -1,6 +1,7 @@
 //! `tidegate member KEY --programme SLUG`: what a member has.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -58,11 +59,11 @@ impl Member {
         let Body::MemberView(view) = answer.body else { return refused(answer) };
         let mut campaigns = BTreeMap::new();
         for limit in view.limits.as_slice() {
-            if !campaigns.contains_key(&limit.campaign) {
+            if let Entry::Vacant(unknown) = campaigns.entry(limit.campaign) {
                 let ask = GetCampaign { campaign: limit.campaign, slug: Text::default() };
                 // A campaign that the programme no longer has keeps its number.
                 if let Body::CampaignView(found) = client.get_campaign(number, ask, patient()).await?.body {
-                    campaigns.insert(limit.campaign, found);
+                    unknown.insert(found);
                 }
             }
         }

@@ -131,7 +131,7 @@ impl Serve {
         let storage: Arc<dyn Storage> = Arc::new(Disk::open(&self.data)?);
         let http = http::serve(self.http, Arc::clone(&health))?;
         let clock = Arc::new(SystemClock::default());
-        let node = self.open(storage, Arc::clone(&clock) as Arc<dyn Clock>, &health)?;
+        let node = self.open(storage, clock, &health)?;
         let served = self.activate(&node, bundles).and_then(|()| self.listen(&node, tls, http, &health));
         node.drain();
         if served.is_ok() {
@@ -151,7 +151,7 @@ impl Serve {
     fn open(
         &self,
         storage: Arc<dyn Storage>,
-        clock: Arc<dyn Clock>,
+        clock: Arc<SystemClock>,
         health: &http::Health,
     ) -> Result<Arc<Node>, Failure> {
         let limits = Limits {
@@ -179,6 +179,7 @@ impl Serve {
             )
             .into());
         }
+        clock.not_before(opened.store.latest_ms());
         tell(&opened.recovery, &opened.store, started.elapsed());
         let policy = SnapshotPolicy { every: self.snapshot_every, log_bytes: self.snapshot_log_bytes };
         Ok(Node::start(opened, clock, policy, limits.undurable_bytes)?)

@@ -1,6 +1,7 @@
 //! Server time (I9): boot wall time plus the monotonic clock, slewed gently towards the wall clock.
 //!
-//! Promises: never runs back. A step of the wall clock by more than a second is reported and not followed; a restart,
+//! Promises: never runs back, not even behind the newest record of the directory: time stands still there until the clock
+//! has caught up. A step of the wall clock by more than a second is reported and not followed; a restart,
 //! which is an operator's word, follows it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -28,6 +29,8 @@ pub struct SystemClock {
     boot: Instant,
     boot_us: i64,
     slewed_us: AtomicI64,
+    /// The newest record's time.
+    newest_ms: AtomicI64,
 }
 
 fn wall_us() -> i64 {
@@ -37,11 +40,22 @@ fn wall_us() -> i64 {
 
 impl Default for SystemClock {
     fn default() -> SystemClock {
-        SystemClock { boot: Instant::now(), boot_us: wall_us(), slewed_us: AtomicI64::new(0) }
+        SystemClock {
+            boot: Instant::now(),
+            boot_us: wall_us(),
+            slewed_us: AtomicI64::new(0),
+            newest_ms: AtomicI64::new(i64::MIN),
+        }
     }
 }
 
 impl SystemClock {
+    /// Stands still at the newest record's time until it has caught up: ids minted and deadlines counted from it then go
+    /// with decisions, which are never made before that time.
+    pub fn not_before(&self, newest_ms: i64) {
+        self.newest_ms.store(newest_ms, Ordering::Relaxed);
+    }
+
     fn now_us(&self) -> i64 {
         self.boot_us + self.boot.elapsed().as_micros() as i64 + self.slewed_us.load(Ordering::Relaxed)
     }
@@ -49,7 +63,7 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
-        self.now_us() / 1000
+        (self.now_us() / 1000).max(self.newest_ms.load(Ordering::Relaxed))
     }
 
     fn discipline(&self) -> i64 {
@@ -81,5 +95,20 @@ impl HandClock {
 impl Clock for HandClock {
     fn now_ms(&self) -> i64 {
         self.0.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stands_still_at_the_newest_record_until_it_is_caught_up() {
+        let clock = SystemClock::default();
+        let now_ms = clock.now_ms();
+        clock.not_before(now_ms + 3_600_000);
+        assert_eq!(clock.now_ms(), now_ms + 3_600_000);
+        clock.not_before(now_ms - 3_600_000);
+        assert!(clock.now_ms() >= now_ms && clock.now_ms() < now_ms + 3_600_000);
     }
 }

@@ -153,3 +153,29 @@ impl Snapshotter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{self, Opened, Options, Seed};
+    use crate::storage::Memory;
+
+    fn open(storage: &Memory) -> Opened {
+        data::open(Arc::new(storage.clone()), Options::default(), Some(Seed::random()), &mut |_| {}).unwrap()
+    }
+
+    #[test]
+    fn a_snapshot_of_what_is_published_already_never_takes_the_published_one_away() {
+        let storage = Memory::new();
+        let mut snapshotter = open(&storage).snapshotter;
+        let first = snapshotter.write(1, |_| {}).unwrap();
+        snapshotter.publish(first.clone(), first.entry.last_epoch).unwrap();
+        let (calls, bytes) = (storage.calls(), storage.bytes(&first.entry.path()));
+        let again = snapshotter.write(2, |_| {}).unwrap();
+        assert_eq!((again.entry, storage.calls()), (first.entry, calls), "nothing is written, nothing removed");
+        snapshotter.publish(again, first.entry.last_epoch).unwrap();
+        assert_eq!(snapshotter.manifest().snapshots, [first.entry]);
+        assert!(bytes.is_some() && storage.bytes(&first.entry.path()) == bytes);
+        assert_eq!(open(&storage).recovery.snapshot, Some(first.entry));
+    }
+}

@@ -92,7 +92,7 @@ pub async fn perform(directory: &Path, screen: &Screen) -> Result<Report, Troubl
     let before_kill = stage.event(&flood, &due, view.opens_ms).await?;
 
     screen.tell("The event is over. Comparing what was told with what is there…");
-    let counts = flood.counts();
+    let counts = flood.end();
     let case = Case {
         client: stage.client.clone(),
         operator: stage.operator.clone(),
@@ -298,7 +298,7 @@ impl<'a> Stage<'a> {
         let inspected = data::inspect_from(&storage, &manifest, Limits::default(), &mut |_| {});
         let (store, _) = inspected.map_err(|error| damaged(&error))?;
         let hash = store.books().state_hash;
-        proof.check("state read back from disk = state in memory", &proof.state_hash[..16].to_owned(), &hash[..16]);
+        proof.check("state read back from disk = state in memory", proof.state_hash[..16].to_owned(), &hash[..16]);
         Ok(())
     }
 }

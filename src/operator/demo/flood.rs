@@ -98,6 +98,12 @@ impl Flood {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Everything that came back, once every member has stopped.
+    pub fn end(self: Arc<Self>) -> Counts {
+        let flood = Arc::into_inner(self).expect("members that have stopped hold nothing");
+        flood.counts.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What came back since this was last asked.
     pub fn recent(&self) -> Recent {
         let mut counts = self.counts();
