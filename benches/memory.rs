@@ -90,15 +90,7 @@ impl Run {
         let bundle = Bundle::from_files(vec![file]).expect("a small bundle");
         let activated = node.activate(bundle, 0, false).unwrap_or_else(|error| panic!("{error}"));
         node.log.watermark.wait(activated.epoch).expect("the log works");
-        Run {
-            node,
-            clock,
-            now_ms: START_MS,
-            serial: 0,
-            turn: Turn::default(),
-            body: Vec::new(),
-            answers: Vec::new(),
-        }
+        Run { node, clock, now_ms: START_MS, serial: 0, turn: Turn::default(), body: Vec::new(), answers: Vec::new() }
     }
 
     /// One operation of every member.
@@ -117,8 +109,7 @@ impl Run {
             self.answers.clear();
             let at = batch::start_answers(&mut self.answers);
             let store = &self.node.store;
-            let executed =
-                store.execute(&mut self.turn, self.now_ms, &self.body, &Scope::All, None, &mut self.answers);
+            let executed = store.execute(&mut self.turn, self.now_ms, &self.body, &Scope::All, None, &mut self.answers);
             let executed = executed.expect("a batch as it should be");
             batch::finish_answers(&mut self.answers, at, self.now_ms, executed.count);
             let answers = batch::Answers::new(&self.answers).expect("answers");
