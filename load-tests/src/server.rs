@@ -125,6 +125,10 @@ fn command(options: &Options, directory: &Path) -> Command {
     command.arg("--max-members").arg(limits.members.max(members).to_string());
     command.arg("--max-orders").arg(limits.orders.max(members).to_string());
     command.args(&options.server_flag);
+    // Huge pages for the server's heap, as docs/operating.md recommends; whoever sets the variable keeps their word.
+    if std::env::var_os("GLIBC_TUNABLES").is_none() {
+        command.env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+    }
     command
 }
 
