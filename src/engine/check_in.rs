@@ -23,8 +23,8 @@ pub fn check_in(context: &Context<'_>, slot: u32, member: &Member, request: &Req
     }
     let streak = if member.last_day == day - 1 { member.streak.saturating_add(1) } else { 1 };
     let points = rule.points(u32::from(streak));
-    let after = member.balance.checked_add(points).ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
-    let earned = member.earned.saturating_add(points);
+    let sums = member.balance.checked_add(points).zip(member.earned.checked_add(points));
+    let (after, earned) = sums.ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
     let tier = programme.tiers[programme.tier_of(earned)].number;
     Ok(MemberPart {
         slot,

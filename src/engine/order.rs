@@ -15,6 +15,9 @@ use super::refusal::Refusal;
 /// The keyed fingerprint of an order's natural key.
 pub type OrderKey = [u8; 16];
 
+/// The most points of one order, so that sums over members and shards stay below 2^63.
+const POINTS_MOST: i64 = 1_000_000_000_000;
+
 /// What the directory keeps of an order: 40 bytes, since there are many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderEntry {
@@ -138,6 +141,9 @@ pub fn record_order(
         return Err(Refusal::TooOld(TooOld { after_ms }));
     }
     let points = earning.points(channel, order.amount_minor);
+    if points > POINTS_MOST {
+        return Err(Refusal::Plain(answer::INVALID_AMOUNT));
+    }
     let sums = member.balance.checked_add(points).zip(member.earned.checked_add(points));
     let (after, earned) = sums.ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
     let tier = programme.tiers[programme.tier_of(earned)].number;

@@ -236,6 +236,10 @@ pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRec
 
 fn read_member(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, BadRecord> {
     let flags = fields.u8()?;
+    let known = if fields.kind == REDEEMED { FORGETS | LIMIT_OVER_ALL | LIMIT_OF_OFFER } else { FORGETS };
+    if flags & !known != 0 || flags & LIMIT_OVER_ALL != 0 && flags & LIMIT_OF_OFFER != 0 {
+        return Err(BadRecord::Value(fields.kind));
+    }
     let slot = fields.u32()?;
     let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
     let version = fields.u32()?;

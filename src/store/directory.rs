@@ -83,6 +83,14 @@ impl Directory {
         self.len() as u32
     }
 
+    /// Whether a part from the log fits: slots are taken one behind the other.
+    pub fn takes(&self, part: &DirectoryPart) -> bool {
+        match part {
+            DirectoryPart::Taken { slot, entry, .. } => *slot as usize <= self.len() && entry.programme != 0,
+            DirectoryPart::Forgot { .. } => true,
+        }
+    }
+
     /// Makes the change that a part states, unless its slot's chunk has it already.
     pub fn apply(&mut self, part: &DirectoryPart, sequence: u64) {
         match part {
@@ -172,8 +180,11 @@ impl Directory {
         &self.marks
     }
 
-    /// Adds the next chunk as a snapshot holds it.
-    pub fn restore_chunk(&mut self, sequence: u64, entries: Vec<OrderEntry>) {
+    /// Adds the next chunk as a snapshot holds it. `Err` if it cannot be the next.
+    pub fn restore_chunk(&mut self, sequence: u64, entries: Vec<OrderEntry>) -> Result<(), &'static str> {
+        if entries.is_empty() || entries.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
+            return Err("a chunk of orders that is empty, too long, or behind one that is not full");
+        }
         let start = self.len() as u32;
         for (at, entry) in entries.into_iter().enumerate() {
             let slot = start + at as u32;
@@ -185,6 +196,7 @@ impl Directory {
             }
         }
         self.chunks.last_mut().expect("a chunk is not empty").sequence = sequence;
+        Ok(())
     }
 
     /// Sets the marks as a snapshot holds them.

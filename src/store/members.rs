@@ -186,20 +186,26 @@ impl Members {
     pub fn takes(&self, part: &MemberPart, sequence: u64) -> bool {
         let len = self.len() as u32;
         let enrols = matches!(part.change, Change::Enrolled { .. });
-        let slot_fits = !self.is_ahead(sequence, part.slot)
-            || if enrols { part.slot == len } else { part.slot < len && self.leads_to(part) };
+        let fits = match (self.is_ahead(sequence, part.slot), enrols) {
+            (true, true) => part.slot == len && part.after == 0,
+            (true, false) => part.slot < len && self.leads_to(part),
+            (false, _) => part.slot < len,
+        };
         let forgets = part.forgets.filter(|slot| self.is_ahead(sequence, *slot));
-        slot_fits && forgets.is_none_or(|slot| slot < len && self.member(slot).answers != NONE)
+        fits && forgets.is_none_or(|slot| slot < len && self.member(slot).answers != NONE)
     }
 
     /// Whether the balance that a part states is the one it comes to.
     fn leads_to(&self, part: &MemberPart) -> bool {
-        let change = match part.change {
-            Change::Enrolled { .. } => 0,
-            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => points,
-            Change::Redeemed { price, .. } => -price,
+        let Member { balance, earned, .. } = self.member(part.slot);
+        let after = match part.change {
+            Change::Enrolled { .. } => Some(0),
+            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => {
+                earned.checked_add(points).and(balance.checked_add(points))
+            }
+            Change::Redeemed { price, .. } => balance.checked_sub(price),
         };
-        self.member(part.slot).balance.checked_add(change) == Some(part.after)
+        after == Some(part.after)
     }
 
     /// Whether a part is newer than the copy of the slot's chunk.
@@ -259,13 +265,16 @@ impl Members {
         })
     }
 
-    /// Adds the next chunk as a snapshot holds it.
+    /// Adds the next chunk as a snapshot holds it. `Err` if it cannot be the next.
     pub fn restore_chunk(
         &mut self,
         sequence: u64,
         members: Vec<(Member, Vec<Remembered>)>,
         hash: impl Fn(u32, MemberKey) -> u64,
-    ) {
+    ) -> Result<(), &'static str> {
+        if members.is_empty() || members.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
+            return Err("a chunk of members that is empty, too long, or behind one that is not full");
+        }
         for (member, answers) in members {
             let slot = self.free_slot();
             self.push(member, &hash);
@@ -274,6 +283,7 @@ impl Members {
             }
         }
         self.chunks.last_mut().expect("a chunk is not empty").sequence = sequence;
+        Ok(())
     }
 
     /// Sets the totals as a snapshot holds them.

@@ -84,6 +84,9 @@ impl Store {
                 let mut held = place.lock();
                 follows(&held.journal, sequence)?;
                 let shape = self.shape;
+                if let Change::Enrolled { programme, .. } = part.change {
+                    held.state.world.programme(programme).ok_or("it enrols into a programme that is not there")?;
+                }
                 let members = &mut held.state.members;
                 if !members.takes(&part, sequence) {
                     return Err("it names a slot or an answer that is not there".into());
@@ -100,6 +103,12 @@ impl Store {
                 let place = self.directory.get(tail.place.index()).ok_or("no such shard")?;
                 let mut held = place.lock();
                 follows(&held.journal, sequence)?;
+                if let DirectoryPart::Forgot { programme, .. } = part {
+                    self.world.load().programme(programme).ok_or("it forgets for a programme that is not there")?;
+                }
+                if !held.state.takes(&part) {
+                    return Err("it names a slot that is not there".into());
+                }
                 let before = held.state.live();
                 held.state.apply(&part, sequence);
                 let fresh = held.state.live().saturating_sub(before) as u64;
@@ -162,6 +171,9 @@ impl Store {
         indices.sort_unstable_by_key(|(_, index)| *index);
         let (mut blocks, mut fresh) = (Vec::new(), Vec::new());
         for (campaign, index) in indices {
+            if campaign > u32::from(u16::MAX) {
+                return Err("a campaign's number beyond all that are given");
+            }
             let (at, index) = (campaign as usize, index as usize);
             let known = world.blocks.get(index).cloned();
             let block = match known {
@@ -178,6 +190,10 @@ impl Store {
                 blocks.resize(at + 1, None);
             }
             blocks[at] = Some(block);
+        }
+        let has_block = |number: u32| blocks.get(number as usize).is_some_and(Option::is_some);
+        if !compiled.programme.campaigns.iter().all(|campaign| has_block(campaign.number)) {
+            return Err("a campaign without its block");
         }
         let active = Active {
             number: record.programme,

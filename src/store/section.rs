@@ -211,7 +211,7 @@ impl Store {
                 let entries = entries.collect::<Result<Vec<_>, _>>()?;
                 let live = entries.iter().filter(|entry| **entry != OrderEntry::FREE).count() as u64;
                 let mut held = self.directory.get(at).ok_or(NO_SHARD)?.lock();
-                held.state.restore_chunk(sequence, entries);
+                held.state.restore_chunk(sequence, entries)?;
                 drop(held);
                 self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
             }
@@ -224,7 +224,7 @@ impl Store {
         let members = (0..count).map(|_| read_member(fields)).collect::<Result<Vec<_>, _>>()?;
         let keys = self.shape.keys;
         let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
-        held.state.members.restore_chunk(sequence, members, |programme, key| keys.member(programme, key));
+        held.state.members.restore_chunk(sequence, members, |programme, key| keys.member(programme, key))?;
         drop(held);
         self.counts.members.fetch_add(u64::from(count), std::sync::atomic::Ordering::Relaxed);
         Ok(())

@@ -1,0 +1,264 @@
+//! Bytes of records and sections: what is written reads back, and no bytes at all make a reader panic (I7).
+
+use proptest::prelude::*;
+use tidegate::engine::{
+    BlockPart, CellName, CellUse, Change, Counter, DirectoryPart, LedgerAt, MemberPart, OrderEntry, PlaceId, PlaceKind,
+    QUOTAS_MOST, Record, read_record, write_block, write_directory, write_member,
+};
+use tidegate::snapshot::SnapshotReader;
+use tidegate::storage::Memory;
+use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store};
+use tidegate_protocol::{MemberKey, RequestId};
+
+use super::{Client, NOON_MS, SEED, club, hot, opened_with, options};
+
+const BASE_MS: i64 = 1_700_000_000_000;
+
+fn change() -> impl Strategy<Value = Change> {
+    let counter = prop::option::of((any::<bool>(), any::<i32>(), any::<u32>()));
+    prop_oneof![
+        (any::<u32>(), any::<[u8; 16]>(), any::<u8>()).prop_map(|(programme, key, tier)| Change::Enrolled {
+            programme,
+            key: MemberKey(key),
+            tier
+        }),
+        (any::<i32>(), any::<u16>(), any::<i64>(), any::<u8>())
+            .prop_map(|(day, streak, points, tier)| Change::CheckedIn { day, streak, points, tier }),
+        (any::<u16>(), any::<[u8; 16]>(), any::<i64>(), any::<i64>(), any::<i64>(), any::<u8>()).prop_map(
+            |(channel, fingerprint, paid_at_ms, amount_minor, points, tier)| Change::Ordered {
+                channel,
+                fingerprint,
+                paid_at_ms,
+                amount_minor,
+                points,
+                tier
+            }
+        ),
+        (any::<u16>(), 1u16.., any::<i64>(), any::<u64>(), counter).prop_map(
+            |(campaign, offer, price, grant, counter)| {
+                let limit = counter.map(|(over_all, period, used)| Counter {
+                    campaign,
+                    offer: if over_all { 0 } else { offer },
+                    period,
+                    used,
+                });
+                Change::Redeemed { campaign, offer, price, grant, limit }
+            }
+        ),
+    ]
+}
+
+prop_compose! {
+    fn member_part()(
+        slot: u32, forgets: Option<u32>, after_base: u32, version: u32, id: [u8; 16], hash: u64, epoch: u64, offset: u32,
+        after: i64, change in change(),
+    ) -> MemberPart {
+        let previous = LedgerAt { epoch, offset };
+        let now_ms = BASE_MS + i64::from(after_base);
+        MemberPart { slot, forgets, now_ms, version, id: RequestId(id), hash, previous, after, change }
+    }
+}
+
+fn block_part() -> impl Strategy<Value = BlockPart> {
+    let now = || any::<u32>().prop_map(|after| BASE_MS + i64::from(after));
+    prop_oneof![
+        (now(), any::<u32>(), any::<i32>(), any::<u16>(), any::<u8>()).prop_map(
+            |(now_ms, slot, period, offer, tier)| {
+                BlockPart::Opened { now_ms, slot, name: CellName { period, offer, tier } }
+            }
+        ),
+        (now(), prop::collection::vec(any::<(u32, u32)>(), 1..=QUOTAS_MOST)).prop_map(|(now_ms, cells)| {
+            let cells = cells.into_iter().map(|(slot, used)| CellUse { slot, used }).collect();
+            BlockPart::Granted { now_ms, cells }
+        }),
+        (now(), any::<u32>()).prop_map(|(now_ms, slot)| BlockPart::Folded { now_ms, slot }),
+    ]
+}
+
+fn directory_part() -> impl Strategy<Value = DirectoryPart> {
+    let now = || any::<u32>().prop_map(|after| BASE_MS + i64::from(after));
+    let entry = prop::collection::vec(any::<u8>(), 40)
+        .prop_map(|bytes| OrderEntry::from_bytes(bytes.as_slice().try_into().unwrap()));
+    prop_oneof![
+        (now(), any::<u32>(), entry).prop_map(|(now_ms, slot, entry)| DirectoryPart::Taken { now_ms, slot, entry }),
+        (now(), any::<u32>(), any::<i64>()).prop_map(|(now_ms, programme, through_ms)| DirectoryPart::Forgot {
+            now_ms,
+            programme,
+            through_ms
+        }),
+    ]
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        member_part().prop_map(Record::Member),
+        block_part().prop_map(Record::Block),
+        directory_part().prop_map(Record::Directory),
+    ]
+}
+
+fn write(record: &Record, out: &mut Vec<u8>) {
+    match record {
+        Record::Member(part) => write_member(out, part, BASE_MS),
+        Record::Block(part) => write_block(out, part, BASE_MS),
+        Record::Directory(part) => write_directory(out, part, BASE_MS),
+    }
+}
+
+fn kind() -> impl Strategy<Value = SectionKind> {
+    (1u8..=6).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
+}
+
+fn place() -> impl Strategy<Value = PlaceId> {
+    let kinds = [PlaceKind::Programmes, PlaceKind::Members, PlaceKind::Directory, PlaceKind::Block];
+    (prop::sample::select(kinds.to_vec()), prop_oneof![4 => 0usize..3, 1 => 0usize..1 << 24])
+        .prop_map(|(kind, index)| PlaceId::new(kind, index))
+}
+
+fn empty() -> Store {
+    Store::new(tidegate::store::Shape { shards: 2, keys: SEED.keys, lineage: 0 }, Limits::default(), 1)
+}
+
+/// A small state, and the sections that hold it.
+fn lived() -> (std::sync::Arc<Store>, Vec<Section>) {
+    let (_, opened) = opened_with(&club("club", &hot(1, 9, 9, 9)), options(2, Limits::default()));
+    let mut client = Client::new(&opened.store);
+    for member in 0..6 {
+        client.enrol(member);
+        client.order(member, &format!("{member}"), 50);
+        client.redeem(member, 1, 1);
+    }
+    let mut sections = Vec::new();
+    let copied = opened.store.copy(|section| {
+        sections.push(section);
+        Ok(())
+    });
+    copied.unwrap();
+    (opened.store, sections)
+}
+
+proptest! {
+    #[test]
+    fn a_record_reads_back(records in prop::collection::vec(record(), 1..5)) {
+        let mut bytes = Vec::new();
+        records.iter().for_each(|record| write(record, &mut bytes));
+        let mut rest = bytes.as_slice();
+        for record in &records {
+            let (read, used) = read_record(rest, BASE_MS).unwrap();
+            prop_assert_eq!(&read, record);
+            rest = &rest[used..];
+        }
+        prop_assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_of_records_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), base_ms: i64) {
+        if let Ok((_, used)) = read_record(&bytes, base_ms) {
+            prop_assert!((3..=bytes.len()).contains(&used));
+        }
+    }
+
+    #[test]
+    fn a_record_cut_short_or_changed_is_an_error_or_another_record(record in record(), at: prop::sample::Index, bit in 0u8..8) {
+        let mut bytes = Vec::new();
+        write(&record, &mut bytes);
+        let at = at.index(bytes.len());
+        prop_assert!(read_record(&bytes[..at], BASE_MS).is_err());
+        bytes[at] ^= 1 << bit;
+        prop_assert_ne!(read_record(&bytes, BASE_MS).map(|(read, _)| read), Ok(record));
+    }
+
+    #[test]
+    fn no_section_makes_the_store_panic(
+        kind in kind(), place in place(), sequence: u64, body in prop::collection::vec(any::<u8>(), 0..600),
+    ) {
+        let _ = empty().restore(&Section { kind, place, sequence, body });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_changed_section_makes_the_store_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut: Option<prop::sample::Index>, swap: Option<prop::sample::Index>,
+    ) {
+        let (_, mut sections) = lived();
+        for (section, at, byte) in changes {
+            let section = section.index(sections.len());
+            let body = &mut sections[section].body;
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        if let Some(cut) = cut {
+            let section = cut.index(sections.len());
+            let half = sections[section].body.len() / 2;
+            sections[section].body.truncate(half);
+        }
+        if let Some(swap) = swap {
+            let other = swap.index(sections.len());
+            sections.swap(0, other);
+        }
+        let store = empty();
+        let _ = sections.iter().try_for_each(|section| store.restore(section));
+    }
+
+    #[test]
+    fn no_record_makes_a_recovery_panic(
+        records in prop::collection::vec((place(), record()), 1..20), small: bool, activation in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
+        let (store, _) = lived();
+        for (place, record) in records {
+            let record = if small { fitting(record) } else { record };
+            let mut bytes = Vec::new();
+            write(&record, &mut bytes);
+            if place.kind() == PlaceKind::Programmes {
+                bytes.clone_from(&activation);
+            }
+            for first_sequence in 0..24 {
+                let records = &bytes;
+                let tail = LoggedTail { epoch: 9, place, first_sequence, base_ms: BASE_MS, count: 1, records };
+                let _ = store.replay(&tail);
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_of_snapshots_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), whole: bool) {
+        let memory = Memory::new();
+        let bytes = if whole { [b"TGSNAPS1", bytes.as_slice()].concat() } else { bytes };
+        memory.set_bytes("snapshots/1.snap", bytes);
+        if let Ok(mut reader) = SnapshotReader::open(&memory, "snapshots/1.snap") {
+            while let Ok(Some(_)) = reader.next_section() {}
+        }
+    }
+}
+
+/// The record with numbers small enough to come near what is there.
+fn fitting(record: Record) -> Record {
+    match record {
+        Record::Member(part) => {
+            let forgets = part.forgets.map(|slot| slot % 5);
+            Record::Member(MemberPart { slot: part.slot % 5, forgets, after: part.after % 60, ..part })
+        }
+        Record::Block(BlockPart::Granted { now_ms, mut cells }) => {
+            for cell in &mut cells {
+                (cell.slot, cell.used) = (cell.slot % 4, cell.used % 9);
+            }
+            Record::Block(BlockPart::Granted { now_ms, cells })
+        }
+        Record::Block(BlockPart::Opened { now_ms, slot, name }) => {
+            Record::Block(BlockPart::Opened { now_ms, slot: slot % 100, name })
+        }
+        Record::Block(BlockPart::Folded { now_ms, slot }) => {
+            Record::Block(BlockPart::Folded { now_ms, slot: slot % 5 })
+        }
+        Record::Directory(DirectoryPart::Taken { now_ms, slot, entry }) => {
+            Record::Directory(DirectoryPart::Taken { now_ms, slot: slot % 9, entry })
+        }
+        Record::Directory(DirectoryPart::Forgot { programme, .. }) => {
+            Record::Directory(DirectoryPart::Forgot { now_ms: BASE_MS, programme: programme % 3, through_ms: NOON_MS })
+        }
+    }
+}
