@@ -129,7 +129,11 @@ fn lived() -> (std::sync::Arc<Store>, Vec<Section>) {
         client.redeem(member, 1, 1);
     }
     let mut sections = Vec::new();
-    opened.store.copy(|section| Ok(sections.push(section))).unwrap();
+    let copied = opened.store.copy(|section| {
+        sections.push(section);
+        Ok(())
+    });
+    copied.unwrap();
     (opened.store, sections)
 }
 
