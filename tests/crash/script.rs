@@ -96,6 +96,7 @@ pub struct Ask {
 
 /// One step.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "a script is short, and most of its steps are requests")]
 pub enum Step {
     /// A request.
     Ask(Ask),
