@@ -174,7 +174,11 @@ fn main() {
             let own = std::env::current_exe().expect("the running binary");
             for case in ["with", "without"] {
                 // As docs/operating.md recommends, and as the load tests start their servers.
-                let status = Command::new(&own).arg(case).env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1").status().expect("it starts again");
+                let status = Command::new(&own)
+                    .arg(case)
+                    .env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+                    .status()
+                    .expect("it starts again");
                 assert!(status.success());
             }
         }

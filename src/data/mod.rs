@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::engine::PlaceId;
 use crate::log::{self, Flusher, LogError, LogIdentity, LogOptions, LogWriter, Scanned, TornTail};
-use crate::snapshot::{Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, SnapshotReader, Snapshotter};
+use crate::snapshot::{
+    Manifest, SNAPSHOT_FOLDER, SNAPSHOTS_KEPT, SnapshotEntry, SnapshotError, SnapshotReader, Snapshotter,
+};
 use crate::storage::Storage;
 use crate::store::{HashKeys, Limits, LoggedTail, Shape, Store};
 
@@ -310,8 +312,9 @@ fn load(
         }
     }
     match newest_error {
-        Some(error) => Err(error.into()),
-        None => Ok((Arc::new(Store::new(manifest.shape, options.limits, 1)), None, passed_over)),
+        // With fewer snapshots than are kept the log still begins with epoch 1, or recovery from there says that it does not.
+        Some(error) if manifest.snapshots.len() >= SNAPSHOTS_KEPT => Err(error.into()),
+        _ => Ok((Arc::new(Store::new(manifest.shape, options.limits, 1)), None, passed_over)),
     }
 }
 

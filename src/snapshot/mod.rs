@@ -138,7 +138,9 @@ impl Snapshotter {
             self.manifest = manifest;
         }
         self.remove_unnamed()?;
-        Ok(self.manifest.snapshots.last().map_or(0, |oldest| oldest.first_epoch))
+        // With a single snapshot the whole log stays, so that damage to that one file costs nothing.
+        let oldest = self.manifest.snapshots.get(SNAPSHOTS_KEPT - 1);
+        Ok(oldest.map_or(0, |oldest| oldest.first_epoch))
     }
 
     /// Removes snapshot files that the manifest does not name.
