@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Endpoint, RecvStream, SendStream, TransportConfig, VarInt};
+use quinn::{Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime, TransportConfig, VarInt};
 use tidegate_protocol::frame::{self, BODY_BYTES_MOST, HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, VERSIONS, Welcome};
 use tidegate_protocol::{Text, decode, encode};
@@ -56,8 +56,10 @@ pub(crate) fn endpoint(tls: rustls::ClientConfig, server: SocketAddr) -> Result<
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     config.transport_config(Arc::new(transport()));
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let any = any.parse().expect("an address");
-    let mut endpoint = Endpoint::client(any).map_err(|error| failed(&error))?;
+    let any: SocketAddr = any.parse().expect("an address");
+    let socket = tidegate_client::socket::bind(any).map_err(|error| failed(&error))?;
+    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime));
+    let mut endpoint = endpoint.map_err(|error| failed(&error))?;
     endpoint.set_default_client_config(config);
     Ok(endpoint)
 }

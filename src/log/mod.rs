@@ -117,7 +117,7 @@ impl Default for LogOptions {
             segment_bytes: 64 << 20,
             max_epoch_bytes: 16 << 20,
             block_bytes: segment::BLOCK_BYTES_MAX,
-            spares: 2,
+            spares: 4,
             ahead: Ahead::Thread,
             archive_bytes: 4 << 30,
         }

@@ -1,7 +1,7 @@
 //! One endpoint on one thread: accepts connections, releases answers when the watermark moves, drains and stops.
 
 use std::cell::RefCell;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +87,7 @@ impl Endpoint {
     pub fn bind(address: SocketAddr, tls: rustls::ServerConfig, node: Arc<Node>) -> Result<Endpoint, ServeError> {
         let config = configuration(tls)?;
         let failed = |source| ServeError::Bind { address, source };
-        let socket = UdpSocket::bind(address).map_err(failed)?;
+        let socket = tidegate_client::socket::bind(address).map_err(failed)?;
         let shape = reset::endpoint_config(node.store.shape().keys);
         let endpoint = quinn::Endpoint::new(shape, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
         Ok(Endpoint { endpoint, node, traffic: Arc::new(Traffic::default()) })

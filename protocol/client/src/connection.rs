@@ -4,14 +4,14 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Endpoint, RecvStream, SendStream, TransportConfig, VarInt};
+use quinn::{Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime, TransportConfig, VarInt};
 use tidegate_protocol::batch::Answers;
 use tidegate_protocol::frame::{self, FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
 use tidegate_protocol::{code::close, decode, encode};
 
-use crate::Shared;
 use crate::error::{Loss, lost};
+use crate::{Shared, socket};
 
 /// How long a silent server is taken for alive.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -57,7 +57,9 @@ impl Session {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        let endpoint = Endpoint::client(any).map_err(|error| local(&error))?;
+        let socket = socket::bind(any).map_err(|error| local(&error))?;
+        let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime));
+        let endpoint = endpoint.map_err(|error| local(&error))?;
         let connecting = endpoint.connect_with(config, address, server_name).map_err(|error| local(&error))?;
         let connection = connecting.await.map_err(lost)?;
         let (mut send, receive) = connection.open_bi().await.map_err(lost)?;

@@ -17,6 +17,7 @@ mod clock;
 mod connection;
 mod driver;
 mod error;
+pub mod socket;
 mod table;
 pub mod tls;
 
