@@ -110,7 +110,11 @@ impl Verify {
         for way in ways(&manifest) {
             let from = way.snapshots.first().map_or("the log alone".to_owned(), |entry| entry.path());
             match data::inspect_from(&storage, &way, Limits::default(), &mut |progress| bar.show(progress)) {
-                Ok((store, recovery)) => verified.note(from, recovery, store.books()),
+                Ok((store, recovery)) if recovery.passed_over.is_empty() => {
+                    verified.note(from, recovery, store.books())
+                }
+                // The log alone can stand in for a first snapshot; that file is a fault all the same.
+                Ok((_, recovery)) => verified.faults.extend(recovery.passed_over),
                 Err(OpenError::Snapshot(error)) => verified.faults.push(error.to_string()),
                 Err(error) => return Err(error.into()),
             }
