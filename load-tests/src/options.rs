@@ -63,7 +63,7 @@ pub(crate) struct Options {
     /// Where the started server keeps its data [default: a temporary directory, removed afterwards].
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub(crate) data: Option<PathBuf>,
-    /// More flags for the started server, for example `--server-flag=--durability=interval=5ms`.
+    /// More flags for the started server, for example `--server-flag=--snapshot-every=30s`.
     #[arg(long, value_name = "FLAG", conflicts_with = "server", allow_hyphen_values = true)]
     pub(crate) server_flag: Vec<String>,
 }
