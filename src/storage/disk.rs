@@ -7,7 +7,9 @@ use std::fs;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::direct::{Direct, Lane};
 use super::{File, Storage};
 
 const LOCK: &str = "LOCK";
@@ -41,6 +43,7 @@ pub enum DiskError {
 #[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
+    lane: Arc<Lane>,
     /// Open for the sake of its lock.
     _lock: fs::File,
 }
@@ -51,7 +54,7 @@ impl Disk {
         let root = directory.as_ref().to_path_buf();
         let directory = root.display().to_string();
         match Self::lock(&root) {
-            Ok(Ok(lock)) => Ok(Disk { root, _lock: lock }),
+            Ok(Ok(lock)) => Ok(Disk { root, lane: Arc::default(), _lock: lock }),
             Ok(Err(holder)) => Err(DiskError::InUse { directory, holder }),
             Err(source) => Err(DiskError::Unusable { directory, source }),
         }
@@ -84,6 +87,17 @@ impl Disk {
         Ok(Ok(file))
     }
 
+    #[cfg(test)]
+    pub(super) fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
+    fn open_with(&self, path: &str, options: &mut fs::OpenOptions) -> io::Result<Box<dyn File>> {
+        let path = self.at(path);
+        let file = options.read(true).write(true).open(&path)?;
+        Ok(Box::new(OpenFile { direct: Direct::open(&path, &self.lane), file }))
+    }
+
     fn at(&self, path: &str) -> PathBuf {
         assert!(
             path.split('/').count() <= 2 && path.split('/').all(|part| part != ".." && part != "."),
@@ -95,13 +109,11 @@ impl Disk {
 
 impl Storage for Disk {
     fn create(&self, path: &str) -> io::Result<Box<dyn File>> {
-        let file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(self.at(path))?;
-        Ok(Box::new(OpenFile(file)))
+        self.open_with(path, fs::OpenOptions::new().create_new(true))
     }
 
     fn open(&self, path: &str) -> io::Result<Box<dyn File>> {
-        let file = fs::OpenOptions::new().read(true).write(true).open(self.at(path))?;
-        Ok(Box::new(OpenFile(file)))
+        self.open_with(path, &mut fs::OpenOptions::new())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -143,13 +155,16 @@ impl Storage for Disk {
     }
 }
 
-struct OpenFile(fs::File);
+struct OpenFile {
+    file: fs::File,
+    direct: Option<Direct>,
+}
 
 impl File for OpenFile {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let mut done = 0;
         while done < buf.len() {
-            match self.0.read_at(&mut buf[done..], offset + done as u64) {
+            match self.file.read_at(&mut buf[done..], offset + done as u64) {
                 Ok(0) => break,
                 Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -160,22 +175,25 @@ impl File for OpenFile {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        match &self.direct {
+            Some(direct) if direct.write_at(offset, bytes)? => Ok(()),
+            _ => self.file.write_all_at(bytes, offset),
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.0.sync_all()
+        self.file.sync_all()
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 }

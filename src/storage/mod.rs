@@ -11,6 +11,7 @@
 //!
 //! Nothing here is async, buffers, retries, or knows what the bytes mean.
 
+mod direct;
 mod disk;
 mod memory;
 
