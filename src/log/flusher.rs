@@ -1,14 +1,16 @@
-//! Group commit, back to back, without a timer: cut, write, one `fdatasync`, publish; meanwhile the next epoch fills.
+//! Group commit: cut, write, one `fdatasync`, publish; meanwhile the next epoch fills. Back to back while the load is light, a
+//! millisecond apart while it is heavy.
 //!
 //! Promises: an epoch is published only after its `fdatasync`; an empty one without a write; one that fails ends
 //! everything: the watermark tells it, and no fsync is ever tried again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::pace::Pace;
 use super::{ChainHead, Doorbell, LogCounters, LogError, LogPages, LogWriter, PlaceTail, Watermark};
 use crate::store::{Cut, Store};
 
@@ -86,11 +88,11 @@ impl Flusher {
         self.writer.segment_bytes()
     }
 
-    /// Makes one epoch durable. Whether there was anything to write.
-    pub fn turn(&mut self) -> Result<bool, LogError> {
+    /// Makes one epoch durable. The bytes of records in it; an epoch with none is not written.
+    pub fn turn(&mut self) -> Result<u64, LogError> {
         let mut cut = self.store.cut();
-        let written = !cut.tails.is_empty();
-        let result = if written { self.write(&mut cut) } else { Ok(()) };
+        let bytes = cut.bytes();
+        let result = if cut.tails.is_empty() { Ok(()) } else { self.write(&mut cut) };
         if let Err(error) = result {
             *self.state.failure.lock() = Some(error.to_string());
             self.state.watermark.fail();
@@ -100,7 +102,7 @@ impl Flusher {
         self.store.made_durable(cut);
         *self.state.seen.lock() = (self.writer.counters(), self.writer.head());
         self.state.watermark.publish(epoch);
-        Ok(written)
+        Ok(bytes)
     }
 
     fn write(&mut self, cut: &mut Cut) -> Result<(), LogError> {
@@ -148,9 +150,14 @@ impl Flusher {
     /// Runs until [`LogState::stop`] or a failure.
     pub fn run(mut self) -> Result<(), LogError> {
         self.waits_for_room = true;
+        let mut pace = Pace::new(Instant::now());
         loop {
             while self.store.is_dirty() || self.store.has_ended_epochs() {
-                self.turn()?;
+                let cut = Instant::now();
+                let bytes = self.turn()?;
+                if let Some(wait) = pace.wait(cut, bytes, Instant::now()) {
+                    std::thread::sleep(wait);
+                }
             }
             if self.state.stop.load(Ordering::Acquire) {
                 return self.close();

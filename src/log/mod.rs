@@ -20,6 +20,7 @@ mod epoch;
 mod error;
 mod flusher;
 mod index;
+mod pace;
 mod pages;
 mod recovery;
 mod scan;

@@ -10,8 +10,9 @@ use crate::engine::PlaceId;
 /// What whoever cuts needs beside the places.
 #[derive(Debug, Default)]
 pub(super) struct Spare {
-    /// Empty buffers for the tails, so that a cut allocates nothing when warm.
-    buffers: Vec<Vec<u8>>,
+    /// Empty buffers for the tails, so that a cut allocates nothing when warm: small ones, and large ones for hot places.
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
     /// Epochs that an activation ended, oldest first: they go to the log before any later one.
     pub(super) ended: VecDeque<Cut>,
 }
@@ -41,10 +42,25 @@ impl Cut {
     }
 }
 
+/// A buffer that grew beyond this is large.
+const SMALL_BYTES: usize = 16 << 10;
+/// What a large buffer may keep when it is used again. To give back more than that every time, and take it again, showed as page faults
+/// in the middle of a decision.
+const LARGE_BYTES: usize = 1 << 20;
+
 impl Spare {
+    /// Takes a tail, and leaves an empty buffer that has about the room that the one before turned out to need.
     pub(super) fn take(&mut self, place: PlaceId, tail: &mut Tail, tails: &mut Vec<PlaceTail>) {
-        let empty = Tail { records: self.buffers.pop().unwrap_or_default(), ..Tail::default() };
+        let buffers = if tail.records.capacity() > SMALL_BYTES { &mut self.large } else { &mut self.small };
+        let empty = Tail { records: buffers.pop().unwrap_or_default(), ..Tail::default() };
         tails.push(PlaceTail { place, tail: std::mem::replace(tail, empty) });
+    }
+
+    fn give_back(&mut self, mut records: Vec<u8>) {
+        records.clear();
+        records.shrink_to(LARGE_BYTES);
+        let buffers = if records.capacity() > SMALL_BYTES { &mut self.large } else { &mut self.small };
+        buffers.push(records);
     }
 }
 
@@ -74,12 +90,7 @@ impl Store {
     pub fn made_durable(&self, cut: Cut) {
         self.counts.undurable_bytes.fetch_sub(cut.bytes(), Ordering::Relaxed);
         let mut spare = self.structure.lock();
-        spare.buffers.extend(cut.tails.into_iter().map(|place| {
-            let mut records = place.tail.records;
-            records.clear();
-            records.shrink_to(1 << 16);
-            records
-        }));
+        cut.tails.into_iter().for_each(|place| spare.give_back(place.tail.records));
     }
 
     /// The epoch that fills. What is durable is always before it.

@@ -196,7 +196,7 @@ fn a_redemption_takes_at_most_128_bytes_of_log() {
     for member in 0..MEMBERS {
         assert_eq!(client.redeem(member, 1, 1).code, answer::GRANTED);
     }
-    assert!(opened.flusher.turn().unwrap());
+    assert!(opened.flusher.turn().unwrap() > 0);
     let after = opened.flusher.state().counters().0;
     assert_eq!(after.epochs - before.epochs, 1);
     assert_eq!(client.campaign(1).quotas.as_slice().iter().filter(|row| row.used == MEMBERS).count(), 3);

@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use tidegate::data::{self, OpenError, Opened};
 use tidegate::storage::{Loss, Memory};
-use tidegate::store::{Limits, Store};
+use tidegate::store::{Limits, SectionKind, Store};
 use tidegate_protocol::code::answer;
 
 use super::asking::{Dice, bundle};
@@ -200,7 +200,7 @@ fn what_follows_a_snapshot_behind_empty_epochs_is_not_passed_over() {
     Client::new(&opened.store).enrol(1);
     drain(&mut opened);
     for _ in 0..5 {
-        assert!(!opened.flusher.turn().unwrap(), "nothing is to be written");
+        assert_eq!(opened.flusher.turn().unwrap(), 0, "nothing is to be written");
     }
     snapshot(&mut opened, |_| {});
     let memory = memory.power_loss(Loss::Lost);
@@ -286,4 +286,27 @@ fn write_the_directory_of_version_1() {
     }
     let hash = opened.unwrap().store.books().state_hash;
     std::fs::write(format!("{FIXTURE}/state-hash"), format!("{hash}\n")).unwrap();
+}
+
+#[test]
+fn members_and_quotas_of_a_programme_that_is_not_there_are_refused() {
+    let (_memory, opened) = opened_with(&club("club", &hot(1, 10, 10, 10)), options(4, Limits::default()));
+    Client::new(&opened.store).enrol(1);
+    let mut sections = Vec::new();
+    let put = |section| {
+        sections.push(section);
+        Ok(())
+    };
+    opened.store.copy(put).unwrap();
+    let restore = |kinds: &[SectionKind]| {
+        let store = Store::new(opened.store.shape(), Limits::default(), 1);
+        let wanted = sections.iter().filter(|section| kinds.contains(&section.kind));
+        wanted.map(|section| store.restore(section)).collect::<Result<Vec<()>, _>>().and_then(|_| store.restored())
+    };
+    use SectionKind::{Block, Members, MembersHead, Programme};
+    assert_eq!(restore(&[Block, Programme, MembersHead, Members]), Ok(()));
+    let refused = Err("members or quotas of a programme that is not there");
+    assert_eq!(restore(&[Block]), refused);
+    assert_eq!(restore(&[MembersHead]), refused);
+    assert_eq!(restore(&[Members]), refused);
 }
