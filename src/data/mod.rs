@@ -175,34 +175,14 @@ fn recover(
     mut manifest: Manifest,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Opened, OpenError> {
-    let (store, snapshot, passed_over) = load(&*storage, options, &manifest, progress)?;
-    let mut records = 0;
-    let expect = expected(&manifest, snapshot);
-    let recovered = log::recover(Arc::clone(&storage), expect, options.log, &mut |epoch| {
-        progress(Progress { stage: "log", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
-        records += replay(&store, &epoch)?;
-        Ok(())
+    let (store, recovery, writer) = rebuild(&*storage, options, &manifest, progress, |expect, visit| {
+        let recovered = log::recover(Arc::clone(&storage), expect, options.log, visit)?;
+        Ok((recovered.scanned, recovered.writer))
     })?;
-    let Scanned { head, closed, torn, epochs, bytes, .. } = recovered.scanned;
-    if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
-        return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
-    }
-    store.resume(next_epoch(head.epoch, &manifest));
-    let recovery = Recovery {
-        created: false,
-        snapshot,
-        passed_over,
-        epochs,
-        records,
-        log_bytes: bytes,
-        last_epoch: head.epoch,
-        closed,
-        torn,
-    };
     // What is damaged takes no good one's place.
     manifest.snapshots.drain(..recovery.passed_over.len());
     Ok(Opened {
-        flusher: Flusher::new(Arc::clone(&store), recovered.writer, head.epoch),
+        flusher: Flusher::new(Arc::clone(&store), writer, recovery.last_epoch),
         snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
         store,
         recovery,
@@ -228,9 +208,22 @@ pub fn inspect_from(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Arc<Store>, Recovery), OpenError> {
     let options = Options { limits, ..Options::default() };
-    let (store, snapshot, passed_over) = load(&**storage, options, manifest, progress)?;
+    let scan = |expect, visit: &mut log::Visit<'_>| Ok((log::scan(&**storage, expect, visit)?, ()));
+    let (store, recovery, ()) = rebuild(&**storage, options, manifest, progress, scan)?;
+    Ok((store, recovery))
+}
+
+/// The state from the newest snapshot and the log behind it, as `read_log` reads it; with what that gives beside.
+fn rebuild<R>(
+    storage: &dyn Storage,
+    options: Options,
+    manifest: &Manifest,
+    progress: &mut dyn FnMut(Progress),
+    read_log: impl FnOnce(log::Expect, &mut log::Visit<'_>) -> Result<(Scanned, R), LogError>,
+) -> Result<(Arc<Store>, Recovery, R), OpenError> {
+    let (store, snapshot, passed_over) = load(storage, options, manifest, progress)?;
     let mut records = 0;
-    let scanned = log::scan(&**storage, expected(manifest, snapshot), &mut |epoch| {
+    let (scanned, beside) = read_log(expected(manifest, snapshot), &mut |epoch| {
         progress(Progress { stage: "log", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
         records += replay(&store, &epoch)?;
         Ok(())
@@ -251,7 +244,7 @@ pub fn inspect_from(
         closed,
         torn,
     };
-    Ok((store, recovery))
+    Ok((store, recovery, beside))
 }
 
 /// The epoch that fills first. Empty epochs are in no log, so that a snapshot may begin behind the log's end: what came
@@ -334,6 +327,7 @@ fn load_one(
         store.restore(&section).map_err(|why| reader.misfit(why))?;
         progress(Progress { stage: "snapshot", done_bytes: reader.position(), total_bytes: reader.length() });
     }
+    store.restored().map_err(|why| reader.misfit(why))?;
     if reader.foot() != Some((entry.last_epoch, entry.hash)) {
         return Err(reader.misfit("its last epoch or its hash is not the one in the manifest"));
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate_protocol::LedgerId;
 use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
@@ -242,12 +242,10 @@ impl Run<'_> {
     }
 
     fn enrol(&mut self, place: &mut MemberAt<'_>, context: &Context<'_>, asked: &Prepared) -> Result<(), Refusal> {
-        let counts = &self.store.counts;
-        if counts.members.load(Ordering::Relaxed) >= self.store.limits.members {
+        if !one_more(&self.store.counts.members, self.store.limits.members) {
             let retry = refusal::Later { retry_ms: 60_000 };
             return Err(Refusal::Later(answer::MEMBERS_FULL, retry));
         }
-        counts.members.fetch_add(1, Ordering::Relaxed);
         let part = engine::enrol(context, place.members.free_slot(), &asked.request);
         self.apply(place, part, asked);
         Ok(())
@@ -340,8 +338,12 @@ impl Run<'_> {
             }
             Err(refusal) => return self.refuse(asked.index, &refusal),
         };
-        if let Some(later) = self.no_room_for_order() {
-            return self.refuse(asked.index, &later);
+        if let Some(later) = self.later {
+            return self.refuse(asked.index, &later.refusal());
+        }
+        if !one_more(&self.store.counts.orders, self.store.limits.orders) {
+            let retry = refusal::Later { retry_ms: 60_000 };
+            return self.refuse(asked.index, &Refusal::Later(answer::ORDERS_FULL, retry));
         }
         let epoch = self.store.epochs.filling();
         let from = held.journal.next_offset();
@@ -350,15 +352,8 @@ impl Run<'_> {
         held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_directory(out, &directory, base_ms));
         let appended = u64::from(held.journal.next_offset() - from);
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        self.store.counts.orders.fetch_add(1, Ordering::Relaxed);
         place.apply(self.store, &part);
         self.recorded(place, &part, before, sequence, asked.index);
-    }
-
-    fn no_room_for_order(&self) -> Option<Refusal> {
-        let full = self.store.order_count() >= self.store.limits.orders;
-        let retry = refusal::Later { retry_ms: 60_000 };
-        self.later.map(Later::refusal).or(full.then_some(Refusal::Later(answer::ORDERS_FULL, retry)))
     }
 
     fn recorded(&mut self, place: &MemberAt<'_>, part: &MemberPart, before: i64, sequence: u64, index: u16) {
@@ -412,6 +407,11 @@ impl Run<'_> {
         self.store.counts.answers.count(answer::CAMPAIGN);
         push_answer(self.out, index, answer::CAMPAIGN, &view);
     }
+}
+
+/// Counts one more, unless that would be beyond the limit.
+fn one_more(count: &AtomicU64, limit: u64) -> bool {
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1)).is_ok()
 }
 
 /// A member shard while it is locked, taken apart so that rules can be read while members change.

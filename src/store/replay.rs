@@ -266,8 +266,11 @@ impl Store {
     /// The instant of the newest change, over all places; `i64::MIN` if there was none.
     pub fn latest_ms(&self) -> i64 {
         let members = self.members.iter().map(|place| place.lock().journal.last_ms());
+        let directory = self.directory.iter().map(|place| place.lock().journal.last_ms());
+        let blocks = self.blocks();
+        let quotas = blocks.iter().map(|block| block.place.lock().journal.last_ms());
         let programmes = self.programmes.lock().journal.last_ms();
-        let latest = members.max().unwrap_or(0).max(programmes);
+        let latest = members.chain(directory).chain(quotas).fold(programmes, i64::max);
         if latest == 0 { i64::MIN } else { latest }
     }
 }

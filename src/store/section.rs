@@ -192,6 +192,10 @@ impl Store {
                 let totals = (0..count)
                     .map(|_| Ok(Totals { members: fields.u64()?, issued: fields.i64()?, spent: fields.i64()? }));
                 let totals = totals.collect::<Result<Vec<_>, &'static str>>()?;
+                // Numbered from 1; the first is nobody's.
+                if totals.len() > self.programmes().len() + 1 {
+                    return Err(NO_PROGRAMME);
+                }
                 let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
                 held.state.members.restore_totals(sequence, totals);
                 held.journal.note(sequence, last_ms, 0);
@@ -219,9 +223,20 @@ impl Store {
         if fields.0.is_empty() { Ok(()) } else { Err("bytes behind its last field") }
     }
 
+    /// Checks what no section can know alone, once the last is put back.
+    pub fn restored(&self) -> Result<(), &'static str> {
+        let world = self.world.load();
+        let known = |programme: u32| (1..=world.programmes.len()).contains(&(programme as usize));
+        if world.blocks.iter().all(|block| known(block.programme)) { Ok(()) } else { Err(NO_PROGRAMME) }
+    }
+
     fn restore_members(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
         let count = fields.u16()?;
         let members = (0..count).map(|_| read_member(fields)).collect::<Result<Vec<_>, _>>()?;
+        let programmes = self.programmes().len();
+        if members.iter().any(|(member, _)| member.programme() as usize > programmes) {
+            return Err(NO_PROGRAMME);
+        }
         let keys = self.shape.keys;
         let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
         held.state.members.restore_chunk(sequence, members, |programme, key| keys.member(programme, key))?;
@@ -231,6 +246,7 @@ impl Store {
     }
 }
 
+const NO_PROGRAMME: &str = "members or quotas of a programme that is not there";
 const NO_SHARD: &str = "a shard that this data directory does not have";
 
 /// Appends a member and its answers.
