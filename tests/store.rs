@@ -6,6 +6,8 @@
 mod asking;
 #[path = "store/bytes.rs"]
 mod bytes;
+#[path = "store/closing.rs"]
+mod closing;
 #[path = "store/once.rs"]
 mod once;
 #[path = "store/quotas.rs"]

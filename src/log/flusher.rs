@@ -47,6 +47,12 @@ impl LogState {
         self.failure.lock().clone()
     }
 
+    /// Tells that nothing will be durable any more, and why.
+    fn fail(&self, why: String) {
+        self.failure.lock().get_or_insert(why);
+        self.watermark.fail();
+    }
+
     /// Ends the flusher after everything appended is durable and the closing block written.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
@@ -83,6 +89,11 @@ impl Flusher {
         Arc::clone(&self.state)
     }
 
+    /// The most that one epoch may take.
+    pub fn max_epoch_bytes(&self) -> u64 {
+        self.writer.max_epoch_bytes()
+    }
+
     /// The size of a segment: less on the disk, and nothing more can be allocated.
     pub fn segment_bytes(&self) -> u64 {
         self.writer.segment_bytes()
@@ -94,8 +105,7 @@ impl Flusher {
         let bytes = cut.bytes();
         let result = if cut.tails.is_empty() { Ok(()) } else { self.write(&mut cut) };
         if let Err(error) = result {
-            *self.state.failure.lock() = Some(error.to_string());
-            self.state.watermark.fail();
+            self.state.fail(error.to_string());
             return Err(error);
         }
         let epoch = cut.epoch;
@@ -142,13 +152,30 @@ impl Flusher {
         Ok(())
     }
 
+    /// A closing block only proves what is durable already: where it finds no room it can wait.
+    fn close_if_room(&mut self) -> Result<(), LogError> {
+        match self.close() {
+            Err(LogError::NoRoom { .. }) => {
+                self.writer.allocate_ahead();
+                Ok(())
+            }
+            closed => closed,
+        }
+    }
+
     /// Tries to allocate ahead, where no thread does it.
     pub fn allocate_ahead(&mut self) {
         self.writer.allocate_ahead();
     }
 
-    /// Runs until [`LogState::stop`] or a failure.
+    /// Runs until [`LogState::stop`] or a failure, which everyone who waits is told of, even of a panic.
     pub fn run(mut self) -> Result<(), LogError> {
+        let state = Arc::clone(&self.state);
+        let _told = TellsOfPanic(Arc::clone(&state));
+        self.work().inspect_err(|error| state.fail(error.to_string()))
+    }
+
+    fn work(&mut self) -> Result<(), LogError> {
         self.waits_for_room = true;
         let mut pace = Pace::new(Instant::now());
         loop {
@@ -160,15 +187,26 @@ impl Flusher {
                 }
             }
             if self.state.stop.load(Ordering::Acquire) {
-                return self.close();
+                return self.close_if_room();
             }
             if self.writer.is_open() {
                 if !self.state.doorbell.listen_for(IDLE) {
-                    self.close()?;
+                    self.close_if_room()?;
                 }
             } else {
                 self.state.doorbell.listen();
             }
+        }
+    }
+}
+
+/// A flusher that panics would leave everyone waiting for an epoch that never comes.
+struct TellsOfPanic(Arc<LogState>);
+
+impl Drop for TellsOfPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the flusher panicked; its last words are on standard error".to_owned());
         }
     }
 }

@@ -116,7 +116,8 @@ impl Default for LogOptions {
     fn default() -> LogOptions {
         LogOptions {
             segment_bytes: 64 << 20,
-            max_epoch_bytes: 16 << 20,
+            // Above all that a store lets wait (24 MiB), with what a turn and an activation may add, and padding.
+            max_epoch_bytes: 31 << 20,
             block_bytes: segment::BLOCK_BYTES_MAX,
             spares: 4,
             ahead: Ahead::Thread,

@@ -233,6 +233,11 @@ impl LogWriter {
         self.options.segment_bytes
     }
 
+    /// The most that one epoch may take.
+    pub fn max_epoch_bytes(&self) -> u64 {
+        self.options.max_epoch_bytes
+    }
+
     /// Bytes allocated and synced ahead that are still free. Two epochs find their place while they take no more than this together (and
     /// 512 bytes, if a closing block comes between), although the rest of a segment that an epoch does not fit into is left unused.
     pub fn room(&self) -> u64 {

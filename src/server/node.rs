@@ -88,6 +88,11 @@ impl Node {
         undurable_bytes_most: u64,
     ) -> std::io::Result<Arc<Node>> {
         let Opened { store, flusher, snapshotter, recovery } = opened;
+        // Or one slow sync under load would end in an epoch that fits nowhere.
+        assert!(
+            undurable_bytes_most + undurable_bytes_most / 4 <= flusher.max_epoch_bytes(),
+            "what may wait, {undurable_bytes_most} bytes and a turn more, must fit one epoch"
+        );
         let segment_bytes = flusher.segment_bytes();
         let log = flusher.state();
         let (errands, inbox) = mpsc::channel();
@@ -221,7 +226,8 @@ impl Housekeeping {
             }
             self.discipline();
             self.disk_full.store(self.snapshotter.free_bytes() < self.segment_bytes, Ordering::Relaxed);
-            if maintained.elapsed() >= MAINTAIN_EVERY {
+            // Clearing away is a change too, and finds no room on a full disk.
+            if maintained.elapsed() >= MAINTAIN_EVERY && !self.disk_full.load(Ordering::Relaxed) {
                 self.store.maintain(self.clock.now_ms());
                 self.log.doorbell.ring();
                 maintained = Instant::now();
@@ -238,7 +244,7 @@ impl Housekeeping {
 
     fn discipline(&self) {
         let step_ms = self.clock.discipline();
-        if step_ms != 0 && self.clock_step_ms.swap(step_ms, Ordering::Relaxed) == 0 {
+        if self.clock_step_ms.swap(step_ms, Ordering::Relaxed) == 0 && step_ms != 0 {
             tracing::warn!(step_ms, "the wall clock stepped; server time does not follow, restart to follow it");
         }
     }

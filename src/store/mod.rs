@@ -72,7 +72,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { members: 20_000_000, orders: 100_000_000, answers: 1_000_000, undurable_bytes: 32 << 20 }
+        Limits { members: 20_000_000, orders: 100_000_000, answers: 1_000_000, undurable_bytes: 24 << 20 }
     }
 }
 
