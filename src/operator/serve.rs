@@ -17,7 +17,7 @@ use crate::programme::Bundle;
 use crate::server::clock::{Clock, SystemClock};
 use crate::server::{Endpoint, Node, SnapshotPolicy, http, identity};
 use crate::storage::{Disk, Storage};
-use crate::store::{ActivationError, Limits};
+use crate::store::{ActivationError, Later, Limits};
 
 /// Serve a data directory over QUIC.
 ///
@@ -50,7 +50,7 @@ pub struct Serve {
     /// Write the addresses here as JSON once the server is ready.
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
-    /// Answers remembered for retries, over all members; 64 bytes each.
+    /// Answers remembered for retries, over all members; 72 bytes each.
     #[arg(long, value_name = "N", default_value_t = Limits::default().answers)]
     remember_answers: u64,
     /// Members the server may hold.
@@ -193,6 +193,12 @@ impl Serve {
             let known = programmes.iter().find(|active| active.programme.slug == slug);
             if known.is_some_and(|active| active.programme.bundle_hash == bundle.hash()) {
                 continue;
+            }
+            if node.later() == Some(Later::StorageFull) {
+                let dir = dir.display();
+                return Err(
+                    format!("{dir}: there is no room to record this version; free space, and start again").into()
+                );
             }
             let replaces = known.map_or(0, |active| active.version);
             let activated = node.activate(bundle, replaces, false).map_err(|error| refused(dir, &error))?;

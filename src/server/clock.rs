@@ -29,7 +29,7 @@ pub struct SystemClock {
     boot: Instant,
     boot_us: i64,
     slewed_us: AtomicI64,
-    /// The newest record's time.
+    /// The newest time that was told, or that a record has.
     newest_ms: AtomicI64,
 }
 
@@ -53,7 +53,7 @@ impl SystemClock {
     /// Stands still at the newest record's time until it has caught up: ids minted and deadlines counted from it then go
     /// with decisions, which are never made before that time.
     pub fn not_before(&self, newest_ms: i64) {
-        self.newest_ms.store(newest_ms, Ordering::Relaxed);
+        self.newest_ms.fetch_max(newest_ms, Ordering::Relaxed);
     }
 
     fn now_us(&self) -> i64 {
@@ -63,7 +63,9 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
-        (self.now_us() / 1000).max(self.newest_ms.load(Ordering::Relaxed))
+        let now_ms = self.now_us() / 1000;
+        // Slewing back may pass a whole millisecond.
+        now_ms.max(self.newest_ms.fetch_max(now_ms, Ordering::Relaxed))
     }
 
     fn discipline(&self) -> i64 {
@@ -109,6 +111,14 @@ mod tests {
         clock.not_before(now_ms + 3_600_000);
         assert_eq!(clock.now_ms(), now_ms + 3_600_000);
         clock.not_before(now_ms - 3_600_000);
-        assert!(clock.now_ms() >= now_ms && clock.now_ms() < now_ms + 3_600_000);
+        assert_eq!(clock.now_ms(), now_ms + 3_600_000, "what was told is not taken back");
+    }
+
+    #[test]
+    fn time_never_runs_back_while_it_is_slewed() {
+        let clock = SystemClock::default();
+        let told = clock.now_ms();
+        clock.slewed_us.fetch_sub(5_000_000, Ordering::Relaxed);
+        assert!(clock.now_ms() >= told);
     }
 }

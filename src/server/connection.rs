@@ -20,6 +20,8 @@ use crate::engine::{AHEAD_MS_MOST, DEADLINE_MS_MOST};
 
 /// How long a peer may take for the handshake, and again for its `HELLO`.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
+/// Connections, handshakes included, beyond which a new address must prove itself.
+const UNPROVEN_MOST: i64 = 64;
 /// Frames in flight on a stream.
 pub(super) const IN_FLIGHT_MOST: u16 = 256;
 
@@ -40,33 +42,46 @@ impl Peer {
 /// Serves a connection to its end.
 pub(super) async fn serve(shared: Rc<Shared>, incoming: quinn::Incoming) {
     let refused = |shared: &Shared| Traffic::add(&shared.traffic.connections_refused, 1);
-    if shared.traffic.connections_open.load(Ordering::Relaxed) >= CONNECTIONS_MOST {
+    let open = shared.traffic.connections_open.load(Ordering::Relaxed);
+    if open >= CONNECTIONS_MOST {
         refused(&shared);
         return incoming.refuse();
     }
-    let Ok(connecting) = incoming.accept() else { return refused(&shared) };
-    let connection = match tokio::time::timeout(HELLO_WITHIN, connecting).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => {
-            tracing::info!(%error, "a handshake failed");
-            return refused(&shared);
-        }
-        Err(_) => return refused(&shared),
-    };
+    // Among many, an address must first show that it is real: handshakes are dear, and a made-up sender costs it nothing.
+    if open >= UNPROVEN_MOST && !incoming.remote_address_validated() {
+        let _ = incoming.retry();
+        return;
+    }
+    // From here on it counts, so that handshakes are bounded too.
     shared.traffic.opened(1);
-    let welcomed = tokio::time::timeout(HELLO_WITHIN, welcome(&shared, &connection)).await;
+    match handshake(incoming).await {
+        Some(connection) => greet(&shared, connection).await,
+        None => refused(&shared),
+    }
+    shared.traffic.opened(-1);
+}
+
+async fn handshake(incoming: quinn::Incoming) -> Option<quinn::Connection> {
+    let connecting = incoming.accept().ok()?;
+    let connection = tokio::time::timeout(HELLO_WITHIN, connecting).await.ok()?;
+    connection.inspect_err(|error| tracing::info!(%error, "a handshake failed")).ok()
+}
+
+/// Hears the `HELLO` and serves what follows.
+async fn greet(shared: &Rc<Shared>, connection: quinn::Connection) {
+    let refused = |shared: &Shared| Traffic::add(&shared.traffic.connections_refused, 1);
+    let welcomed = tokio::time::timeout(HELLO_WITHIN, welcome(shared, &connection)).await;
     match welcomed {
         Ok(Ok((peer, send, recv))) => {
             Traffic::add(&shared.traffic.connections, 1);
-            streams(&shared, Rc::new(peer), send, recv).await;
+            streams(shared, Rc::new(peer), send, recv).await;
         }
-        Ok(Err(())) => refused(&shared),
+        Ok(Err(())) => refused(shared),
         Err(_) => {
-            refused(&shared);
+            refused(shared);
             connection.close(VarInt::from_u32(close::TIME_OUT), b"no HELLO in time");
         }
     }
-    shared.traffic.opened(-1);
 }
 
 async fn streams(shared: &Rc<Shared>, peer: Rc<Peer>, send: quinn::SendStream, recv: quinn::RecvStream) {
@@ -93,6 +108,7 @@ async fn welcome(shared: &Shared, connection: &quinn::Connection) -> Result<Welc
     };
     match answer {
         (correlation, Ok((identity, pass, welcome))) => {
+            durable(shared).await?;
             tell(&mut send, Kind::Welcome, correlation, &welcome).await?;
             let peer = Peer { connection: connection.clone(), identity, pass };
             Ok((peer, send, recv))
@@ -135,6 +151,18 @@ async fn tell<T: Encode>(send: &mut quinn::SendStream, kind: Kind, correlation: 
     let mut bytes = Vec::new();
     frame::write(&mut bytes, kind, 0, correlation, |out| encode(body, out));
     send.write_all(&bytes).await.map_err(drop)
+}
+
+/// Waits until the versions that a `WELCOME` tells are durable (I4).
+async fn durable(shared: &Shared) -> Result<(), ()> {
+    let (epoch, watermark) = (shared.node.store.programmes_epoch(), &shared.node.log.watermark);
+    while watermark.durable() < epoch {
+        if watermark.has_failed() {
+            return Err(());
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(())
 }
 
 fn refusal(reason: u16, retry_ms: u32, sentence: String) -> HelloRefused {

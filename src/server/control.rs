@@ -41,8 +41,10 @@ pub(super) fn answer(
     }
     match code {
         op::GET_STATUS => with_body(index, body, out, |GetStatus { books }, out| {
-            push_answer(out, index, answer::STATUS, &status(node, traffic, books != 0));
-            0
+            // Figures are of the moment, so that they are there when nothing becomes durable; books are of a state (I4).
+            let (view, epoch) = status(node, traffic, books != 0);
+            push_answer(out, index, answer::STATUS, &view);
+            epoch
         }),
         op::TAKE_SNAPSHOT => with_body(index, body, out, |TakeSnapshot {}, out| {
             snapshot(node, index, out);
@@ -93,6 +95,11 @@ fn snapshot(node: &Node, index: u16, out: &mut Vec<u8>) {
 }
 
 fn activate(node: &Node, index: u16, body: &Activate, out: &mut Vec<u8>) -> u64 {
+    if let Some(later) = node.later() {
+        // Without room even those who only read would wait for it.
+        later.refusal().answer(index, out);
+        return 0;
+    }
     let activated = bundle(body.files.as_slice())
         .map_err(ActivationError::Bundle)
         .and_then(|bundle| node.activate(bundle, body.replaces, body.dry_run != 0));
@@ -102,11 +109,12 @@ fn activate(node: &Node, index: u16, body: &Activate, out: &mut Vec<u8>) -> u64 
             let body =
                 Activated { programme: activated.programme, version: activated.version, warnings: List::cut(warnings) };
             push_answer(out, index, answer::ACTIVATED, &body);
-            activated.epoch
+            // A dry run, like a conflict, tells of versions that may not be durable yet.
+            activated.epoch.max(node.store.programmes_epoch())
         }
         Err(ActivationError::Version { in_force }) => {
             push_answer(out, index, answer::VERSION_CONFLICT, &VersionConflict { in_force });
-            0
+            node.store.programmes_epoch()
         }
         Err(error) => {
             let sentence = Prose::cut(&error.to_string());
@@ -173,7 +181,9 @@ fn resident_bytes() -> Option<u64> {
     line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-fn status(node: &Node, traffic: &Traffic, books: bool) -> StatusView {
+/// The status, and the epoch it waits for.
+fn status(node: &Node, traffic: &Traffic, books: bool) -> (StatusView, u64) {
+    let mut epoch = 0;
     let mut all = figures(node, traffic);
     let answers = node.store.answers_given();
     all.extend(answers.into_iter().map(|(code, count)| (format!("answers_{}", code::name(code)), count as i64)));
@@ -188,6 +198,7 @@ fn status(node: &Node, traffic: &Traffic, books: bool) -> StatusView {
     }
     if books {
         let books = node.store.books();
+        epoch = books.epoch;
         let balance = if books.balance() { "yes" } else { "NO" };
         facts.push(("state_hash".to_owned(), books.state_hash.clone()));
         facts.push(("books_balance".to_owned(), balance.to_owned()));
@@ -207,10 +218,11 @@ fn status(node: &Node, traffic: &Traffic, books: bool) -> StatusView {
         }
     }
     let name = |name: &str| Text::try_from(name).unwrap_or_default();
-    StatusView {
+    let view = StatusView {
         figures: List::cut(all.iter().map(|(of, value)| Figure { name: name(of), value: *value })),
         facts: List::cut(facts.iter().map(|(of, value)| Fact { name: name(of), value: Prose::cut(value) })),
-    }
+    };
+    (view, epoch)
 }
 
 /// A node and its traffic, as other threads see them.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 pub struct Traffic {
     /// Connections welcomed.
     pub connections: AtomicU64,
-    /// Connections open now.
+    /// Connections open now, those that only begin included.
     pub connections_open: AtomicI64,
     /// Connections refused: certificate, handshake, `HELLO`, or too many.
     pub connections_refused: AtomicU64,

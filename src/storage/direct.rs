@@ -44,8 +44,10 @@ impl Direct {
         let flags = rustix::fs::OFlags::DIRECT.bits() as i32;
         match fs::OpenOptions::new().write(true).custom_flags(flags).open(path) {
             Ok(file) => Some(Direct { file, lane: Arc::clone(lane) }),
-            Err(_) => {
-                lane.refused.store(true, Ordering::Relaxed);
+            Err(error) => {
+                // Anything else may pass, and this file is written as usual.
+                let unknown = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported);
+                lane.refused.fetch_or(unknown, Ordering::Relaxed);
                 None
             }
         }

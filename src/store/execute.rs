@@ -35,7 +35,7 @@ pub enum Later {
 }
 
 impl Later {
-    fn refusal(self) -> Refusal {
+    pub(crate) fn refusal(self) -> Refusal {
         let (code, retry_ms) = match self {
             Later::NotAllowed => return Refusal::Plain(answer::NOT_ALLOWED),
             Later::Busy => (answer::BUSY, 5),

@@ -263,6 +263,11 @@ impl Store {
         self.epochs.resume(epoch);
     }
 
+    /// The epoch of the newest change of the programmes in force.
+    pub fn programmes_epoch(&self) -> u64 {
+        self.programmes.lock().journal.last_epoch()
+    }
+
     /// The instant of the newest change, over all places; `i64::MIN` if there was none.
     pub fn latest_ms(&self) -> i64 {
         let members = self.members.iter().map(|place| place.lock().journal.last_ms());
