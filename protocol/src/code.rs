@@ -56,7 +56,7 @@ pub mod close {
     pub const LOG_FAILED: u32 = 6;
     /// The peer does not read its answers.
     pub const SLOW_READER: u32 = 7;
-    /// More streams or connections than allowed.
+    /// More connections than allowed, told by a server that lets the handshake end; this one refuses before it.
     pub const TOO_MANY: u32 = 8;
     /// The peer did not complete a frame or a handshake in time.
     pub const TIME_OUT: u32 = 9;

@@ -17,7 +17,7 @@ pub const HEADER_BYTES: usize = 16;
 /// The longest body a frame may have.
 pub const BODY_BYTES_MOST: usize = 1 << 20;
 
-/// Flag on `ANSWERS`: sent before the changes it tells of were durable (a server told to trade safety for speed).
+/// Flag on `ANSWERS`: sent before the changes it tells of were durable (for a server that is allowed to; without the flag they were durable).
 pub const FLAG_NOT_DURABLE: u8 = 1;
 
 /// What a frame is.

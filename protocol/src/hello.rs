@@ -81,7 +81,7 @@ impl HelloRefused {
     pub const FENCED: u16 = 2;
     /// The server is going.
     pub const DRAINING: u16 = 3;
-    /// The server is still recovering.
+    /// The server is still recovering. Kept for servers that open their port before; this one opens it when it is ready.
     pub const STARTING: u16 = 4;
     /// The first frame was not a `HELLO`, or did not decode.
     pub const MALFORMED: u16 = 5;

@@ -113,7 +113,7 @@ pub struct Clock {
     pub server_ms: i64,
 }
 
-/// Codes `busy`, `draining`, `storage-full`, `starting`.
+/// Codes `busy`, `draining`, `storage-full`, `members-full`, `orders-full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Later {
     /// When to come back, milliseconds from now.

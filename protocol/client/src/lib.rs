@@ -3,7 +3,7 @@
 //! Promises:
 //! - Concurrent calls share frames: a batch is whatever came since the last turn. There is no timer to wait for.
 //! - A call's id and bytes are made once, before the first send. They are sent again, unchanged, after a reconnect (in a
-//!   new session, so that the server has dropped the older copy) and after `busy`, `starting` or `storage-full`, until an
+//!   new session, so that the server has dropped the older copy) and after `busy` or `storage-full`, until an
 //!   answer is final or the deadline has passed.
 //! - Dropping a call's future cancels nothing: the request goes its way.
 //! - A call ends by its deadline: with an answer, or with an error that says whether it can have been applied.
