@@ -77,6 +77,11 @@ impl Block {
         self.find(name).map_or(0, |(_, used)| used)
     }
 
+    /// The newest window of which anything was granted; `i32::MIN` if nothing ever was.
+    pub fn newest_period(&self) -> i32 {
+        self.cells.iter().flatten().map(|cell| cell.name.period).max().unwrap_or(i32::MIN)
+    }
+
     /// The slot that the `nth` next new cell takes.
     pub fn free_slot(&self, nth: usize) -> u32 {
         match self.free.len().checked_sub(nth + 1) {
