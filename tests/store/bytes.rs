@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use tidegate::engine::{
-    BlockPart, CellName, CellUse, Change, Counter, DirectoryPart, LedgerAt, MemberPart, OrderEntry, PlaceId, PlaceKind,
-    QUOTAS_MOST, Record, read_record, write_block, write_directory, write_member,
+    Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, LedgerAt, MemberPart, OrderEntry,
+    PlaceId, PlaceKind, QUOTAS_MOST, Record, read_record, write_block, write_directory, write_member,
 };
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
@@ -233,6 +233,43 @@ proptest! {
             while let Ok(Some(_)) = reader.next_section() {}
         }
     }
+}
+
+/// A tail of one record for the first block.
+fn granted_tail(store: &Store, first_sequence: u64, cells: &[(u32, u32)]) -> Result<(), String> {
+    let cells = cells.iter().map(|(slot, used)| CellUse { slot: *slot, used: *used }).collect();
+    block_tail(store, first_sequence, BlockPart::Granted { now_ms: NOON_MS, cells })
+}
+
+fn block_tail(store: &Store, first_sequence: u64, part: BlockPart) -> Result<(), String> {
+    let mut records = Vec::new();
+    write_block(&mut records, &part, NOON_MS);
+    let place = PlaceId::new(PlaceKind::Block, 0);
+    let tail = LoggedTail { epoch: 9, place, first_sequence, base_ms: NOON_MS, count: 1, records: &records };
+    store.replay(&tail).map_err(|error| error.why)
+}
+
+#[test]
+fn a_grant_that_counts_twice_in_a_cell_and_a_cell_that_is_open_already_are_refused() {
+    let (store, _) = lived();
+    // Three cells, and six grants in all of them.
+    let next = 10;
+    let refused = Err("it names a cell that is not there".into());
+    assert_eq!(granted_tail(&store, next, &[(0, 7), (0, 7)]), refused);
+    assert_eq!(granted_tail(&store, next, &[(0, 7), (1, 7), (0, 8)]), refused);
+    // The offer's own cell of March, which is open in slot 0.
+    let period = store.programmes()[0].programme.zone.local_day(NOON_MS);
+    let name = CellName { period, offer: 1, tier: 0 };
+    assert_eq!(block_tail(&store, next, BlockPart::Opened { now_ms: NOON_MS, slot: 3, name }), refused);
+    assert_eq!(granted_tail(&store, next, &[(0, 7), (1, 7), (2, 7)]), Ok(()));
+}
+
+#[test]
+fn a_grant_beyond_what_a_cell_counts_is_refused() {
+    let name = CellName { period: 1, offer: 1, tier: 0 };
+    let full = Block::restore(vec![Some(Cell { name, used: u32::MAX })], 0, 0);
+    let cells = [CellUse { slot: 0, used: 0 }].into_iter().collect();
+    assert!(!full.takes(&BlockPart::Granted { now_ms: NOON_MS, cells }));
 }
 
 /// The record with numbers small enough to come near what is there.
