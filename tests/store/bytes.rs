@@ -272,6 +272,29 @@ fn a_grant_beyond_what_a_cell_counts_is_refused() {
     assert!(!full.takes(&BlockPart::Granted { now_ms: NOON_MS, cells }));
 }
 
+#[test]
+fn a_section_with_an_answer_that_nobody_can_be_given_is_refused() {
+    let (_, sections) = lived();
+    // Of the answer that ends the section: points after, change and code.
+    let forged: [(usize, &[u8]); 3] =
+        [(4, &0x0101u16.to_le_bytes()), (4, &0u16.to_le_bytes()), (32, &i64::MIN.to_le_bytes())];
+    for (from_the_end, bytes) in forged {
+        let store = empty();
+        let put = sections.iter().cloned().try_for_each(|mut section| {
+            if section.kind == SectionKind::Members {
+                let at = section.body.len() - from_the_end;
+                section.body[at..at + bytes.len()].copy_from_slice(bytes);
+                // What is granted takes points: with this change of one, the points before fall off the end.
+                if from_the_end == 32 {
+                    section.body[at + 8..at + 16].copy_from_slice(&1i64.to_le_bytes());
+                }
+            }
+            store.restore(&section)
+        });
+        assert_eq!(put, Err("a remembered answer that was never given"));
+    }
+}
+
 /// The record with numbers small enough to come near what is there.
 fn fitting(record: Record) -> Record {
     match record {
