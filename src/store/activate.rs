@@ -199,8 +199,10 @@ pub fn activations(records: &[u8]) -> impl Iterator<Item = Result<ActivationReco
         let head = rest.first_chunk::<RECORD_HEAD>()?;
         let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
         let body = rest.get(RECORD_HEAD..length).ok_or_else(|| format!("{length} bytes stated, {} there", rest.len()));
-        rest = rest.get(length..).unwrap_or_default();
-        Some(body.and_then(|body| ActivationRecord::read(body).map_err(|error| error.to_string())))
+        let read = body.and_then(|body| ActivationRecord::read(body).map_err(|error| error.to_string()));
+        // A wrong length says nothing about where the next record begins.
+        rest = if read.is_ok() { &rest[length..] } else { &[] };
+        Some(read)
     })
 }
 

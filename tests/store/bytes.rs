@@ -7,7 +7,7 @@ use tidegate::engine::{
 };
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
-use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store};
+use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store, activations};
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::{Client, NOON_MS, SEED, club, hot, opened_with, options};
@@ -292,6 +292,16 @@ fn a_section_with_an_answer_that_nobody_can_be_given_is_refused() {
             store.restore(&section)
         });
         assert_eq!(put, Err("a remembered answer that was never given"));
+    }
+}
+
+#[test]
+fn activations_end_with_the_first_that_is_none() {
+    for length in [0, 1, 4, 5, 90] {
+        let mut records = vec![length, 0, 0, 0, 96];
+        records.extend([0; 40]);
+        let read: Vec<_> = activations(&records).take(3).collect();
+        assert!(matches!(read[..], [Err(_)]), "{length}: {read:?}");
     }
 }
 
