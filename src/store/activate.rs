@@ -16,6 +16,9 @@ use super::{directory_place, member_place};
 use crate::engine::{Block, PlaceId, PlaceKind};
 use crate::programme::{Bundle, BundleFile, Numbering, Programme, compile};
 
+/// As many as a server names to those who connect.
+const PROGRAMMES_MOST: u32 = 1_024;
+
 /// The kind of an activation's record.
 pub(super) const ACTIVATED: u8 = 96;
 
@@ -132,6 +135,12 @@ impl Store {
         let compiled = compile(&bundle, &numbering).map_err(|report| ActivationError::Bundle(report.to_string()))?;
         check_bounds(&compiled.programme, &compiled.numbering, &bundle)?;
         let number = before.map_or(world.programmes.len() as u32 + 1, |active| active.number);
+        if number > PROGRAMMES_MOST {
+            let sentence = format!(
+                "{PROGRAMMES_MOST} programmes are in force, as many as a server can have; put `{slug}` on another server"
+            );
+            return Err(ActivationError::Bounds(sentence));
+        }
         let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
         let mut activated = Activated { programme: number, version: in_force + 1, epoch: 0, warnings };
         if dry_run {

@@ -164,6 +164,10 @@ impl Store {
         if record.programme == 0 || record.programme as usize > world.programmes.len() + 1 {
             return Err("a programme's number out of order");
         }
+        // Not the bound for new ones: whatever was put in force once is read again.
+        if record.programme > u32::from(u16::MAX) {
+            return Err("more programmes than members can name");
+        }
         let bundle = bundle(record.files.as_slice()).map_err(|_| "a bundle that is none")?;
         let numbering = Numbering::from_text(record.numbering.as_str()).map_err(|_| "a numbering that is none")?;
         let compiled = compile(&bundle, &numbering).map_err(|_| "a bundle that this version does not compile")?;

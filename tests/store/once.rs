@@ -1,7 +1,7 @@
 //! At most once, for ever: ids, windows, marks, orders and their horizon; programmes apart; bounds.
 
 use tidegate::storage::Loss;
-use tidegate::store::{Later, Limits, Scope};
+use tidegate::store::{ActivationError, Later, Limits, Scope};
 use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
 use tidegate_protocol::code::{answer, op};
 use tidegate_protocol::operation::{CheckIn, Enrol, GetOutcome, Redeem};
@@ -174,6 +174,23 @@ fn an_amount_beyond_all_sums_is_refused() {
         assert_eq!(client.ask(op::RECORD_ORDER, &huge).code, answer::INVALID_AMOUNT);
     }
     assert!(opened.store.books().balance());
+}
+
+#[test]
+fn a_programme_more_than_a_server_can_name_is_refused() {
+    let plain =
+        |number: u32| format!("programme = \"p{number}\"\nzone = \"UTC\"\ncurrency = \"CNY\"\nbrands = [\"house\"]\n");
+    let (_, opened) = opened_with(&plain(1), options(1, Limits::default()));
+    let new = |number, dry_run| opened.store.activate(bundle(&plain(number)), 0, dry_run, NOON_MS);
+    for number in 2..=1024 {
+        assert_eq!(new(number, false).unwrap().programme, number);
+    }
+    for dry_run in [true, false] {
+        assert!(matches!(new(1025, dry_run), Err(ActivationError::Bounds(_))));
+    }
+    assert_eq!(opened.store.programmes().len(), 1024);
+    let changed = bundle(&plain(7).replace("UTC", "Asia/Shanghai"));
+    assert_eq!(opened.store.activate(changed, 1, false, NOON_MS).unwrap().version, 2, "those there still change");
 }
 
 #[test]
