@@ -4,7 +4,7 @@ use tidegate::storage::Loss;
 use tidegate::store::{ActivationError, Later, Limits, Scope};
 use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
 use tidegate_protocol::code::{answer, op};
-use tidegate_protocol::operation::{CheckIn, Enrol, GetOutcome, Redeem};
+use tidegate_protocol::operation::{CheckIn, Enrol, GetOutcome, RecordOrder, Redeem};
 use tidegate_protocol::refusal::{Stale, TooOld};
 
 use super::asking::{self, DEADLINE_MS, ask, ask_as, id, ledger_has, member, request};
@@ -158,6 +158,30 @@ fn a_number_used_again_after_the_horizon_is_again_recorded_once() {
     again.store.maintain(client.now_ms);
     assert_eq!(client.order(1, "N-7", 20).code, answer::ALREADY_RECORDED);
     assert_eq!((client.member(1).balance, again.store.order_count()), (50 * 10 + 50 * 20, 50));
+}
+
+#[test]
+fn an_order_past_its_deadline_is_looked_up_before_it_is_called_expired() {
+    let (_, opened) = opened_with(&club("club", ""), options(2, Limits::default()));
+    let store = &opened.store;
+    let mut client = Client::new(store);
+    client.enrol(1);
+    let id = client.mint();
+    let paid = order(1, "N-1", 10, NOON_MS);
+    let first: Recorded = client.ask_with(id, op::RECORD_ORDER, &paid).read();
+    let late = |now_ms: i64, order: &RecordOrder| ask(store, now_ms, &request(op::RECORD_ORDER, 1, id, order));
+    // The very same bytes, whose first answer was lost; then other contents; then what nobody ever recorded.
+    let late_ms = NOON_MS + i64::from(DEADLINE_MS) + 1;
+    let again = late(late_ms, &paid);
+    assert_eq!((again.code, again.read::<AlreadyRecorded>().ledger), (answer::ALREADY_RECORDED, first.ledger));
+    assert_eq!(late(late_ms, &order(1, "N-1", 11, NOON_MS)).code, answer::KEY_CONFLICT);
+    assert_eq!(late(late_ms, &order(1, "N-2", 10, NOON_MS)).code, answer::EXPIRED);
+    assert_eq!(late(late_ms, &order(9, "N-3", 10, NOON_MS)).code, answer::EXPIRED);
+    // Once it is forgotten, nobody knows.
+    let forgotten_ms = NOON_MS + 31 * DAY_MS;
+    store.maintain(forgotten_ms);
+    assert_eq!(late(forgotten_ms, &paid).code, answer::TOO_OLD);
+    assert_eq!(client.member(1).balance, 10);
 }
 
 #[test]
