@@ -123,7 +123,7 @@ impl Store {
                 follows(&held.journal, sequence)?;
                 if sequence > held.journal.sequence() {
                     if !held.state.takes(&part) {
-                        return Err("it names a cell that is not there".into());
+                        return Err("it does not fit the cells that are open".into());
                     }
                     held.state.apply(&part);
                 }

@@ -254,7 +254,7 @@ fn a_grant_that_counts_twice_in_a_cell_and_a_cell_that_is_open_already_are_refus
     let (store, _) = lived();
     // Three cells, and six grants in all of them.
     let next = 10;
-    let refused = Err("it names a cell that is not there".into());
+    let refused = Err("it does not fit the cells that are open".into());
     assert_eq!(granted_tail(&store, next, &[(0, 7), (0, 7)]), refused);
     assert_eq!(granted_tail(&store, next, &[(0, 7), (1, 7), (0, 8)]), refused);
     // The offer's own cell of March, which is open in slot 0.
