@@ -9,7 +9,7 @@
 //! | 5 | id's time more than 5 s ahead | `id-ahead`, with the server's time |
 //! | 6 | else | decide |
 //!
-//! Operations with a natural key skip rows 1 to 3: their key is their memory.
+//! Operations with a natural key have no rows 1 to 3: their key is their memory, and is asked before the rest.
 
 use tidegate_protocol::code::answer;
 use tidegate_protocol::refusal::{Clock, Stale};

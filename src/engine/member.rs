@@ -209,6 +209,13 @@ impl Remembered {
         Some(Remembered { id, hash, sequence, after, change, detail, version, code, lineage })
     }
 
+    /// Whether it can be given again: an answer that is remembered, whose points before are a number.
+    pub fn can_be_given(&self) -> bool {
+        use tidegate_protocol::code::answer;
+        let code = matches!(self.code, answer::ENROLLED | answer::CHECKED_IN | answer::GRANTED);
+        code && self.after.checked_sub(self.change).is_some()
+    }
+
     /// Appends the answer as it was given the first time.
     pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
         use tidegate_protocol::answer::{CheckedIn, Enrolled, Granted};

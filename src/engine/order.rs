@@ -6,7 +6,7 @@ use tidegate_protocol::operation::RecordOrder;
 use tidegate_protocol::refusal::{KeyConflict, PaidInTheFuture, TooOld};
 
 use super::Context;
-use super::admit::Request;
+use super::admit::{Admission, Request, admit};
 use super::member::Member;
 use super::part::{Change, DirectoryPart, MemberPart};
 use super::place::{PlaceId, PlaceKind};
@@ -114,7 +114,8 @@ pub enum Ordered {
     Before(LedgerId),
 }
 
-/// Decides an order. `key` is the fingerprint of its natural key.
+/// Decides an order. `key` is the fingerprint of its natural key: while it is remembered it answers, whatever the
+/// request's id and deadline.
 pub fn record_order(
     context: &Context<'_>,
     slot: u32,
@@ -130,13 +131,18 @@ pub fn record_order(
         let same = entry.hash == request.hash;
         return if same { Ok(Ordered::Before(ledger)) } else { Err(Refusal::KeyConflict(KeyConflict { ledger })) };
     }
+    let after_ms = known.mark_ms.max(context.now_ms - programme.orders.remember_ms);
+    if let Admission::Refused(refusal) = admit(request, std::iter::empty(), Default::default(), context.now_ms) {
+        // Of an order that may have been recorded and forgotten nobody can say that it was not applied.
+        let forgotten = order.paid_at_ms <= known.mark_ms;
+        return Err(if forgotten { Refusal::TooOld(TooOld { after_ms }) } else { refusal });
+    }
     let channel = checked_channel(context, order)?;
     let earning = programme.earning.as_ref().ok_or(Refusal::Plain(answer::NO_ORDERS))?;
     let until_ms = context.now_ms + programme.orders.ahead_ms;
     if order.paid_at_ms > until_ms {
         return Err(Refusal::PaidInTheFuture(PaidInTheFuture { until_ms }));
     }
-    let after_ms = known.mark_ms.max(context.now_ms - programme.orders.remember_ms);
     if order.paid_at_ms <= after_ms {
         return Err(Refusal::TooOld(TooOld { after_ms }));
     }

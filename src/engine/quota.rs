@@ -77,6 +77,11 @@ impl Block {
         self.find(name).map_or(0, |(_, used)| used)
     }
 
+    /// The newest window of which anything was granted; `i32::MIN` if nothing ever was.
+    pub fn newest_period(&self) -> i32 {
+        self.cells.iter().flatten().map(|cell| cell.name.period).max().unwrap_or(i32::MIN)
+    }
+
     /// The slot that the `nth` next new cell takes.
     pub fn free_slot(&self, nth: usize) -> u32 {
         match self.free.len().checked_sub(nth + 1) {
@@ -85,14 +90,18 @@ impl Block {
         }
     }
 
-    /// Whether a part from the log fits: the cells it names are there, or free where it opens one.
+    /// Whether a part from the log fits: the cells it names are there, each once, or new where it opens one.
     pub fn takes(&self, part: &BlockPart) -> bool {
         let cell = |slot: u32| self.cells.get(slot as usize).copied().flatten();
         match part {
-            BlockPart::Opened { slot, .. } => cell(*slot).is_none() && (*slot as usize) < self.cells.len() + 64,
-            BlockPart::Granted { cells, .. } => {
-                cells.iter().all(|changed| cell(changed.slot).is_some_and(|cell| cell.used + 1 == changed.used))
+            BlockPart::Opened { slot, name, .. } => {
+                let free = cell(*slot).is_none() && (*slot as usize) < self.cells.len() + 64;
+                free && !self.by_name.contains_key(name)
             }
+            BlockPart::Granted { cells, .. } => cells.iter().enumerate().all(|(at, changed)| {
+                let first = cells[..at].iter().all(|before| before.slot != changed.slot);
+                first && cell(changed.slot).is_some_and(|cell| cell.used.checked_add(1) == Some(changed.used))
+            }),
             BlockPart::Folded { slot, .. } => cell(*slot).is_some(),
         }
     }

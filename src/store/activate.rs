@@ -16,6 +16,9 @@ use super::{directory_place, member_place};
 use crate::engine::{Block, PlaceId, PlaceKind};
 use crate::programme::{Bundle, BundleFile, Numbering, Programme, compile};
 
+/// As many as a server names to those who connect.
+const PROGRAMMES_MOST: u32 = 1_024;
+
 /// The kind of an activation's record.
 pub(super) const ACTIVATED: u8 = 96;
 
@@ -132,6 +135,12 @@ impl Store {
         let compiled = compile(&bundle, &numbering).map_err(|report| ActivationError::Bundle(report.to_string()))?;
         check_bounds(&compiled.programme, &compiled.numbering, &bundle)?;
         let number = before.map_or(world.programmes.len() as u32 + 1, |active| active.number);
+        if number > PROGRAMMES_MOST {
+            let sentence = format!(
+                "{PROGRAMMES_MOST} programmes are in force, as many as a server can have; put `{slug}` on another server"
+            );
+            return Err(ActivationError::Bounds(sentence));
+        }
         let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
         let mut activated = Activated { programme: number, version: in_force + 1, epoch: 0, warnings };
         if dry_run {
@@ -199,8 +208,10 @@ pub fn activations(records: &[u8]) -> impl Iterator<Item = Result<ActivationReco
         let head = rest.first_chunk::<RECORD_HEAD>()?;
         let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
         let body = rest.get(RECORD_HEAD..length).ok_or_else(|| format!("{length} bytes stated, {} there", rest.len()));
-        rest = rest.get(length..).unwrap_or_default();
-        Some(body.and_then(|body| ActivationRecord::read(body).map_err(|error| error.to_string())))
+        let read = body.and_then(|body| ActivationRecord::read(body).map_err(|error| error.to_string()));
+        // A wrong length says nothing about where the next record begins.
+        rest = if read.is_ok() { &rest[length..] } else { &[] };
+        Some(read)
     })
 }
 

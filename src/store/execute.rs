@@ -311,11 +311,14 @@ impl Run<'_> {
         key: OrderKey,
     ) {
         let request = &asked.request;
-        let admission = engine::admit(request, std::iter::empty(), Default::default(), context.now_ms);
-        if let Admission::Refused(refusal) = admission {
+        let Some(slot) = slot else {
+            // Members never go: no order of this one was ever recorded, so that the deadline can be judged at once.
+            let refusal = match engine::admit(request, std::iter::empty(), Default::default(), context.now_ms) {
+                Admission::Refused(refusal) => refusal,
+                _ => Refusal::Plain(answer::NO_SUCH_MEMBER),
+            };
             return self.refuse(asked.index, &refusal);
-        }
-        let Some(slot) = slot else { return self.refuse(asked.index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        };
         let shard = self.store.directory_shard(&key);
         let mut held = self.store.directory[shard].lock();
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };

@@ -67,9 +67,11 @@ impl Store {
                     Some(Span::NotYet { .. }) | None => continue,
                 };
             let mut held = block.place.lock();
+            // The newest window's cells stay: a later version may open it again, and its units are still used then.
+            let fold_before = closed_before.min(held.state.newest_period());
             let due: Vec<u32> = (0u32..)
                 .zip(held.state.cells())
-                .filter(|(_, cell)| cell.is_some_and(|cell| cell.name.period < closed_before))
+                .filter(|(_, cell)| cell.is_some_and(|cell| cell.name.period < fold_before))
                 .map(|(slot, _)| slot)
                 .take(256)
                 .collect();

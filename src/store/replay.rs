@@ -123,7 +123,7 @@ impl Store {
                 follows(&held.journal, sequence)?;
                 if sequence > held.journal.sequence() {
                     if !held.state.takes(&part) {
-                        return Err("it names a cell that is not there".into());
+                        return Err("it does not fit the cells that are open".into());
                     }
                     held.state.apply(&part);
                 }
@@ -163,6 +163,10 @@ impl Store {
         let world = self.world.load_full();
         if record.programme == 0 || record.programme as usize > world.programmes.len() + 1 {
             return Err("a programme's number out of order");
+        }
+        // Not the bound for new ones: whatever was put in force once is read again.
+        if record.programme > u32::from(u16::MAX) {
+            return Err("more programmes than members can name");
         }
         let bundle = bundle(record.files.as_slice()).map_err(|_| "a bundle that is none")?;
         let numbering = Numbering::from_text(record.numbering.as_str()).map_err(|_| "a numbering that is none")?;

@@ -321,6 +321,9 @@ fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'s
         })
     });
     let answers = answers.collect::<Result<Vec<_>, &'static str>>()?;
+    if !answers.iter().all(Remembered::can_be_given) {
+        return Err("a remembered answer that was never given");
+    }
     Ok((member, answers))
 }
 

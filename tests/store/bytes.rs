@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use tidegate::engine::{
-    BlockPart, CellName, CellUse, Change, Counter, DirectoryPart, LedgerAt, MemberPart, OrderEntry, PlaceId, PlaceKind,
-    QUOTAS_MOST, Record, read_record, write_block, write_directory, write_member,
+    Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, LedgerAt, MemberPart, OrderEntry,
+    PlaceId, PlaceKind, QUOTAS_MOST, Record, read_record, write_block, write_directory, write_member,
 };
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
-use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store};
+use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store, activations};
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::{Client, NOON_MS, SEED, club, hot, opened_with, options};
@@ -232,6 +232,76 @@ proptest! {
         if let Ok(mut reader) = SnapshotReader::open(&memory, "snapshots/1.snap") {
             while let Ok(Some(_)) = reader.next_section() {}
         }
+    }
+}
+
+/// A tail of one record for the first block.
+fn granted_tail(store: &Store, first_sequence: u64, cells: &[(u32, u32)]) -> Result<(), String> {
+    let cells = cells.iter().map(|(slot, used)| CellUse { slot: *slot, used: *used }).collect();
+    block_tail(store, first_sequence, BlockPart::Granted { now_ms: NOON_MS, cells })
+}
+
+fn block_tail(store: &Store, first_sequence: u64, part: BlockPart) -> Result<(), String> {
+    let mut records = Vec::new();
+    write_block(&mut records, &part, NOON_MS);
+    let place = PlaceId::new(PlaceKind::Block, 0);
+    let tail = LoggedTail { epoch: 9, place, first_sequence, base_ms: NOON_MS, count: 1, records: &records };
+    store.replay(&tail).map_err(|error| error.why)
+}
+
+#[test]
+fn a_grant_that_counts_twice_in_a_cell_and_a_cell_that_is_open_already_are_refused() {
+    let (store, _) = lived();
+    // Three cells, and six grants in all of them.
+    let next = 10;
+    let refused = Err("it does not fit the cells that are open".into());
+    assert_eq!(granted_tail(&store, next, &[(0, 7), (0, 7)]), refused);
+    assert_eq!(granted_tail(&store, next, &[(0, 7), (1, 7), (0, 8)]), refused);
+    // The offer's own cell of March, which is open in slot 0.
+    let period = store.programmes()[0].programme.zone.local_day(NOON_MS);
+    let name = CellName { period, offer: 1, tier: 0 };
+    assert_eq!(block_tail(&store, next, BlockPart::Opened { now_ms: NOON_MS, slot: 3, name }), refused);
+    assert_eq!(granted_tail(&store, next, &[(0, 7), (1, 7), (2, 7)]), Ok(()));
+}
+
+#[test]
+fn a_grant_beyond_what_a_cell_counts_is_refused() {
+    let name = CellName { period: 1, offer: 1, tier: 0 };
+    let full = Block::restore(vec![Some(Cell { name, used: u32::MAX })], 0, 0);
+    let cells = [CellUse { slot: 0, used: 0 }].into_iter().collect();
+    assert!(!full.takes(&BlockPart::Granted { now_ms: NOON_MS, cells }));
+}
+
+#[test]
+fn a_section_with_an_answer_that_nobody_can_be_given_is_refused() {
+    let (_, sections) = lived();
+    // Of the answer that ends the section: points after, change and code.
+    let forged: [(usize, &[u8]); 3] =
+        [(4, &0x0101u16.to_le_bytes()), (4, &0u16.to_le_bytes()), (32, &i64::MIN.to_le_bytes())];
+    for (from_the_end, bytes) in forged {
+        let store = empty();
+        let put = sections.iter().cloned().try_for_each(|mut section| {
+            if section.kind == SectionKind::Members {
+                let at = section.body.len() - from_the_end;
+                section.body[at..at + bytes.len()].copy_from_slice(bytes);
+                // What is granted takes points: with this change of one, the points before fall off the end.
+                if from_the_end == 32 {
+                    section.body[at + 8..at + 16].copy_from_slice(&1i64.to_le_bytes());
+                }
+            }
+            store.restore(&section)
+        });
+        assert_eq!(put, Err("a remembered answer that was never given"));
+    }
+}
+
+#[test]
+fn activations_end_with_the_first_that_is_none() {
+    for length in [0, 1, 4, 5, 90] {
+        let mut records = vec![length, 0, 0, 0, 96];
+        records.extend([0; 40]);
+        let read: Vec<_> = activations(&records).take(3).collect();
+        assert!(matches!(read[..], [Err(_)]), "{length}: {read:?}");
     }
 }
 

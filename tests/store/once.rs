@@ -1,10 +1,10 @@
 //! At most once, for ever: ids, windows, marks, orders and their horizon; programmes apart; bounds.
 
 use tidegate::storage::Loss;
-use tidegate::store::{Later, Limits, Scope};
+use tidegate::store::{ActivationError, Later, Limits, Scope};
 use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
 use tidegate_protocol::code::{answer, op};
-use tidegate_protocol::operation::{CheckIn, Enrol, GetOutcome, Redeem};
+use tidegate_protocol::operation::{CheckIn, Enrol, GetOutcome, RecordOrder, Redeem};
 use tidegate_protocol::refusal::{Stale, TooOld};
 
 use super::asking::{self, DEADLINE_MS, ask, ask_as, id, ledger_has, member, request};
@@ -161,6 +161,30 @@ fn a_number_used_again_after_the_horizon_is_again_recorded_once() {
 }
 
 #[test]
+fn an_order_past_its_deadline_is_looked_up_before_it_is_called_expired() {
+    let (_, opened) = opened_with(&club("club", ""), options(2, Limits::default()));
+    let store = &opened.store;
+    let mut client = Client::new(store);
+    client.enrol(1);
+    let id = client.mint();
+    let paid = order(1, "N-1", 10, NOON_MS);
+    let first: Recorded = client.ask_with(id, op::RECORD_ORDER, &paid).read();
+    let late = |now_ms: i64, order: &RecordOrder| ask(store, now_ms, &request(op::RECORD_ORDER, 1, id, order));
+    // The very same bytes, whose first answer was lost; then other contents; then what nobody ever recorded.
+    let late_ms = NOON_MS + i64::from(DEADLINE_MS) + 1;
+    let again = late(late_ms, &paid);
+    assert_eq!((again.code, again.read::<AlreadyRecorded>().ledger), (answer::ALREADY_RECORDED, first.ledger));
+    assert_eq!(late(late_ms, &order(1, "N-1", 11, NOON_MS)).code, answer::KEY_CONFLICT);
+    assert_eq!(late(late_ms, &order(1, "N-2", 10, NOON_MS)).code, answer::EXPIRED);
+    assert_eq!(late(late_ms, &order(9, "N-3", 10, NOON_MS)).code, answer::EXPIRED);
+    // Once it is forgotten, nobody knows.
+    let forgotten_ms = NOON_MS + 31 * DAY_MS;
+    store.maintain(forgotten_ms);
+    assert_eq!(late(forgotten_ms, &paid).code, answer::TOO_OLD);
+    assert_eq!(client.member(1).balance, 10);
+}
+
+#[test]
 fn an_amount_beyond_all_sums_is_refused() {
     let (_, opened) = opened_with(&club("club", ""), options(1, Limits::default()));
     let mut client = Client::new(&opened.store);
@@ -174,6 +198,23 @@ fn an_amount_beyond_all_sums_is_refused() {
         assert_eq!(client.ask(op::RECORD_ORDER, &huge).code, answer::INVALID_AMOUNT);
     }
     assert!(opened.store.books().balance());
+}
+
+#[test]
+fn a_programme_more_than_a_server_can_name_is_refused() {
+    let plain =
+        |number: u32| format!("programme = \"p{number}\"\nzone = \"UTC\"\ncurrency = \"CNY\"\nbrands = [\"house\"]\n");
+    let (_, opened) = opened_with(&plain(1), options(1, Limits::default()));
+    let new = |number, dry_run| opened.store.activate(bundle(&plain(number)), 0, dry_run, NOON_MS);
+    for number in 2..=1024 {
+        assert_eq!(new(number, false).unwrap().programme, number);
+    }
+    for dry_run in [true, false] {
+        assert!(matches!(new(1025, dry_run), Err(ActivationError::Bounds(_))));
+    }
+    assert_eq!(opened.store.programmes().len(), 1024);
+    let changed = bundle(&plain(7).replace("UTC", "Asia/Shanghai"));
+    assert_eq!(opened.store.activate(changed, 1, false, NOON_MS).unwrap().version, 2, "those there still change");
 }
 
 #[test]

@@ -176,6 +176,59 @@ quota = { each = "window", total = 2 }
     assert_eq!(again.store.books().state_hash, store.books().state_hash);
 }
 
+/// Sells a campaign of two units out in `window`, closes it for weeks, and opens it again as `extended`, live and recovered.
+fn a_window_opened_again_is_still_sold_out(window: &str, extended: &str) {
+    let programme = |window| {
+        let campaign = format!(
+            r#"
+[campaign.short]
+window = {window}
+[[campaign.short.offer]]
+sku = "S"
+price = {{ points = 1 }}
+quota = {{ each = "window", total = 2 }}
+"#
+        );
+        club("club", &campaign)
+    };
+    let (memory, mut opened) = opened_with(&programme(window), options(2, Limits::default()));
+    let store = opened.store.clone();
+    let mut client = Client::new(&store);
+    client.enrol(1);
+    client.order(1, "1", 100);
+    let sold = [1, 2, 3].map(|_| client.redeem(1, 1, 1).code);
+    assert_eq!(sold, [answer::GRANTED, answer::GRANTED, answer::SOLD_OUT]);
+    for day in 0..60 {
+        store.maintain(NOON_MS + day * DAY_MS);
+    }
+    client.now_ms = NOON_MS + 60 * DAY_MS;
+    assert_eq!(client.redeem(1, 1, 1).code, answer::CLOSED);
+    store.activate(super::bundle(&programme(extended)), 1, false, client.now_ms).unwrap();
+    assert_eq!(client.redeem(1, 1, 1).code, answer::SOLD_OUT, "{extended}");
+    drain(&mut opened);
+    let again = open(&memory.power_loss(tidegate::storage::Loss::Lost), options(2, Limits::default()));
+    let mut client = Client { now_ms: client.now_ms, ..Client::new(&again.store).numbered(2) };
+    assert_eq!(client.redeem(1, 1, 1).code, answer::SOLD_OUT, "{extended}");
+    assert_eq!(client.campaign(1).granted_ever, 2);
+    assert!(again.store.books().balance());
+}
+
+#[test]
+fn a_window_that_is_extended_after_weeks_finds_what_it_granted() {
+    a_window_opened_again_is_still_sold_out(
+        r#"{ from = "2026-03-20 00:00", until = "2026-03-22 00:00" }"#,
+        r#"{ from = "2026-03-20 00:00", until = "2026-06-30 00:00" }"#,
+    );
+    a_window_opened_again_is_still_sold_out(
+        r#"{ every = "year", from = "03-20 00:00", until = "03-22 00:00" }"#,
+        r#"{ every = "year", from = "03-20 00:00", until = "06-30 00:00" }"#,
+    );
+    a_window_opened_again_is_still_sold_out(
+        r#"{ every = "year", from = "03-20 00:00", until = "06-30 00:00", ends = "2026-03-25 00:00" }"#,
+        r#"{ every = "year", from = "03-20 00:00", until = "06-30 00:00", ends = "2026-06-25 00:00" }"#,
+    );
+}
+
 #[test]
 fn a_redemption_takes_at_most_128_bytes_of_log() {
     const MEMBERS: u64 = 2_000;

@@ -175,6 +175,8 @@ impl<W> Table<W> {
         let pending = self.pending.get_mut(&ticket)?;
         let again = row(reply.code).is_some_and(|row| row.next == Next::SameId);
         if !again {
+            // `expired` too, even if an earlier send has no answer: the server asks what it remembers, ids and order
+            // keys alike, before it judges the deadline, so that its "never applied" is said of every send.
             return self.finish(ticket, Ok(reply));
         }
         if reply.code == answer::DRAINING {
