@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     bytes: RefCell<Vec<u8>>,
-    /// For each frame its epoch and where it ends, counted from the first byte ever put in.
+    /// For each frame the epoch it waits for and where it ends, counted from the first byte ever put in. A frame goes
+    /// behind those before it, so that it waits for their epochs too: marks never fall.
     marks: RefCell<VecDeque<(u64, u64)>>,
     /// Bytes taken out so far.
     taken: Cell<u64>,
@@ -42,7 +43,9 @@ impl Outbox {
         let mut bytes = self.bytes.borrow_mut();
         if let Some(epoch) = write(&mut bytes) {
             let end = self.taken.get() + bytes.len() as u64;
-            self.marks.borrow_mut().push_back((epoch, end));
+            let mut marks = self.marks.borrow_mut();
+            let newest = marks.back().map_or(0, |(newest, _)| *newest);
+            marks.push_back((epoch.max(newest), end));
         }
     }
 
@@ -84,6 +87,11 @@ impl Outbox {
             self.in_flight.set(self.in_flight.get().saturating_sub(frames));
             self.gone.notify_one();
         }
+    }
+
+    /// Whether anything waits for a later epoch than `durable`.
+    fn waits(&self, durable: u64) -> bool {
+        self.marks.borrow().back().is_some_and(|(newest, _)| *newest > durable)
     }
 
     /// Whether anything waits here.
@@ -136,9 +144,11 @@ pub(super) struct ReleaseQueue {
 }
 
 impl ReleaseQueue {
-    /// Adds an outbox that holds something not durable yet.
-    pub(super) fn wait(&self, outbox: &Rc<Outbox>) {
-        if !outbox.queued.replace(true) {
+    /// Lets the writer take what was put in: now, or when it is durable.
+    pub(super) fn hand_over(&self, outbox: &Rc<Outbox>, durable: u64) {
+        if !outbox.waits(durable) {
+            outbox.wake();
+        } else if !outbox.queued.replace(true) {
             self.waiting.borrow_mut().push(Rc::clone(outbox));
         }
     }
@@ -147,10 +157,65 @@ impl ReleaseQueue {
     pub(super) fn release(&self, durable: u64) {
         self.waiting.borrow_mut().retain(|outbox| {
             outbox.wake();
-            let newest = outbox.marks.borrow().back().map_or(0, |(epoch, _)| *epoch);
-            let waits = newest > durable;
+            let waits = outbox.waits(durable);
             outbox.queued.set(waits);
             waits
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    /// Hands over a frame of one byte.
+    fn put(queue: &ReleaseQueue, outbox: &Rc<Outbox>, byte: u8, epoch: u64, durable: u64) {
+        outbox.frame_read();
+        outbox.put(epoch, |out| out.push(byte));
+        queue.hand_over(outbox, durable);
+    }
+
+    /// What the writer takes, if it was woken.
+    fn taken(outbox: &Outbox, durable: u64) -> Option<Vec<u8>> {
+        let ready = std::pin::pin!(outbox.ready());
+        let woken = ready.poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        woken.then(|| {
+            let mut out = Vec::new();
+            outbox.take(durable, &mut out);
+            out
+        })
+    }
+
+    #[test]
+    fn a_frame_of_an_earlier_epoch_behind_a_later_one_is_released_with_it() {
+        let (queue, outbox) = (ReleaseQueue::default(), Rc::new(Outbox::default()));
+        put(&queue, &outbox, b'a', 10, 8);
+        put(&queue, &outbox, b'b', 9, 8);
+        queue.release(9);
+        assert_eq!(taken(&outbox, 9), Some(vec![]), "the second does not overtake the first");
+        queue.release(10);
+        assert_eq!(taken(&outbox, 10), Some(b"ab".to_vec()));
+        assert_eq!(outbox.in_flight(), 0);
+        queue.release(11);
+        assert_eq!(taken(&outbox, 11), None, "nothing waits any more");
+    }
+
+    #[test]
+    fn a_frame_that_waits_for_nothing_goes_behind_those_that_wait() {
+        let (queue, outbox) = (ReleaseQueue::default(), Rc::new(Outbox::default()));
+        put(&queue, &outbox, b'a', 9, 8);
+        put(&queue, &outbox, b'b', 0, 8);
+        assert_eq!(taken(&outbox, 8), None);
+        queue.release(9);
+        assert_eq!(taken(&outbox, 9), Some(b"ab".to_vec()));
+    }
+
+    #[test]
+    fn what_is_durable_already_goes_at_once() {
+        let (queue, outbox) = (ReleaseQueue::default(), Rc::new(Outbox::default()));
+        put(&queue, &outbox, b'a', 8, 8);
+        assert_eq!(taken(&outbox, 8), Some(b"a".to_vec()));
     }
 }

@@ -167,20 +167,15 @@ impl Stream {
             node.log.doorbell.ring();
         }
         if executed.searches.is_empty() && executed.operator.is_empty() {
-            self.hand_over(executed.epoch);
+            self.hand_over();
         } else {
             self.defer(header.correlation, now_ms, executed, answers, body);
         }
         Ok(count)
     }
 
-    /// Lets the writer take what was put in, now or when its epoch is durable.
-    fn hand_over(&self, epoch: u64) {
-        if epoch <= self.shared.node.log.watermark.durable() {
-            self.outbox.wake();
-        } else {
-            self.shared.queue.wait(&self.outbox);
-        }
+    fn hand_over(&self) {
+        self.shared.queue.hand_over(&self.outbox, self.shared.node.log.watermark.durable());
     }
 
     /// Completes a frame elsewhere, where reading the log or walking the members makes nobody wait.
@@ -221,7 +216,7 @@ impl Stream {
                 out.extend_from_slice(&answers);
                 close_answers(out, start, correlation, now_ms, count);
             });
-            stream.hand_over(epoch);
+            stream.hand_over();
         });
     }
 
