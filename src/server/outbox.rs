@@ -21,7 +21,7 @@ pub(super) struct Outbox {
     ready: Notify,
     /// Told when frames have gone.
     gone: Notify,
-    /// Whether no more will come.
+    /// Whether no more frames are to be read.
     ended: Cell<bool>,
     /// The close code with which the stream failed.
     failed: Cell<Option<u32>>,
@@ -109,15 +109,19 @@ impl Outbox {
         self.ready.notified().await;
     }
 
-    /// Waits until frames have gone.
-    pub(super) async fn gone(&self) {
-        self.gone.notified().await;
+    /// Waits until fewer than `most` frames are in flight; false if no more are to be read.
+    pub(super) async fn has_room(&self, most: usize) -> bool {
+        while self.in_flight() >= most && !self.ended.get() {
+            self.gone.notified().await;
+        }
+        !self.ended.get()
     }
 
-    /// No more frames will come.
+    /// No more frames are to be read: none will come, or nobody tells their answers any more.
     pub(super) fn end(&self) {
         self.ended.set(true);
         self.ready.notify_one();
+        self.gone.notify_one();
     }
 
     /// The stream failed: what is under way is told, nothing more will come.
@@ -166,7 +170,7 @@ impl ReleaseQueue {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Context, Waker};
+    use std::task::{Context, Poll, Waker};
 
     use super::*;
 
@@ -217,5 +221,23 @@ mod tests {
         let (queue, outbox) = (ReleaseQueue::default(), Rc::new(Outbox::default()));
         put(&queue, &outbox, b'a', 8, 8);
         assert_eq!(taken(&outbox, 8), Some(b"a".to_vec()));
+    }
+
+    #[test]
+    fn a_reader_that_waits_for_room_is_let_go_when_frames_go_or_the_stream_ends() {
+        let (queue, outbox) = (ReleaseQueue::default(), Rc::new(Outbox::default()));
+        let mut context = Context::from_waker(Waker::noop());
+        put(&queue, &outbox, b'a', 9, 8);
+        {
+            let mut room = std::pin::pin!(outbox.has_room(1));
+            assert!(room.as_mut().poll(&mut context).is_pending());
+            outbox.take(9, &mut Vec::new());
+            assert_eq!(room.poll(&mut context), Poll::Ready(true));
+        }
+        put(&queue, &outbox, b'b', 10, 9);
+        let mut room = std::pin::pin!(outbox.has_room(1));
+        assert!(room.as_mut().poll(&mut context).is_pending());
+        outbox.end();
+        assert_eq!(room.poll(&mut context), Poll::Ready(false), "what is under way is told to nobody");
     }
 }

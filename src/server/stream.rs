@@ -36,7 +36,13 @@ enum Fault {
 /// Serves a stream in tasks of its own.
 pub(super) fn serve(shared: Rc<Shared>, peer: Rc<Peer>, send: quinn::SendStream, recv: quinn::RecvStream) {
     let outbox = shared.outbox();
-    spawn(write(Rc::clone(&shared), Rc::clone(&peer), Rc::clone(&outbox), send));
+    let told = Rc::clone(&outbox);
+    let writing = write(Rc::clone(&shared), Rc::clone(&peer), Rc::clone(&outbox), send);
+    spawn(async move {
+        writing.await;
+        // The reader may be waiting for room that nobody makes any more.
+        told.end();
+    });
     spawn(async move {
         let (mut stream, mut recv) = (Stream { shared, peer, outbox }, recv);
         match stream.read(&mut recv).await {
@@ -87,8 +93,8 @@ impl Stream {
         let mut requests = 0;
         loop {
             while let Some((header, total)) = next_frame(&buffer[start..end]).map_err(Fault::Header)? {
-                while self.outbox.in_flight() >= usize::from(IN_FLIGHT_MOST) {
-                    self.outbox.gone().await;
+                if !self.outbox.has_room(usize::from(IN_FLIGHT_MOST)).await {
+                    return Ok(());
                 }
                 requests += self.frame(header, &buffer[start + HEADER_BYTES..start + total])?;
                 start += total;
