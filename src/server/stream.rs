@@ -8,6 +8,7 @@ use quinn::VarInt;
 use tidegate_protocol::batch::{self, BadBatch};
 use tidegate_protocol::code::{answer, close};
 use tidegate_protocol::frame::{BODY_BYTES_MOST, BadHeader, HEADER_BYTES, Header, Kind};
+use tidegate_protocol::refusal;
 
 use super::connection::{IN_FLIGHT_MOST, Peer, spawn};
 use super::endpoint::Shared;
@@ -22,6 +23,10 @@ const TURN_REQUESTS: usize = 256;
 /// How long a peer may leave its answers unread, or a frame unfinished.
 const SLOW_MOST: Duration = Duration::from_secs(30);
 const READ_BYTES: usize = 64 << 10;
+/// No answer to an operator is longer.
+const OPERATOR_ANSWER_BYTES_MOST: usize = 900 << 10;
+/// When to come back with what did not fit into a frame of answers.
+const BUSY_MS: u32 = 5;
 
 /// Why a stream ends before its peer ended it.
 enum Fault {
@@ -207,6 +212,11 @@ impl Stream {
                 batch::push_answer(&mut answers, search.index, answer::OUTCOME, &view);
             }
             for (index, code, body) in &operator {
+                // Before it is done: a change whose answer does not fit would be told to nobody.
+                if answers.len() + OPERATOR_ANSWER_BYTES_MOST > BODY_BYTES_MOST {
+                    batch::push_answer(&mut answers, *index, answer::BUSY, &refusal::Later { retry_ms: BUSY_MS });
+                    continue;
+                }
                 let needs = control::answer(&node, &traffic, role, *index, *code, body, &mut answers);
                 epoch = epoch.max(needs);
             }
