@@ -9,6 +9,7 @@ use tidegate_protocol::batch::{self, BadBatch};
 use tidegate_protocol::code::{answer, close};
 use tidegate_protocol::frame::{BODY_BYTES_MOST, BadHeader, HEADER_BYTES, Header, Kind};
 use tidegate_protocol::refusal;
+use tokio::time::Instant;
 
 use super::connection::{IN_FLIGHT_MOST, Peer, spawn};
 use super::endpoint::Shared;
@@ -20,7 +21,7 @@ use crate::store::{Executed, Later};
 
 /// Requests after which a stream lets others have a turn.
 const TURN_REQUESTS: usize = 256;
-/// How long a peer may leave its answers unread, or a frame unfinished.
+/// How long a peer may leave its answers unread, or a frame unfinished from its first byte on.
 const SLOW_MOST: Duration = Duration::from_secs(30);
 const READ_BYTES: usize = 64 << 10;
 /// Frames that are completed at the same time, on all connections.
@@ -87,6 +88,17 @@ async fn write(shared: Rc<Shared>, peer: Rc<Peer>, outbox: Rc<Outbox>, mut send:
     };
 }
 
+/// When the first bytes of an unfinished frame came.
+#[derive(Default)]
+struct Unfinished(Option<Instant>);
+
+impl Unfinished {
+    /// When the frame must be whole, however often a little more of it comes.
+    fn due(&mut self, now: Instant) -> Instant {
+        *self.0.get_or_insert(now) + SLOW_MOST
+    }
+}
+
 /// A frame that is decided, and whose answers are not complete.
 struct Open {
     correlation: u64,
@@ -106,6 +118,7 @@ impl Stream {
         let mut buffer = vec![0; READ_BYTES];
         let (mut start, mut end) = (0, 0);
         let mut requests = 0;
+        let mut unfinished = Unfinished::default();
         loop {
             while let Some((header, total)) = next_frame(&buffer[start..end]).map_err(Fault::Header)? {
                 if !self.outbox.has_room(usize::from(IN_FLIGHT_MOST)).await {
@@ -118,6 +131,7 @@ impl Stream {
                 }
                 requests += count;
                 start += total;
+                unfinished = Unfinished::default();
                 if requests >= TURN_REQUESTS {
                     requests = 0;
                     tokio::task::yield_now().await;
@@ -133,7 +147,8 @@ impl Stream {
                 read.await
             } else {
                 // A frame has begun: it must come to its end.
-                tokio::time::timeout(SLOW_MOST, read).await.map_err(|_| Fault::Unfinished)?
+                let due = unfinished.due(Instant::now());
+                tokio::time::timeout_at(due, read).await.map_err(|_| Fault::Unfinished)?
             };
             match read {
                 Ok(Some(count)) => end += count,
@@ -316,6 +331,14 @@ mod tests {
     use tidegate_protocol::code::op;
 
     use super::*;
+
+    #[test]
+    fn a_frame_that_trickles_in_is_due_when_it_was_at_its_first_byte() {
+        let (mut unfinished, began) = (Unfinished::default(), Instant::now());
+        let due = unfinished.due(began);
+        assert_eq!(unfinished.due(began + SLOW_MOST / 2), due);
+        assert_eq!(unfinished.due(began + SLOW_MOST * 2), due);
+    }
 
     /// What of a frame for operators is left to complete for a role, and the codes that it is refused with.
     fn left_and_refused(role: Role) -> (Vec<u16>, Vec<u16>) {
