@@ -130,6 +130,12 @@ impl Outbox {
         self.end();
     }
 
+    /// A frame that was read can have no answer: the stream fails.
+    pub(super) fn lose(&self, code: u32) {
+        self.sent(1);
+        self.fail(code);
+    }
+
     /// The close code with which the stream failed.
     pub(super) fn failure(&self) -> Option<u32> {
         self.failed.get()
@@ -239,5 +245,18 @@ mod tests {
         assert!(room.as_mut().poll(&mut context).is_pending());
         outbox.end();
         assert_eq!(room.poll(&mut context), Poll::Ready(false), "what is under way is told to nobody");
+    }
+
+    #[test]
+    fn a_frame_without_an_answer_fails_the_stream_once_the_others_are_told() {
+        let (queue, outbox) = (ReleaseQueue::default(), Rc::new(Outbox::default()));
+        outbox.frame_read();
+        put(&queue, &outbox, b'a', 9, 8);
+        outbox.lose(6);
+        assert!(!outbox.is_done(), "what is under way is told");
+        let room = std::pin::pin!(outbox.has_room(9));
+        assert_eq!(room.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(false), "nothing more is read");
+        outbox.take(9, &mut Vec::new());
+        assert_eq!((outbox.is_done(), outbox.failure()), (true, Some(6)));
     }
 }

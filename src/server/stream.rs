@@ -258,7 +258,8 @@ impl Stream {
         spawn(async move {
             // A search that failed leaves the frame without an answer; the stream fails, and the client asks again.
             let Ok(Some((answers, epoch))) = completed.await else {
-                return stream.peer.close(close::LOG_FAILED, "the log could not be read");
+                Traffic::add(&stream.shared.traffic.streams_failed, 1);
+                return stream.outbox.lose(close::LOG_FAILED);
             };
             stream.outbox.put(epoch, |out| {
                 let start = out.len();
