@@ -38,7 +38,7 @@ pub struct Welcome {
     pub body_bytes_most: u32,
     /// The most entries in a batch.
     pub entries_most: u16,
-    /// The most frames in flight on a connection; more of them wait unread.
+    /// The most frames in flight on a stream; more of them wait unread.
     pub in_flight_most: u16,
     /// The longest deadline, milliseconds after an id's time.
     pub deadline_ms_most: u32,

@@ -27,16 +27,8 @@ pub(super) fn answer(
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> u64 {
-    let admitted = match code {
-        op::GET_STATUS => matches!(role, Role::Operator | Role::Observer),
-        op::TAKE_SNAPSHOT | op::ACTIVATE => role == Role::Operator,
-        _ => {
-            push_answer(out, index, answer::UNKNOWN_OPERATION, &Plain {});
-            return 0;
-        }
-    };
-    if !admitted {
-        push_answer(out, index, answer::NOT_ALLOWED, &Plain {});
+    if let Some(refused) = refusal(role, code) {
+        push_answer(out, index, refused, &Plain {});
         return 0;
     }
     match code {
@@ -52,6 +44,16 @@ pub(super) fn answer(
         }),
         _ => with_body(index, body, out, |body: Activate, out| activate(node, index, &body, out)),
     }
+}
+
+/// The code with which a role is refused an operation, if it is.
+pub(super) fn refusal(role: Role, code: u16) -> Option<u16> {
+    let admitted = match code {
+        op::GET_STATUS => matches!(role, Role::Operator | Role::Observer),
+        op::TAKE_SNAPSHOT | op::ACTIVATE => role == Role::Operator,
+        _ => return Some(answer::UNKNOWN_OPERATION),
+    };
+    (!admitted).then_some(answer::NOT_ALLOWED)
 }
 
 fn with_body<T: Decode<()>>(

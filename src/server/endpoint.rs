@@ -9,15 +9,15 @@ use std::time::Duration;
 use quinn::{IdleTimeout, TokioRuntime, TransportConfig, VarInt};
 use tidegate_protocol::code::close;
 use tidegate_protocol::frame::{self, Kind};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{LocalSet, spawn_local};
 
 use super::connection;
 use super::fencing::Sessions;
 use super::node::Node;
 use super::outbox::{Outbox, ReleaseQueue};
-use super::reset;
 use super::traffic::Traffic;
+use super::{reset, stream};
 use crate::store::Turn;
 
 /// Streams that one connection may have open.
@@ -57,6 +57,8 @@ pub(super) struct Shared {
     pub(super) sessions: Sessions,
     pub(super) queue: ReleaseQueue,
     pub(super) turn: RefCell<Turn>,
+    /// Places for frames that are completed on other threads.
+    pub(super) aside: Arc<Semaphore>,
     outboxes: RefCell<Vec<Weak<Outbox>>>,
 }
 
@@ -132,6 +134,7 @@ impl Endpoint {
             sessions: Sessions::default(),
             queue: ReleaseQueue::default(),
             turn: RefCell::default(),
+            aside: Arc::new(Semaphore::new(stream::ASIDE_MOST)),
             outboxes: RefCell::default(),
         });
         let local = LocalSet::new();

@@ -8,6 +8,8 @@ use quinn::VarInt;
 use tidegate_protocol::batch::{self, BadBatch};
 use tidegate_protocol::code::{answer, close};
 use tidegate_protocol::frame::{BODY_BYTES_MOST, BadHeader, HEADER_BYTES, Header, Kind};
+use tidegate_protocol::refusal;
+use tokio::time::Instant;
 
 use super::connection::{IN_FLIGHT_MOST, Peer, spawn};
 use super::endpoint::Shared;
@@ -19,9 +21,15 @@ use crate::store::{Executed, Later};
 
 /// Requests after which a stream lets others have a turn.
 const TURN_REQUESTS: usize = 256;
-/// How long a peer may leave its answers unread, or a frame unfinished.
+/// How long a peer may leave its answers unread, or a frame unfinished from its first byte on.
 const SLOW_MOST: Duration = Duration::from_secs(30);
 const READ_BYTES: usize = 64 << 10;
+/// Frames that are completed at the same time, on all connections.
+pub(super) const ASIDE_MOST: usize = 4;
+/// No answer to an operator is longer.
+const OPERATOR_ANSWER_BYTES_MOST: usize = 900 << 10;
+/// When to come back with what did not fit into a frame of answers.
+const BUSY_MS: u32 = 5;
 
 /// Why a stream ends before its peer ended it.
 enum Fault {
@@ -36,7 +44,13 @@ enum Fault {
 /// Serves a stream in tasks of its own.
 pub(super) fn serve(shared: Rc<Shared>, peer: Rc<Peer>, send: quinn::SendStream, recv: quinn::RecvStream) {
     let outbox = shared.outbox();
-    spawn(write(Rc::clone(&shared), Rc::clone(&peer), Rc::clone(&outbox), send));
+    let told = Rc::clone(&outbox);
+    let writing = write(Rc::clone(&shared), Rc::clone(&peer), Rc::clone(&outbox), send);
+    spawn(async move {
+        writing.await;
+        // The reader may be waiting for room that nobody makes any more.
+        told.end();
+    });
     spawn(async move {
         let (mut stream, mut recv) = (Stream { shared, peer, outbox }, recv);
         match stream.read(&mut recv).await {
@@ -74,6 +88,25 @@ async fn write(shared: Rc<Shared>, peer: Rc<Peer>, outbox: Rc<Outbox>, mut send:
     };
 }
 
+/// When the first bytes of an unfinished frame came.
+#[derive(Default)]
+struct Unfinished(Option<Instant>);
+
+impl Unfinished {
+    /// When the frame must be whole, however often a little more of it comes.
+    fn due(&mut self, now: Instant) -> Instant {
+        *self.0.get_or_insert(now) + SLOW_MOST
+    }
+}
+
+/// A frame that is decided, and whose answers are not complete.
+struct Open {
+    correlation: u64,
+    now_ms: i64,
+    executed: Executed,
+    answers: Vec<u8>,
+}
+
 struct Stream {
     shared: Rc<Shared>,
     peer: Rc<Peer>,
@@ -85,13 +118,20 @@ impl Stream {
         let mut buffer = vec![0; READ_BYTES];
         let (mut start, mut end) = (0, 0);
         let mut requests = 0;
+        let mut unfinished = Unfinished::default();
         loop {
             while let Some((header, total)) = next_frame(&buffer[start..end]).map_err(Fault::Header)? {
-                while self.outbox.in_flight() >= usize::from(IN_FLIGHT_MOST) {
-                    self.outbox.gone().await;
+                if !self.outbox.has_room(usize::from(IN_FLIGHT_MOST)).await {
+                    return Ok(());
                 }
-                requests += self.frame(header, &buffer[start + HEADER_BYTES..start + total])?;
+                let body = &buffer[start + HEADER_BYTES..start + total];
+                let (count, open) = self.frame(header, body)?;
+                if let Some(open) = open {
+                    self.complete(open, body).await;
+                }
+                requests += count;
                 start += total;
+                unfinished = Unfinished::default();
                 if requests >= TURN_REQUESTS {
                     requests = 0;
                     tokio::task::yield_now().await;
@@ -107,7 +147,8 @@ impl Stream {
                 read.await
             } else {
                 // A frame has begun: it must come to its end.
-                tokio::time::timeout(SLOW_MOST, read).await.map_err(|_| Fault::Unfinished)?
+                let due = unfinished.due(Instant::now());
+                tokio::time::timeout_at(due, read).await.map_err(|_| Fault::Unfinished)?
             };
             match read {
                 Ok(Some(count)) => end += count,
@@ -119,8 +160,8 @@ impl Stream {
         }
     }
 
-    /// Decides a frame; gives how many requests it held.
-    fn frame(&mut self, header: Header, body: &[u8]) -> Result<usize, Fault> {
+    /// Decides a frame; gives how many requests it held, and the frame if it is to be completed.
+    fn frame(&mut self, header: Header, body: &[u8]) -> Result<(usize, Option<Open>), Fault> {
         if self.peer.pass.is_shut_out() {
             return Err(Fault::Fenced);
         }
@@ -139,8 +180,9 @@ impl Stream {
         self.outbox.put_if(|out| {
             let start = open_answers(out);
             match node.store.execute(&mut turn, now_ms, body, &self.peer.identity.programmes, later, out) {
-                Ok(done) => {
+                Ok(mut done) => {
                     let epoch = done.epoch;
+                    refuse_operators(self.peer.identity.role, &mut done, out);
                     if done.searches.is_empty() && done.operator.is_empty() {
                         close_answers(out, start, header.correlation, now_ms, done.count);
                         executed = Some(done);
@@ -167,24 +209,21 @@ impl Stream {
             node.log.doorbell.ring();
         }
         if executed.searches.is_empty() && executed.operator.is_empty() {
-            self.hand_over(executed.epoch);
-        } else {
-            self.defer(header.correlation, now_ms, executed, answers, body);
+            self.hand_over();
+            return Ok((count, None));
         }
-        Ok(count)
+        Ok((count, Some(Open { correlation: header.correlation, now_ms, executed, answers })))
     }
 
-    /// Lets the writer take what was put in, now or when its epoch is durable.
-    fn hand_over(&self, epoch: u64) {
-        if epoch <= self.shared.node.log.watermark.durable() {
-            self.outbox.wake();
-        } else {
-            self.shared.queue.wait(&self.outbox);
-        }
+    fn hand_over(&self) {
+        self.shared.queue.hand_over(&self.outbox, self.shared.node.log.watermark.durable());
     }
 
-    /// Completes a frame elsewhere, where reading the log or walking the members makes nobody wait.
-    fn defer(&self, correlation: u64, now_ms: i64, executed: Executed, mut answers: Vec<u8>, body: &[u8]) {
+    /// Completes a frame elsewhere, where reading the log or walking the members makes nobody wait. A stream is not read
+    /// on before there is a place for its frame: what waits is bounded, and takes nothing from those who decide.
+    async fn complete(&self, open: Open, body: &[u8]) {
+        let place = Arc::clone(&self.shared.aside).acquire_owned().await;
+        let Open { correlation, now_ms, executed, mut answers } = open;
         let Executed { count, epoch, searches, operator } = executed;
         let operator: Vec<(u16, u16, Vec<u8>)> =
             operator.into_iter().map(|(index, code, range)| (index, code, body[range].to_vec())).collect();
@@ -193,7 +232,7 @@ impl Stream {
         let stream =
             Stream { shared: Rc::clone(&self.shared), peer: Rc::clone(&self.peer), outbox: Rc::clone(&self.outbox) };
         let completed = tokio::task::spawn_blocking(move || {
-            let mut epoch = epoch;
+            let (_place, mut epoch) = (place, epoch);
             // The entries that a search begins with must be in the log before they can be read there.
             if node.log.watermark.wait(epoch).is_err() {
                 return None;
@@ -206,6 +245,11 @@ impl Stream {
                 batch::push_answer(&mut answers, search.index, answer::OUTCOME, &view);
             }
             for (index, code, body) in &operator {
+                // Before it is done: a change whose answer does not fit would be told to nobody.
+                if answers.len() + OPERATOR_ANSWER_BYTES_MOST > BODY_BYTES_MOST {
+                    batch::push_answer(&mut answers, *index, answer::BUSY, &refusal::Later { retry_ms: BUSY_MS });
+                    continue;
+                }
                 let needs = control::answer(&node, &traffic, role, *index, *code, body, &mut answers);
                 epoch = epoch.max(needs);
             }
@@ -214,14 +258,15 @@ impl Stream {
         spawn(async move {
             // A search that failed leaves the frame without an answer; the stream fails, and the client asks again.
             let Ok(Some((answers, epoch))) = completed.await else {
-                return stream.peer.close(close::LOG_FAILED, "the log could not be read");
+                Traffic::add(&stream.shared.traffic.streams_failed, 1);
+                return stream.outbox.lose(close::LOG_FAILED);
             };
             stream.outbox.put(epoch, |out| {
                 let start = out.len();
                 out.extend_from_slice(&answers);
                 close_answers(out, start, correlation, now_ms, count);
             });
-            stream.hand_over(epoch);
+            stream.hand_over();
         });
     }
 
@@ -246,6 +291,17 @@ impl Stream {
     }
 }
 
+/// Answers what a role may not ask for, so that it takes no place of what is completed elsewhere.
+fn refuse_operators(role: Role, executed: &mut Executed, out: &mut Vec<u8>) {
+    executed.operator.retain(|(index, code, _)| match control::refusal(role, *code) {
+        None => true,
+        Some(refused) => {
+            batch::push_answer(out, *index, refused, &refusal::Plain {});
+            false
+        }
+    });
+}
+
 /// The first frame in `bytes`, if it is whole: its header and its length, header included.
 fn next_frame(bytes: &[u8]) -> Result<Option<(Header, usize)>, BadHeader> {
     let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
@@ -268,4 +324,41 @@ fn close_answers(out: &mut [u8], start: usize, correlation: u64, now_ms: i64, co
     batch::finish_answers(out, start + HEADER_BYTES, now_ms, count);
     let header = Header { length, kind: Kind::Answers, flags: 0, correlation };
     out[start..start + HEADER_BYTES].copy_from_slice(&header.encode());
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_protocol::batch::Answers;
+    use tidegate_protocol::code::op;
+
+    use super::*;
+
+    #[test]
+    fn a_frame_that_trickles_in_is_due_when_it_was_at_its_first_byte() {
+        let (mut unfinished, began) = (Unfinished::default(), Instant::now());
+        let due = unfinished.due(began);
+        assert_eq!(unfinished.due(began + SLOW_MOST / 2), due);
+        assert_eq!(unfinished.due(began + SLOW_MOST * 2), due);
+    }
+
+    /// What of a frame for operators is left to complete for a role, and the codes that it is refused with.
+    fn left_and_refused(role: Role) -> (Vec<u16>, Vec<u16>) {
+        let operator = vec![(0, op::GET_STATUS, 0..1), (1, op::ACTIVATE, 1..9), (2, 0x7fff, 9..9)];
+        let mut executed = Executed { count: 3, epoch: 0, searches: Vec::new(), operator };
+        let mut out = Vec::new();
+        batch::start_answers(&mut out);
+        refuse_operators(role, &mut executed, &mut out);
+        let left: Vec<u16> = executed.operator.iter().map(|(index, ..)| *index).collect();
+        batch::finish_answers(&mut out, 0, 0, 3 - left.len() as u16);
+        let refused = Answers::new(&out).expect("a head").map(|answer| answer.expect("an answer").code);
+        (left, refused.collect())
+    }
+
+    #[test]
+    fn what_a_role_may_not_ask_for_is_refused_before_it_is_kept_for_later() {
+        let (no, unknown) = (answer::NOT_ALLOWED, answer::UNKNOWN_OPERATION);
+        assert_eq!(left_and_refused(Role::Gateway), (vec![], vec![no, no, unknown]));
+        assert_eq!(left_and_refused(Role::Observer), (vec![0], vec![no, unknown]));
+        assert_eq!(left_and_refused(Role::Operator), (vec![0, 1], vec![unknown]));
+    }
 }

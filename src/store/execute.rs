@@ -8,6 +8,7 @@ use tidegate_protocol::LedgerId;
 use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
 use tidegate_protocol::batch::{BadBatch, push_answer};
 use tidegate_protocol::code::answer;
+use tidegate_protocol::frame::BODY_BYTES_MOST;
 use tidegate_protocol::operation::{RecordOrder, Redeem};
 use tidegate_protocol::refusal;
 
@@ -56,6 +57,10 @@ pub struct Turn {
     touched: Vec<u32>,
 }
 
+/// The answers of a frame may come to this many bytes with a campaign's, the only ones that are large. As much as is left
+/// of the longest frame is enough for outcomes and operators' answers, which come later.
+const CAMPAIGNS_BYTES_MOST: usize = BODY_BYTES_MOST / 8 * 5;
+
 /// What became of a frame.
 #[derive(Debug)]
 pub struct Executed {
@@ -75,6 +80,8 @@ struct Run<'a> {
     now_ms: i64,
     later: Option<Later>,
     out: &'a mut Vec<u8>,
+    /// Where the frame's answers begin in `out`.
+    start: usize,
     epoch: u64,
     searches: Vec<OutcomeSearch>,
 }
@@ -92,11 +99,13 @@ impl Store {
         later: Option<Later>,
         out: &mut Vec<u8>,
     ) -> Result<Executed, BadBatch> {
+        let start = out.len();
         let count = self.prepare(bytes, scope, &mut turn.frame, out)?;
         turn.group(self.members.len());
         self.expect(turn);
         let busy = (self.undurable_bytes() > self.limits.undurable_bytes).then_some(Later::Busy);
-        let mut run = Run { store: self, now_ms, later: later.or(busy), out, epoch: 0, searches: Vec::new() };
+        let later = later.or(busy);
+        let mut run = Run { store: self, now_ms, later, out, start, epoch: 0, searches: Vec::new() };
         for shard in &turn.touched {
             let mut held = self.members[*shard as usize].lock();
             let before = held.journal.next_offset();
@@ -406,9 +415,14 @@ impl Run<'_> {
             return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_CAMPAIGN));
         };
         let (view, epoch) = super::read::campaign_view(active, campaign, self.now_ms);
+        let before = self.out.len();
+        push_answer(self.out, index, answer::CAMPAIGN, &view);
+        if self.out.len() - self.start > CAMPAIGNS_BYTES_MOST {
+            self.out.truncate(before);
+            return self.refuse(index, &Later::Busy.refusal());
+        }
         self.epoch = self.epoch.max(epoch).max(world.epoch);
         self.store.counts.answers.count(answer::CAMPAIGN);
-        push_answer(self.out, index, answer::CAMPAIGN, &view);
     }
 }
 

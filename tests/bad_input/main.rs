@@ -21,10 +21,11 @@ use tidegate::server::{Node, SnapshotPolicy};
 use tidegate::storage::{Disk, Storage};
 use tidegate::store::Limits;
 use tidegate_client::{Client, Loss, client_config};
+use tidegate_protocol::batch::ENTRIES_MOST;
 use tidegate_protocol::code::{answer, close, op};
 use tidegate_protocol::frame::{BODY_BYTES_MOST, HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{HelloRefused, VERSIONS};
-use tidegate_protocol::operation::{CheckIn, Enrol, GetMember};
+use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetMember};
 use tidegate_protocol::refusal::Because;
 use tidegate_protocol::{MemberKey, decode, encode};
 
@@ -183,6 +184,38 @@ async fn an_unknown_or_malformed_operation_fails_only_itself() {
     assert_eq!(codes, expected);
     let because: Because = decode(&answers[2].1).unwrap();
     assert!(!because.sentence.as_str().is_empty());
+    server.is_well(MEMBER).await;
+}
+
+#[tokio::test]
+async fn answers_that_do_not_fit_one_frame_are_put_off() {
+    let home = Home::new();
+    let mut bundle = String::from(
+        "programme = \"large\"\nzone = \"Asia/Shanghai\"\ncurrency = \"CNY\"\n\
+         brands = [\"house\"]\n[[tier]]\nslug = \"basic\"\nfrom = 0\n[campaign.wide]\n\
+         window = { every = \"month\", from = \"1 00:00\", until = \"last 24:00\" }\n",
+    );
+    for offer in 0..200 {
+        bundle.push_str(&format!("[[campaign.wide.offer]]\nsku = \"{offer:064}\"\nprice = {{ points = 1 }}\n"));
+    }
+    let bundle = home.bundle(&bundle);
+    let server = home.start(&["--programme", bundle.to_str().unwrap()]);
+    server.enrol(MEMBER).await;
+    let (_raw, mut stream, welcome) = Raw::welcomed(server.address, &home.certs(), "gateway").await;
+    let known = welcome.programmes.as_slice();
+    let number = |slug| known.iter().find(|known| known.slug.as_str() == slug).unwrap().number;
+    let (large, small, now) = (number("large"), number("check-in"), welcome.server_ms);
+    let wide = GetCampaign { campaign: 0, slug: "wide".try_into().unwrap() };
+    let mut batch = Batch::default().with(op::ENROL, small, now, &Enrol { member: member(1) });
+    for _ in 0..ENTRIES_MOST - 2 {
+        batch = batch.with(op::GET_CAMPAIGN, large, now, &wide);
+    }
+    let batch = batch.with(op::ENROL, small, now, &Enrol { member: member(2) });
+    let codes: Vec<u16> = stream.ask(&batch).await.into_iter().map(|(code, _)| code).collect();
+    let count = |wanted| codes.iter().filter(|code| **code == wanted).count();
+    let (told, put_off) = (count(answer::CAMPAIGN), count(answer::BUSY));
+    assert!(told > 10 && put_off > 10 && told + put_off == ENTRIES_MOST - 2, "{told} told, {put_off} put off");
+    assert_eq!(count(answer::ENROLLED), 2, "changes are made whatever else is asked for");
     server.is_well(MEMBER).await;
 }
 
