@@ -8,7 +8,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
 use proptest::prelude::*;
 use proptest::sample::select;
-use tidegate::programme::{Bundle, BundleFile, Numbering, Span, Window, Zone, compile};
+use tidegate::programme::{Bundle, BundleFile, Numbering, Span, Window, Zone, compile, date};
 
 const STEP_MS: i64 = 15 * 60_000;
 const DAY_MS: i64 = 86_400_000;
@@ -363,4 +363,10 @@ proptest! {
             prop_assert_eq!(asked.at(ms), fresh.clone().at(ms));
         }
     }
+}
+
+#[test]
+fn days_are_named_by_their_dates() {
+    assert_eq!([0, -1, 20_777].map(date), ["1970-01-01", "1969-12-31", "2026-11-20"]);
+    assert!(date(i32::MIN).starts_with('-') && date(i32::MAX).starts_with('9'), "far off, the calendar's ends");
 }

@@ -57,6 +57,14 @@ fn opened_with(programme: &str, options: Options) -> (Memory, Opened) {
     (memory, opened)
 }
 
+/// Takes a snapshot; between its sections, `meanwhile` goes on.
+fn snapshot(opened: &mut Opened, mut meanwhile: impl FnMut(&Store)) {
+    let written = opened.snapshotter.write(NOON_MS, |_| meanwhile(&opened.store)).unwrap();
+    drain(opened);
+    let oldest = opened.snapshotter.publish(written, opened.flusher.state().watermark.durable()).unwrap();
+    opened.flusher.state().pages.archive_before(oldest).unwrap();
+}
+
 /// Makes everything durable that was decided.
 fn drain(opened: &mut Opened) {
     while opened.store.is_dirty() || opened.store.has_ended_epochs() {

@@ -71,6 +71,8 @@ pub enum Applied {
     Before,
     /// Nothing changed.
     No,
+    /// Nothing changed now; whether an earlier request changed it is no longer remembered.
+    NotNow,
 }
 
 /// What a client may do next.
@@ -146,13 +148,13 @@ answers! {
     UNKNOWN_BRAND = 0x010d, "unknown-brand", No, Correct, "Plain", "The programme declares no such brand.";
     INVALID_AMOUNT = 0x010e, "invalid-amount", No, Correct, "Plain", "The amount is below zero, or beyond what points can count.";
     PAID_IN_THE_FUTURE = 0x010f, "paid-in-the-future", No, NewId, "PaidInTheFuture", "The order was paid later than now.";
-    TOO_OLD = 0x0110, "too-old", No, Correct, "TooOld", "The order was paid before the remembered horizon.";
+    TOO_OLD = 0x0110, "too-old", NotNow, Correct, "TooOld", "The order was paid before the remembered horizon: it may have been recorded and forgotten.";
     KEY_CONFLICT = 0x0111, "key-conflict", No, Correct, "KeyConflict", "An order of this channel and number was recorded with other contents.";
     NO_ORDERS = 0x0112, "no-orders", No, Correct, "Plain", "The programme earns nothing from orders.";
     NO_ORDER_NUMBER = 0x0113, "no-order-number", No, Correct, "Plain", "The order has no number.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
-    STALE = 0x0201, "stale", No, Correct, "Stale", "The id is at or below the member's mark: not applied now; ask for its outcome.";
+    STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";
     EXPIRED = 0x0202, "expired", No, NewId, "Clock", "The deadline has passed: not applied, and never will be.";
     ID_AHEAD = 0x0203, "id-ahead", No, SameId, "Clock", "The id's time is more than 5 s ahead of the server's.";
     ID_MALFORMED = 0x0204, "id-malformed", No, Correct, "Plain", "The id is not a UUIDv7.";

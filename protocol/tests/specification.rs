@@ -34,6 +34,7 @@ fn every_answer_has_its_row() {
             Applied::Yes => "yes",
             Applied::Before => "before",
             Applied::No => "no",
+            Applied::NotNow => "not now",
         };
         let next = match row.next {
             Next::Done => "done",

@@ -28,27 +28,33 @@ pub struct Cell {
 }
 
 /// A campaign's cells.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Block {
     cells: Vec<Option<Cell>>,
     by_name: HashMap<CellName, u32>,
     free: Vec<u32>,
     granted: u64,
     folded: u64,
+    folded_through: i32,
+}
+
+impl Default for Block {
+    fn default() -> Block {
+        Block::restore(Vec::new(), 0, 0, i32::MIN)
+    }
 }
 
 impl Block {
     /// A block as a snapshot holds it.
-    pub fn restore(cells: Vec<Option<Cell>>, granted: u64, folded: u64) -> Block {
-        let mut block = Block { granted, folded, ..Block::default() };
+    pub fn restore(cells: Vec<Option<Cell>>, granted: u64, folded: u64, folded_through: i32) -> Block {
+        let (mut by_name, mut free) = (HashMap::new(), Vec::new());
         for (slot, cell) in cells.iter().enumerate() {
             match cell {
-                Some(cell) => drop(block.by_name.insert(cell.name, slot as u32)),
-                None => block.free.push(slot as u32),
+                Some(cell) => drop(by_name.insert(cell.name, slot as u32)),
+                None => free.push(slot as u32),
             }
         }
-        block.cells = cells;
-        block
+        Block { cells, by_name, free, granted, folded, folded_through }
     }
 
     /// Every slot, free ones included.
@@ -64,6 +70,12 @@ impl Block {
     /// Grants whose cells are folded.
     pub fn folded(&self) -> u64 {
         self.folded
+    }
+
+    /// The newest window whose cells are folded; `i32::MIN` if none are. What it and those before it granted is no longer
+    /// told apart, so that none of them may open again (I2).
+    pub fn folded_through(&self) -> i32 {
+        self.folded_through
     }
 
     /// The cell's slot and units used; `None` if nothing was granted yet.
@@ -132,6 +144,7 @@ impl Block {
                 let cell = self.cells[*slot as usize].take().expect("an open cell is folded");
                 self.by_name.remove(&cell.name);
                 self.free.push(*slot);
+                self.folded_through = self.folded_through.max(cell.name.period);
                 if cell.name.offer != 0 && cell.name.tier == 0 {
                     self.folded += u64::from(cell.used);
                 }

@@ -10,6 +10,7 @@ use tidegate_protocol::{Body, Text, code};
 
 use super::connect::{Connection, Failure, patient, programme, refused};
 use super::show::{self, Table};
+use crate::programme::date;
 
 /// Show a campaign: its window, quotas and what is left of them, grants, refusals by name.
 #[derive(Debug, clap::Args)]
@@ -82,7 +83,7 @@ impl Found {
             let offer = self.offer(quota.offer);
             let tier = if quota.tier == 0 { "all".into() } else { format!("number {}", quota.tier) };
             let total = u64::try_from(quota.total).map_or("∞".into(), show::count);
-            quotas.row([offer, tier, show::day(quota.period), total, show::count(quota.used), left(quota)]);
+            quotas.row([offer, tier, date(quota.period), total, show::count(quota.used), left(quota)]);
         }
         let mut offers = Table::headed(["offer", "number", "granted in this window"]);
         for offer in view.offers.as_slice() {

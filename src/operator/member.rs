@@ -13,6 +13,7 @@ use tidegate_protocol::{Body, MemberKey, Text};
 
 use super::connect::{Connection, Failure, patient, programme, refused};
 use super::show::{self, Table};
+use crate::programme::date;
 
 /// Show what a member has: points, tier, streak, limits used.
 #[derive(Debug, clap::Args)]
@@ -72,7 +73,7 @@ impl Member {
             Limit {
                 campaign: campaign.map_or_else(|| format!("number {}", limit.campaign), |it| it.slug.to_string()),
                 offer: offer_name(campaign, limit.offer),
-                window_of: show::day(limit.period),
+                window_of: date(limit.period),
                 used: limit.used,
             }
         });
@@ -99,7 +100,7 @@ impl Found {
         table.pair("earned over life", format!("{} points", show::count(view.earned)));
         table.pair("tier", format!("{} (number {})", view.tier_slug, view.tier));
         table.pair("streak", format!("{} days, best {}", view.streak, view.streak_best));
-        let last = if view.last_day == i32::MIN { "never".into() } else { show::day(view.last_day) };
+        let last = if view.last_day == i32::MIN { "never".into() } else { date(view.last_day) };
         table.pair("last check-in", last);
         let mark = if view.mark == NO_ID { "nothing is forgotten".into() } else { view.mark.to_string() };
         table.pair("ids forgotten up to", mark);

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use jiff::{SignedDuration, Timestamp, civil};
+use jiff::Timestamp;
 
 /// Prints a text to standard output. A reader that has gone away changes nothing about what was done.
 pub fn say(text: &str) {
@@ -33,13 +33,6 @@ pub fn count(number: impl Into<i128>) -> String {
 /// An instant in UTC, from milliseconds since 1970.
 pub fn instant(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |instant| instant.to_string())
-}
-
-/// A local day, from days since 1970-01-01.
-pub fn day(days: i32) -> String {
-    let epoch = civil::date(1970, 1, 1);
-    let day = epoch.checked_add(SignedDuration::from_hours(24 * i64::from(days)));
-    day.map_or_else(|_| format!("day {days}"), |day| day.to_string())
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -111,10 +104,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_days_and_instants_read_well() {
+    fn numbers_and_instants_read_well() {
         assert_eq!([0, 999, 1_000, -1_260_000].map(count), ["0", "999", "1,000", "-1,260,000"]);
-        assert_eq!((day(0), day(-1)), ("1970-01-01".into(), "1969-12-31".into()));
-        assert_eq!(day(i32::MIN), format!("day {}", i32::MIN));
         assert_eq!(instant(1_795_140_000_000), "2026-11-20T02:00:00Z");
         assert_eq!(instant(i64::MAX), format!("{} ms", i64::MAX));
     }

@@ -21,7 +21,7 @@ mod rules;
 mod windows;
 
 pub use bundle::{Bundle, BundleError, BundleFile};
-pub use calendar::{Span, UnknownZone, Window, Zone};
+pub use calendar::{Span, UnknownZone, Window, Zone, date};
 pub use compile::{Compiled, compile};
 pub use finding::{Finding, Report, Severity};
 pub use money::{Currency, Earning, Rounding};

@@ -273,6 +273,9 @@ impl Stream {
     /// Fails the stream with a typed code; a peer that is shut out loses its connection.
     fn fail(&self, fault: &Fault, mut recv: quinn::RecvStream) {
         Traffic::add(&self.shared.traffic.streams_failed, 1);
+        if matches!(fault, Fault::Unfinished) {
+            Traffic::add(&self.shared.traffic.peers_too_slow, 1);
+        }
         let (code, sentence) = match fault {
             Fault::Header(error @ BadHeader::Oversized(_)) => (close::OVERSIZED, error.to_string()),
             Fault::Header(error) => (close::MALFORMED, error.to_string()),

@@ -15,7 +15,7 @@ pub struct Traffic {
     pub connections_fenced: AtomicU64,
     /// Streams failed for what they sent.
     pub streams_failed: AtomicU64,
-    /// Peers closed for not reading or not finishing a frame.
+    /// Peers closed for not reading their answers, and streams failed for not finishing a frame.
     pub peers_too_slow: AtomicU64,
     /// Frames of requests.
     pub frames: AtomicU64,

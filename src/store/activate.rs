@@ -14,7 +14,7 @@ use super::place::{Held, Journal, end_epoch, lock_all, take_tails};
 use super::world::{Active, BlockPlace, World};
 use super::{directory_place, member_place};
 use crate::engine::{Block, PlaceId, PlaceKind};
-use crate::programme::{Bundle, BundleFile, Numbering, Programme, compile};
+use crate::programme::{Bundle, BundleFile, Numbering, Programme, Span, compile, date};
 
 /// As many as a server names to those who connect.
 const PROGRAMMES_MOST: u32 = 1_024;
@@ -141,6 +141,9 @@ impl Store {
             );
             return Err(ActivationError::Bounds(sentence));
         }
+        if let Some(before) = before {
+            check_windows(&compiled.programme, before, now_ms.max(self.latest_ms()))?;
+        }
         let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
         let mut activated = Activated { programme: number, version: in_force + 1, epoch: 0, warnings };
         if dry_run {
@@ -263,6 +266,29 @@ fn new_blocks(
         }
     }
     fresh
+}
+
+/// Refuses a rule that opens a window again whose counts are folded: its quotas could be granted a second time (I2).
+/// Windows later than the next one open on later days than any that was folded.
+fn check_windows(programme: &Programme, before: &Active, now_ms: i64) -> Result<(), ActivationError> {
+    for campaign in &programme.campaigns {
+        let Some(block) = before.block(campaign.number) else { continue };
+        let next = match campaign.window.at(now_ms) {
+            Span::NotYet { opens_ms } | Span::Between { next_opens_ms: opens_ms, .. } => campaign.window.at(opens_ms),
+            now => now,
+        };
+        let Span::Open { period, .. } = next else { continue };
+        let folded = block.place.lock().state.folded_through();
+        if period <= folded {
+            let (slug, opened, folded) = (&campaign.slug, date(period), date(folded));
+            let sentence = format!(
+                "campaign `{slug}`: its window of {opened} would open again, but what the windows up to that of {folded} granted is no longer \
+                 told apart; let the new rule begin with a later window, or write it as another campaign"
+            );
+            return Err(ActivationError::Bounds(sentence));
+        }
+    }
+    Ok(())
 }
 
 /// What the layouts of members, cells and records can count.

@@ -20,7 +20,11 @@ impl Store {
     pub fn maintain(&self, now_ms: i64) {
         for active in self.programmes() {
             self.forget_orders(&active, now_ms);
-            self.fold_cells(&active, now_ms);
+        }
+        for at in 0..self.programmes().len() {
+            // No activation comes between: it refuses to open again what is folded, and must know all that is.
+            let _structure = self.structure.lock();
+            self.fold_cells(&self.programmes()[at], now_ms);
         }
     }
 

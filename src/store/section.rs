@@ -331,6 +331,7 @@ fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'s
 pub(super) fn write_block(block: &Block, out: &mut Vec<u8>) {
     out.extend_from_slice(&block.granted().to_le_bytes());
     out.extend_from_slice(&block.folded().to_le_bytes());
+    out.extend_from_slice(&block.folded_through().to_le_bytes());
     out.extend_from_slice(&(block.cells().len() as u32).to_le_bytes());
     for cell in block.cells() {
         out.push(u8::from(cell.is_some()));
@@ -344,7 +345,7 @@ pub(super) fn write_block(block: &Block, out: &mut Vec<u8>) {
 }
 
 fn read_block(fields: &mut Fields<'_>) -> Result<Block, &'static str> {
-    let (granted, folded, count) = (fields.u64()?, fields.u64()?, fields.u32()?);
+    let (granted, folded, folded_through, count) = (fields.u64()?, fields.u64()?, fields.i32()?, fields.u32()?);
     let cells = (0..count).map(|_| {
         Ok(match fields.u8()? {
             0 => None,
@@ -355,7 +356,7 @@ fn read_block(fields: &mut Fields<'_>) -> Result<Block, &'static str> {
         })
     });
     let cells = cells.collect::<Result<Vec<_>, &'static str>>()?;
-    Ok(Block::restore(cells, granted, folded))
+    Ok(Block::restore(cells, granted, folded, folded_through))
 }
 
 /// Takes fixed-width fields off the front of a section.

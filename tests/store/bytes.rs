@@ -267,7 +267,7 @@ fn a_grant_that_counts_twice_in_a_cell_and_a_cell_that_is_open_already_are_refus
 #[test]
 fn a_grant_beyond_what_a_cell_counts_is_refused() {
     let name = CellName { period: 1, offer: 1, tier: 0 };
-    let full = Block::restore(vec![Some(Cell { name, used: u32::MAX })], 0, 0);
+    let full = Block::restore(vec![Some(Cell { name, used: u32::MAX })], 0, 0, i32::MIN);
     let cells = [CellUse { slot: 0, used: 0 }].into_iter().collect();
     assert!(!full.takes(&BlockPart::Granted { now_ms: NOON_MS, cells }));
 }

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use tidegate::store::Limits;
+use tidegate::store::{Limits, Store};
 use tidegate_protocol::answer::Granted;
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::refusal::SoldOut;
 
-use super::{Client, DAY_MS, NOON_MS, club, drain, hot, open, opened_with, options};
+use super::{Client, DAY_MS, NOON_MS, club, drain, hot, open, opened_with, options, snapshot};
 
 /// What one thread was told: grant numbers, and for refusals which quota was used up.
 #[derive(Default)]
@@ -227,6 +227,60 @@ fn a_window_that_is_extended_after_weeks_finds_what_it_granted() {
         r#"{ every = "year", from = "03-20 00:00", until = "06-30 00:00", ends = "2026-03-25 00:00" }"#,
         r#"{ every = "year", from = "03-20 00:00", until = "06-30 00:00", ends = "2026-06-25 00:00" }"#,
     );
+}
+
+/// What the cells of long closed windows counted is no longer told apart: none of those windows may open again (I2).
+#[test]
+fn i2_a_version_that_opens_a_folded_window_again_is_refused() {
+    let programme = |window: &str| {
+        let campaign = format!(
+            r#"
+[campaign.sale]
+window = {window}
+[[campaign.sale.offer]]
+sku = "S"
+price = {{ points = 1 }}
+quota = {{ each = "window", total = 1 }}
+"#
+        );
+        club("club", &campaign)
+    };
+    let daily = r#"{ every = "day", from = "00:00", until = "24:00" }"#;
+    let (memory, mut opened) = opened_with(&programme(daily), options(2, Limits::default()));
+    let store = opened.store.clone();
+    let mut client = Client::new(&store);
+    client.enrol(1);
+    client.order(1, "1", 100);
+    for day in 0..20 {
+        client.now_ms = NOON_MS + day * DAY_MS;
+        assert_eq!(client.redeem(1, 1, 1).code, answer::GRANTED);
+        store.maintain(client.now_ms);
+        drain(&mut opened);
+    }
+    // 8 April is the newest window, those to 31 March are folded.
+    let tries = [
+        (r#"{ from = "2026-03-25 00:00", until = "2026-06-30 00:00" }"#, false),
+        (r#"{ every = "year", from = "03-31 00:00", until = "06-30 00:00" }"#, false),
+        (r#"{ every = "year", from = "03-31 00:00", until = "06-30 00:00", starts = "2026-05-01 00:00" }"#, false),
+        (r#"{ from = "2026-04-01 00:00", until = "2026-06-30 00:00" }"#, true),
+        (r#"{ every = "month", from = "8 10:00", until = "last 24:00" }"#, true),
+        (daily, true),
+    ];
+    let check = |store: &Store| {
+        for (window, taken) in tries {
+            let told = store.activate(super::bundle(&programme(window)), 1, true, client.now_ms);
+            assert_eq!(told.is_ok(), taken, "{window}: {told:?}");
+            let named = |error: tidegate::store::ActivationError| {
+                let text = error.to_string();
+                assert!(text.contains("`sale`") && text.contains("2026-03-31 granted"), "{text}");
+            };
+            let _ = told.map_err(named);
+        }
+    };
+    check(&store);
+    snapshot(&mut opened, |_| {});
+    drop(opened);
+    check(&open(&memory.power_loss(tidegate::storage::Loss::Lost), options(2, Limits::default())).store);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod zone;
 pub(super) use window::{Moment, MonthDay, Rule};
 pub use window::{Span, Window};
 pub(super) use zone::datetime as reading;
-pub use zone::{UnknownZone, Zone};
+pub use zone::{UnknownZone, Zone, date};
 
 /// Milliseconds of a day of 24 hours; only for local clock readings, never for distances between instants.
 pub(in crate::programme) const DAY_MS: i64 = 86_400_000;

@@ -149,6 +149,11 @@ pub(in crate::programme) fn datetime(local_ms: i64) -> DateTime {
     Offset::UTC.to_datetime(instant(local_ms))
 }
 
+/// A local day as its date, from days since 1970-01-01; beyond the calendar, its last or first.
+pub fn date(day: i32) -> String {
+    datetime(i64::from(day) * DAY_MS).date().to_string()
+}
+
 /// The instant, kept a year inside what timestamps and readings can say, so that no offset leads out.
 fn instant(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms.clamp(*LOCAL_MS.start(), *LOCAL_MS.end())).expect("well inside a timestamp's range")
