@@ -132,7 +132,7 @@ async fn caller(client: Client, programme: u32, at: u64, stop: Arc<AtomicBool>, 
 
 #[tokio::test]
 async fn twenty_kills_under_full_load_lose_nothing_and_repeat_nothing() {
-    let site = Site::new(&[BUNDLE]);
+    let site = Site::with(&[BUNDLE]);
     let mut server = site.serve(&["--snapshot-every", "2s"]);
     let client = site.client("gateway").await;
     let programme = client.programme("killed").unwrap();

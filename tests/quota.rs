@@ -102,8 +102,8 @@ fn count(names: &[&str], name: &str) -> usize {
 
 #[tokio::test]
 async fn a_hot_offer_is_granted_exactly_as_often_as_its_quotas_allow_and_retries_get_the_first_answer() {
-    let site = Site::new(&[BUNDLE]);
-    let server = site.serve(&[]);
+    let site = Site::with(&[BUNDLE]);
+    let mut server = site.serve(&[]);
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
         clients.push(site.client("gateway").await);

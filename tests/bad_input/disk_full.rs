@@ -19,7 +19,7 @@ use tidegate_protocol::operation::{Enrol, GetMember};
 use tidegate_protocol::{Body, MemberKey};
 use tokio::sync::Notify;
 
-use super::server::shipped;
+use super::process::shipped;
 
 const SEGMENT_BYTES: u64 = 256 << 10;
 const UNDURABLE_BYTES: u64 = 32 << 10;

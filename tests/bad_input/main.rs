@@ -3,15 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod disk_full;
+#[path = "../process/mod.rs"]
+mod process;
 mod raw;
-mod server;
+mod well;
 
 use std::sync::Arc;
 
+use process::{Site, shipped, tidegate, within_patience};
 use quinn::crypto::rustls::QuicServerConfig;
 use raw::{Batch, Raw, endpoint, hello};
 use rustls::server::ServerSessionMemoryCache;
-use server::{Home, shipped, tidegate, within_patience};
 use tidegate::data::{self, Options, Seed};
 use tidegate::operator::certs;
 use tidegate::programme::Bundle;
@@ -28,8 +30,14 @@ use tidegate_protocol::hello::{HelloRefused, VERSIONS};
 use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetMember};
 use tidegate_protocol::refusal::Because;
 use tidegate_protocol::{MemberKey, decode, encode};
+use well::{enrol, is_well};
 
 const MEMBER: u64 = 17;
+
+/// A place for servers with the programme of daily check-ins.
+fn checking_in() -> Site {
+    Site::new(&[shipped("check-in")])
+}
 
 fn member(number: u64) -> MemberKey {
     MemberKey::from_number(number)
@@ -37,53 +45,53 @@ fn member(number: u64) -> MemberKey {
 
 #[tokio::test]
 async fn a_wrong_programme_file_is_named_with_its_place_and_changes_nothing() {
-    let home = Home::new();
-    let wrong = home.bundle("programme = \"club\"\nzone = \"Asia/Shanghia\"\n");
-    let said = home.refused(&["--programme", wrong.to_str().unwrap()]);
+    let site = checking_in();
+    let wrong = site.bundle("bundle", "programme = \"club\"\nzone = \"Asia/Shanghia\"\n");
+    let said = site.refused(&["--programme", wrong.to_str().unwrap()]);
     assert!(said.contains("programme.toml:2:") && said.contains("Asia/Shanghai"), "{said}");
 
-    let server = home.start(&[]);
-    server.enrol(MEMBER).await;
+    let server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
     let refused = server.ask(&["activate", wrong.to_str().unwrap(), "--json"]);
     assert_eq!(refused.status.code(), Some(1));
     let told: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
     let named = told["answer"] == "bundle-refused" && told["error"].as_str().unwrap().contains("programme.toml:2:");
     assert!(named, "{told}");
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
 }
 
 #[tokio::test]
 async fn a_certificate_of_another_authority_is_refused() {
-    let (home, other) = (Home::new(), Home::new());
-    let server = home.start(&[]);
-    server.enrol(MEMBER).await;
+    let (site, other) = (checking_in(), checking_in());
+    let server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
     // It trusts this server, but what it shows was signed by somebody else.
-    std::fs::copy(home.certs().join("ca.pem"), other.certs().join("ca.pem")).unwrap();
+    std::fs::copy(site.certs().join("ca.pem"), other.certs().join("ca.pem")).unwrap();
     let loss = Client::connect(server.options(&other.certs(), "gateway")).await.map(drop).unwrap_err();
     assert!(loss.is_final() && matches!(loss, Loss::Transport(_)), "{loss}");
     // A server's certificate names no role.
-    let loss = Client::connect(server.options(&home.certs(), "server")).await.map(drop).unwrap_err();
+    let loss = Client::connect(server.options(&site.certs(), "server")).await.map(drop).unwrap_err();
     assert!(loss.is_final(), "{loss}");
     let said = server.ask(&["status", "--as", "server"]);
     assert_eq!(said.status.code(), Some(1), "{said:?}");
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
 }
 
 #[tokio::test]
 async fn another_programmes_certificate_can_neither_see_nor_touch_this_one() {
-    let (home, other) = (Home::new(), Home::new());
+    let (site, other) = (checking_in(), checking_in());
     // One authority, a gateway for `flash-sale` only.
     let narrow = other.path().join("narrow");
     certs::make(&narrow, &Scope::Only(vec!["flash-sale".into()])).unwrap();
     for name in ["ca.pem", "server.pem", "server.key"] {
-        std::fs::copy(narrow.join(name), home.certs().join(name)).unwrap();
+        std::fs::copy(narrow.join(name), site.certs().join(name)).unwrap();
     }
     for name in ["gateway.pem", "gateway.key", "operator.pem", "operator.key"] {
-        std::fs::copy(narrow.join(name), home.certs().join(format!("narrow-{name}"))).unwrap();
+        std::fs::copy(narrow.join(name), site.certs().join(format!("narrow-{name}"))).unwrap();
     }
     let flash = shipped("flash-sale");
-    let server = home.start(&["--programme", flash.to_str().unwrap()]);
-    let (_raw, mut stream, welcome) = Raw::welcomed(server.address, &home.certs(), "narrow-gateway").await;
+    let server = site.serve(&["--programme", flash.to_str().unwrap()]);
+    let (_raw, mut stream, welcome) = Raw::welcomed(server.address, &site.certs(), "narrow-gateway").await;
     let slugs: Vec<&str> = welcome.programmes.as_slice().iter().map(|known| known.slug.as_str()).collect();
     assert_eq!(slugs, ["flash-sale"]);
     let own = welcome.programmes.as_slice()[0].number;
@@ -103,10 +111,10 @@ async fn another_programmes_certificate_can_neither_see_nor_touch_this_one() {
 
 #[tokio::test]
 async fn early_data_is_never_taken() {
-    let home = Home::new();
-    let server = home.start(&[]);
+    let site = checking_in();
+    let server = site.serve(&[]);
     // A server that takes early data, so that it is known that this client offers it.
-    let mut willing = server_config(&home.certs()).unwrap();
+    let mut willing = server_config(&site.certs()).unwrap();
     (willing.max_early_data_size, willing.send_tls13_tickets) = (u32::MAX, 2);
     willing.session_storage = ServerSessionMemoryCache::new(16);
     let willing = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(willing).unwrap()));
@@ -121,7 +129,7 @@ async fn early_data_is_never_taken() {
         }
     });
     for (address, takes) in [(willing_address, true), (server.address, false)] {
-        let mut tls = client_config(&home.certs(), "gateway").unwrap();
+        let mut tls = client_config(&site.certs(), "gateway").unwrap();
         tls.enable_early_data = true;
         tls.resumption = rustls::client::Resumption::in_memory_sessions(16);
         let endpoint = endpoint(tls);
@@ -136,31 +144,31 @@ async fn early_data_is_never_taken() {
         let second = endpoint.connect(address, "localhost").unwrap();
         assert_eq!(second.into_0rtt().is_ok(), takes, "{address}");
     }
-    server.enrol(MEMBER).await;
-    server.is_well(MEMBER).await;
+    enrol(&server, MEMBER).await;
+    is_well(&server, MEMBER).await;
 }
 
 #[tokio::test]
 async fn an_unknown_protocol_version_is_told_those_that_are_known() {
-    let home = Home::new();
-    let server = home.start(&[]);
-    server.enrol(MEMBER).await;
-    let raw = Raw::connect(server.address, &home.certs(), "gateway").await;
+    let site = checking_in();
+    let server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
+    let raw = Raw::connect(server.address, &site.certs(), "gateway").await;
     let mut stream = raw.stream().await;
     stream.write(Kind::Hello, 9, |out| encode(&hello((VERSIONS.1 + 1, u16::MAX)), out)).await;
     let (kind, body) = stream.read().await.unwrap();
     let refused: HelloRefused = decode(&body).unwrap();
     assert_eq!((kind, refused.reason), (Kind::HelloRefused, HelloRefused::VERSION));
     assert_eq!((refused.version_min, refused.version_max), VERSIONS);
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
 }
 
 #[tokio::test]
 async fn an_unknown_or_malformed_operation_fails_only_itself() {
-    let home = Home::new();
-    let server = home.start(&[]);
-    server.enrol(MEMBER).await;
-    let (_raw, mut stream, welcome) = Raw::welcomed(server.address, &home.certs(), "gateway").await;
+    let site = checking_in();
+    let server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
+    let (_raw, mut stream, welcome) = Raw::welcomed(server.address, &site.certs(), "gateway").await;
     let (programme, now) = (welcome.programmes.as_slice()[0].number, welcome.server_ms);
     let batch = Batch::default()
         .with(op::ENROL, programme, now, &Enrol { member: member(1) })
@@ -184,12 +192,12 @@ async fn an_unknown_or_malformed_operation_fails_only_itself() {
     assert_eq!(codes, expected);
     let because: Because = decode(&answers[2].1).unwrap();
     assert!(!because.sentence.as_str().is_empty());
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
 }
 
 #[tokio::test]
 async fn answers_that_do_not_fit_one_frame_are_put_off() {
-    let home = Home::new();
+    let site = checking_in();
     let mut bundle = String::from(
         "programme = \"large\"\nzone = \"Asia/Shanghai\"\ncurrency = \"CNY\"\n\
          brands = [\"house\"]\n[[tier]]\nslug = \"basic\"\nfrom = 0\n[campaign.wide]\n\
@@ -198,10 +206,10 @@ async fn answers_that_do_not_fit_one_frame_are_put_off() {
     for offer in 0..200 {
         bundle.push_str(&format!("[[campaign.wide.offer]]\nsku = \"{offer:064}\"\nprice = {{ points = 1 }}\n"));
     }
-    let bundle = home.bundle(&bundle);
-    let server = home.start(&["--programme", bundle.to_str().unwrap()]);
-    server.enrol(MEMBER).await;
-    let (_raw, mut stream, welcome) = Raw::welcomed(server.address, &home.certs(), "gateway").await;
+    let bundle = site.bundle("bundle", &bundle);
+    let server = site.serve(&["--programme", bundle.to_str().unwrap()]);
+    enrol(&server, MEMBER).await;
+    let (_raw, mut stream, welcome) = Raw::welcomed(server.address, &site.certs(), "gateway").await;
     let known = welcome.programmes.as_slice();
     let number = |slug| known.iter().find(|known| known.slug.as_str() == slug).unwrap().number;
     let (large, small, now) = (number("large"), number("check-in"), welcome.server_ms);
@@ -216,15 +224,15 @@ async fn answers_that_do_not_fit_one_frame_are_put_off() {
     let (told, put_off) = (count(answer::CAMPAIGN), count(answer::BUSY));
     assert!(told > 10 && put_off > 10 && told + put_off == ENTRIES_MOST - 2, "{told} told, {put_off} put off");
     assert_eq!(count(answer::ENROLLED), 2, "changes are made whatever else is asked for");
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
 }
 
 #[tokio::test]
 async fn broken_frames_fail_their_stream_and_no_other() {
-    let home = Home::new();
-    let server = home.start(&[]);
-    server.enrol(MEMBER).await;
-    let (raw, mut good, welcome) = Raw::welcomed(server.address, &home.certs(), "gateway").await;
+    let site = checking_in();
+    let server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
+    let (raw, mut good, welcome) = Raw::welcomed(server.address, &site.certs(), "gateway").await;
     let (programme, now) = (welcome.programmes.as_slice()[0].number, welcome.server_ms);
     let header = |length| Header { length, kind: Kind::Requests, flags: 0, correlation: 1 }.encode().to_vec();
     let whole = |batch: &Batch| {
@@ -268,43 +276,43 @@ async fn broken_frames_fail_their_stream_and_no_other() {
     for length in [1, 21, 64, 1_200] {
         socket.send_to(&vec![0xc5; length], server.address).unwrap();
     }
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
 }
 
 #[tokio::test]
 async fn a_first_frame_that_is_no_hello_is_refused() {
-    let home = Home::new();
-    let server = home.start(&[]);
-    server.enrol(MEMBER).await;
+    let site = checking_in();
+    let server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
     for bytes in
         [vec![0xff; 64], Header { length: 4, kind: Kind::Requests, flags: 0, correlation: 0 }.encode().to_vec()]
     {
-        let raw = Raw::connect(server.address, &home.certs(), "gateway").await;
+        let raw = Raw::connect(server.address, &site.certs(), "gateway").await;
         let mut stream = raw.stream().await;
         stream.send.write_all(&bytes).await.unwrap();
         let (kind, body) = stream.read().await.unwrap();
         let refused: HelloRefused = decode(&body).unwrap();
         assert_eq!((kind, refused.reason), (Kind::HelloRefused, HelloRefused::MALFORMED));
     }
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
 }
 
 #[tokio::test]
 async fn a_data_directory_in_use_is_refused_with_its_holder() {
-    let home = Home::new();
-    let mut server = home.start(&[]);
-    server.enrol(MEMBER).await;
+    let site = checking_in();
+    let mut server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
     let holder = format!("in use by process {}", server.id());
-    let said = home.refused(&[]);
+    let said = site.refused(&[]);
     assert!(said.contains(&holder), "{said}");
-    let data = home.data();
+    let data = site.data();
     for command in ["verify", "inspect"] {
         let output = within_patience(tidegate(&[command]).arg(&data));
         assert_eq!(output.status.code(), Some(1));
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(&holder), "{command}: {said}");
     }
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
     server.kill();
     let output = within_patience(tidegate(&["verify"]).arg(&data));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -313,10 +321,10 @@ async fn a_data_directory_in_use_is_refused_with_its_holder() {
 #[tokio::test]
 async fn a_clock_behind_the_last_record_stops_the_start_until_an_operator_accepts_it() {
     const HOUR_MS: i64 = 3_600_000;
-    let home = Home::new();
+    let site = checking_in();
     let now_ms = jiff::Timestamp::now().as_millisecond();
     {
-        let storage = Arc::new(Disk::open(home.data()).unwrap());
+        let storage = Arc::new(Disk::open(site.data()).unwrap());
         let opened = data::open(storage, Options::default(), Some(Seed::random()), &mut |_| {}).unwrap();
         let clock = Arc::new(HandClock::at(now_ms + HOUR_MS));
         let node = Node::start(opened, clock, SnapshotPolicy::default(), 1 << 20).unwrap();
@@ -324,44 +332,44 @@ async fn a_clock_behind_the_last_record_stops_the_start_until_an_operator_accept
         node.log.watermark.wait(activated.epoch).unwrap();
         node.stop().unwrap();
     }
-    let said = home.refused(&[]);
+    let said = site.refused(&[]);
     assert!(said.contains("behind the newest record") && said.contains("--accept-clock"), "{said}");
-    let output = within_patience(tidegate(&["verify"]).arg(home.data()));
+    let output = within_patience(tidegate(&["verify"]).arg(site.data()));
     assert_eq!(output.status.code(), Some(0), "nothing is lost: {output:?}");
 
-    let mut server = home.start(&["--accept-clock"]);
-    server.enrol(MEMBER).await;
-    server.is_well(MEMBER).await;
+    let mut server = site.serve(&["--accept-clock"]);
+    enrol(&server, MEMBER).await;
+    is_well(&server, MEMBER).await;
     server.kill();
     // Time stood still: nothing is later than what was there before the clock was set back.
-    let storage: Arc<dyn Storage> = Arc::new(Disk::open(home.data()).unwrap());
+    let storage: Arc<dyn Storage> = Arc::new(Disk::open(site.data()).unwrap());
     let (store, ..) = data::inspect(&storage, Limits::default(), &mut |_| {}).unwrap();
     assert_eq!((store.latest_ms(), store.member_count()), (now_ms + HOUR_MS, 2));
 }
 
 #[tokio::test]
 async fn a_peer_of_a_killed_server_is_told_at_its_next_packet() {
-    let home = Home::new();
-    let mut server = home.start(&[]);
-    server.enrol(MEMBER).await;
-    let (raw, mut stream, welcome) = Raw::welcomed(server.address, &home.certs(), "gateway").await;
+    let site = checking_in();
+    let mut server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
+    let (raw, mut stream, welcome) = Raw::welcomed(server.address, &site.certs(), "gateway").await;
     server.kill();
-    let again = home.start_at(server.address, &[]);
+    let again = site.serve(&[]);
     let read = Batch::default().with(op::GET_MEMBER, 1, welcome.server_ms, &GetMember { member: member(MEMBER) });
     stream.write(Kind::Requests, 1, |out| read.put(out)).await;
     let told = raw.connection.closed().await;
     assert!(matches!(told, quinn::ConnectionError::Reset), "{told}");
-    again.is_well(MEMBER).await;
+    is_well(&again, MEMBER).await;
 }
 
 #[tokio::test]
 async fn damage_before_acknowledged_data_is_named_and_stops_the_start() {
-    let home = Home::new();
-    let mut server = home.start(&[]);
-    server.enrol(MEMBER).await;
-    server.is_well(MEMBER).await;
+    let site = checking_in();
+    let mut server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
+    is_well(&server, MEMBER).await;
     server.kill();
-    let segment = home.data().join("log/00000000000000000001.log");
+    let segment = site.data().join("log/00000000000000000001.log");
     let sound = std::fs::read(&segment).unwrap();
     // The body of the first block: behind the segment's header of 512 bytes and the block's of 128.
     let mut damaged = sound.clone();
@@ -369,39 +377,39 @@ async fn damage_before_acknowledged_data_is_named_and_stops_the_start() {
     std::fs::write(&segment, &damaged).unwrap();
 
     let named = "log/00000000000000000001.log is damaged at byte 512";
-    let verified = within_patience(tidegate(&["verify"]).arg(home.data()));
+    let verified = within_patience(tidegate(&["verify"]).arg(site.data()));
     assert_eq!(verified.status.code(), Some(1));
     let said = String::from_utf8(verified.stderr).unwrap();
     assert!(said.contains(named) && said.contains("expected") && said.contains("found"), "{said}");
-    let refused = home.refused(&[]);
+    let refused = site.refused(&[]);
     assert!(refused.contains(named), "{refused}");
-    let inspected = within_patience(tidegate(&["inspect", "--json"]).arg(home.data()));
+    let inspected = within_patience(tidegate(&["inspect", "--json"]).arg(site.data()));
     let inspected: serde_json::Value = serde_json::from_slice(&inspected.stdout).unwrap();
     assert_eq!(inspected["segments"][0]["broken"][0], 512, "{inspected}");
 
     std::fs::write(&segment, &sound).unwrap();
-    home.start(&[]).is_well(MEMBER).await;
+    is_well(&site.serve(&[]), MEMBER).await;
 }
 
 #[tokio::test]
 async fn a_damaged_snapshot_is_a_fault_to_verify_and_passed_over_at_the_start() {
-    let home = Home::new();
-    let mut server = home.start(&[]);
-    server.enrol(MEMBER).await;
+    let site = checking_in();
+    let mut server = site.serve(&[]);
+    enrol(&server, MEMBER).await;
     assert_eq!(server.ask(&["snapshot"]).status.code(), Some(0));
-    server.is_well(MEMBER).await;
+    is_well(&server, MEMBER).await;
     assert_eq!(server.ask(&["snapshot"]).status.code(), Some(0));
     server.kill();
-    let verified = within_patience(tidegate(&["verify", "--json"]).arg(home.data()));
+    let verified = within_patience(tidegate(&["verify", "--json"]).arg(site.data()));
     let sound: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert_eq!((verified.status.code(), sound["recovered"].as_array().unwrap().len()), (Some(0), 2), "{sound}");
-    let newest = home.data().join(sound["recovered"][0]["from"].as_str().unwrap());
+    let newest = site.data().join(sound["recovered"][0]["from"].as_str().unwrap());
     let mut bytes = std::fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&newest, bytes).unwrap();
 
-    let verified = within_patience(tidegate(&["verify", "--json"]).arg(home.data()));
+    let verified = within_patience(tidegate(&["verify", "--json"]).arg(site.data()));
     let found: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert_eq!(verified.status.code(), Some(1), "{found}");
     assert!(found["faults"][0].as_str().unwrap().contains("is damaged at byte"), "{found}");
@@ -409,5 +417,5 @@ async fn a_damaged_snapshot_is_a_fault_to_verify_and_passed_over_at_the_start() 
         found["recovered"][0]["state_hash"], sound["recovered"][0]["state_hash"],
         "the older one leads there too"
     );
-    home.start(&[]).is_well(MEMBER).await;
+    is_well(&site.serve(&[]), MEMBER).await;
 }

@@ -1,8 +1,12 @@
 //! A real server, a process of its own, for tests that kill it, stop it, and ask it over QUIC.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::fs::File;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -10,82 +14,173 @@ use tidegate::operator::certs;
 use tidegate::store::Scope;
 use tidegate_client::{Client, ClientOptions, client_config};
 
-/// A directory with certificates and bundles, and where its servers listen, one after the other.
+/// A hang shows as a failure, not as a wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A bundle that comes with the program.
+pub fn shipped(slug: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("programmes").join(slug)
+}
+
+/// A directory with certificates, bundles and data, and where its servers listen, one after the other.
 pub struct Site {
     directory: TempDir,
     address: SocketAddr,
+    programmes: Vec<PathBuf>,
 }
 
 impl Site {
-    /// Makes certificates and writes each bundle text into a folder of its own.
-    pub fn new(bundles: &[&str]) -> Site {
+    /// Makes certificates; servers start with these bundles.
+    pub fn new(programmes: &[PathBuf]) -> Site {
         let directory = tempfile::tempdir().unwrap();
         certs::make(&directory.path().join("certs"), &Scope::All).unwrap();
-        for (at, text) in bundles.iter().enumerate() {
-            let folder = directory.path().join(format!("bundle-{at}"));
-            std::fs::create_dir(&folder).unwrap();
-            std::fs::write(folder.join("programme.toml"), text).unwrap();
-        }
-        // A port that is free now; the server takes it again after every restart, so that clients find it.
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Site { directory, address }
+        Site { directory, address: free_address(), programmes: programmes.to_vec() }
     }
 
-    /// The directory.
+    /// The same, with bundles of these texts.
+    pub fn with(texts: &[&str]) -> Site {
+        let mut site = Site::new(&[]);
+        site.programmes =
+            texts.iter().enumerate().map(|(at, text)| site.bundle(&format!("bundle-{at}"), text)).collect();
+        site
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    fn bundles(&self) -> Vec<PathBuf> {
-        let folders = (0..).map(|at| self.path().join(format!("bundle-{at}")));
-        folders.take_while(|folder| folder.is_dir()).collect()
+    pub fn certs(&self) -> PathBuf {
+        self.path().join("certs")
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// Writes a programme file of this text, as a bundle.
+    pub fn bundle(&self, folder: &str, text: &str) -> PathBuf {
+        let folder = self.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("programme.toml"), text).unwrap();
+        folder
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
+        let mut command = tidegate(&["serve", "--listen", &self.address.to_string(), "--http", "127.0.0.1:0"]);
+        command.arg("--data").arg(self.data()).arg("--certs").arg(self.certs()).args(more).env_remove("RUST_LOG");
+        command
     }
 
     /// Starts a server and waits until it is ready.
     pub fn serve(&self, more: &[&str]) -> Server {
-        let ports = self.path().join("ports.json");
+        let (ports, lines) = (self.path().join("ports.json"), self.path().join("server.log"));
         let _ = std::fs::remove_file(&ports);
-        let log = std::fs::File::create(self.path().join("server.log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-        command.arg("serve").arg("--data").arg(self.path().join("data"));
-        command.arg("--certs").arg(self.path().join("certs")).arg("--port-file").arg(&ports);
-        command.args(["--listen", &self.address.to_string(), "--http", "127.0.0.1:0"]).args(more);
-        for bundle in self.bundles() {
-            command.arg("--programme").arg(bundle);
+        let mut command = self.command(more);
+        command.arg("--port-file").arg(&ports);
+        for programme in &self.programmes {
+            command.arg("--programme").arg(programme);
         }
-        let child = command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
-        let mut server = Server(child.unwrap());
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&lines).unwrap()).spawn();
+        let mut server = Server { child: child.unwrap(), address: self.address, certs: self.certs() };
         let began = Instant::now();
         while !ports.exists() {
-            let log = || std::fs::read_to_string(self.path().join("server.log")).unwrap_or_default();
-            assert!(server.0.try_wait().unwrap().is_none(), "the server ended:\n{}", log());
-            assert!(began.elapsed() < Duration::from_secs(60), "the server is not ready after a minute:\n{}", log());
+            let log = || std::fs::read_to_string(&lines).unwrap_or_default();
+            assert!(server.child.try_wait().unwrap().is_none(), "the server ended:\n{}", log());
+            assert!(began.elapsed() < PATIENCE, "the server is not ready:\n{}", log());
             std::thread::sleep(Duration::from_millis(5));
         }
         server
     }
 
+    /// Starts a server that must refuse to come up; gives what it says.
+    pub fn refused(&self, more: &[&str]) -> String {
+        let output = within_patience(&mut self.command(more));
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// Connects with one of the certificates.
     pub async fn client(&self, identity: &str) -> Client {
-        let tls = client_config(&self.path().join("certs"), identity).unwrap();
-        Client::connect(ClientOptions::new(vec![self.address], "localhost", tls)).await.unwrap()
+        Client::connect(options(self.address, &self.certs(), identity)).await.unwrap()
     }
 }
 
+/// An address that is free now. A server takes it again after every restart, so that clients find it; therefore its port
+/// is none of those that the system gives to whoever asks for any.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let from = std::process::id() as u16;
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7);
+        let port = 12_000 + from.wrapping_mul(97).wrapping_add(step) % 20_000;
+        if let Ok(socket) = UdpSocket::bind(("127.0.0.1", port)) {
+            return socket.local_addr().unwrap();
+        }
+    }
+}
+
+/// The binary with these arguments.
+pub fn tidegate(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.args(arguments);
+    command
+}
+
+/// Runs a command to its end.
+pub fn within_patience(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("{command:?} did not end: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap()
+}
+
+fn options(address: SocketAddr, certs: &Path, identity: &str) -> ClientOptions {
+    ClientOptions::new(vec![address], "localhost", client_config(certs, identity).unwrap())
+}
+
 /// A server process; killed when it is dropped.
-pub struct Server(Child);
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    certs: PathBuf,
+}
 
 impl Server {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL.
-    pub fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub async fn client(&self, identity: &str) -> Client {
+        Client::connect(self.options(&self.certs, identity)).await.unwrap()
+    }
+
+    /// How to connect with the certificates of a directory.
+    pub fn options(&self, certs: &Path, identity: &str) -> ClientOptions {
+        options(self.address, certs, identity)
+    }
+
+    /// A command's output against this server.
+    pub fn ask(&self, arguments: &[&str]) -> Output {
+        let mut command = tidegate(arguments);
+        command.args(["--server", &self.address.to_string(), "--certs"]).arg(&self.certs);
+        within_patience(&mut command)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.kill();
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use tidegate::data::{self, OpenError, Opened};
+use tidegate::data::{self, OpenError};
 use tidegate::storage::{Loss, Memory};
 use tidegate::store::{Limits, SectionKind, Store};
 use tidegate_protocol::code::answer;
