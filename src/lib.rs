@@ -4,6 +4,7 @@ pub mod data;
 pub mod engine;
 pub mod log;
 pub mod operator;
+pub mod planted;
 pub mod programme;
 pub mod server;
 pub mod snapshot;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 /// Answers of one stream. Lives on its runtime's thread.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub struct Outbox {
     bytes: RefCell<Vec<u8>>,
     /// For each frame the epoch it waits for and where it ends, counted from the first byte ever put in. A frame goes
     /// behind those before it, so that it waits for their epochs too: marks never fall.
@@ -31,7 +31,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Puts a frame in: `write` appends its bytes.
-    pub(super) fn put(&self, epoch: u64, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn put(&self, epoch: u64, write: impl FnOnce(&mut Vec<u8>)) {
         self.put_if(|bytes| {
             write(bytes);
             Some(epoch)
@@ -39,7 +39,7 @@ impl Outbox {
     }
 
     /// Puts a frame in, if `write` gives it an epoch; else whatever it wrote it has taken back.
-    pub(super) fn put_if(&self, write: impl FnOnce(&mut Vec<u8>) -> Option<u64>) {
+    pub fn put_if(&self, write: impl FnOnce(&mut Vec<u8>) -> Option<u64>) {
         let mut bytes = self.bytes.borrow_mut();
         if let Some(epoch) = write(&mut bytes) {
             let end = self.taken.get() + bytes.len() as u64;
@@ -50,17 +50,17 @@ impl Outbox {
     }
 
     /// Counts a frame that was read.
-    pub(super) fn frame_read(&self) {
+    pub fn frame_read(&self) {
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
     /// Frames read and not yet answered.
-    pub(super) fn in_flight(&self) -> usize {
+    pub fn in_flight(&self) -> usize {
         self.in_flight.get()
     }
 
     /// Takes everything that is durable, into `out`.
-    pub(super) fn take(&self, durable: u64, out: &mut Vec<u8>) {
+    pub fn take(&self, durable: u64, out: &mut Vec<u8>) {
         let mut marks = self.marks.borrow_mut();
         let mut end = self.taken.get();
         let mut frames = 0;
@@ -95,22 +95,22 @@ impl Outbox {
     }
 
     /// Whether anything waits here.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.marks.borrow().is_empty()
     }
 
     /// Lets the writer look.
-    pub(super) fn wake(&self) {
+    pub fn wake(&self) {
         self.ready.notify_one();
     }
 
     /// Waits until the writer should look.
-    pub(super) async fn ready(&self) {
+    pub async fn ready(&self) {
         self.ready.notified().await;
     }
 
     /// Waits until fewer than `most` frames are in flight; false if no more are to be read.
-    pub(super) async fn has_room(&self, most: usize) -> bool {
+    pub async fn has_room(&self, most: usize) -> bool {
         while self.in_flight() >= most && !self.ended.get() {
             self.gone.notified().await;
         }
@@ -118,44 +118,44 @@ impl Outbox {
     }
 
     /// No more frames are to be read: none will come, or nobody tells their answers any more.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         self.ended.set(true);
         self.ready.notify_one();
         self.gone.notify_one();
     }
 
     /// The stream failed: what is under way is told, nothing more will come.
-    pub(super) fn fail(&self, code: u32) {
+    pub fn fail(&self, code: u32) {
         self.failed.set(Some(code));
         self.end();
     }
 
     /// A frame that was read can have no answer: the stream fails.
-    pub(super) fn lose(&self, code: u32) {
+    pub fn lose(&self, code: u32) {
         self.sent(1);
         self.fail(code);
     }
 
     /// The close code with which the stream failed.
-    pub(super) fn failure(&self) -> Option<u32> {
+    pub fn failure(&self) -> Option<u32> {
         self.failed.get()
     }
 
     /// Whether no more will come and nothing is under way.
-    pub(super) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.ended.get() && self.in_flight.get() == 0 && self.is_empty()
     }
 }
 
 /// The outboxes of a runtime that wait for an epoch: one queue, woken by the watermark.
 #[derive(Debug, Default)]
-pub(super) struct ReleaseQueue {
+pub struct ReleaseQueue {
     waiting: RefCell<Vec<Rc<Outbox>>>,
 }
 
 impl ReleaseQueue {
     /// Lets the writer take what was put in: now, or when it is durable.
-    pub(super) fn hand_over(&self, outbox: &Rc<Outbox>, durable: u64) {
+    pub fn hand_over(&self, outbox: &Rc<Outbox>, durable: u64) {
         if !outbox.waits(durable) {
             outbox.wake();
         } else if !outbox.queued.replace(true) {
@@ -164,7 +164,7 @@ impl ReleaseQueue {
     }
 
     /// Wakes the writers of all that wait; they take what is durable by now.
-    pub(super) fn release(&self, durable: u64) {
+    pub fn release(&self, durable: u64) {
         self.waiting.borrow_mut().retain(|outbox| {
             outbox.wake();
             let waits = outbox.waits(durable);

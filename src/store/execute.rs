@@ -18,6 +18,7 @@ use super::prepare::{Asked, Frame, Prepared, Scope};
 use super::read::{OutcomeSearch, Seen};
 use super::world::{Active, World};
 use super::{Store, member_place};
+use crate::planted::{Bug, planted};
 use crate::engine::{
     self, Admission, Change, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Refusal, Remembered,
 };
@@ -120,7 +121,10 @@ impl Store {
         for asked in &turn.frame.campaigns {
             run.campaign(asked.index, asked.programme, &asked.body);
         }
-        let Run { epoch, searches, .. } = run;
+        let Run { mut epoch, searches, .. } = run;
+        if planted(Bug::CutOffByOne) {
+            epoch = epoch.saturating_sub(1);
+        }
         Ok(Executed { count, epoch, searches, operator: std::mem::take(&mut turn.frame.operator) })
     }
 }
@@ -407,6 +411,8 @@ impl Run<'_> {
     fn campaign(&mut self, index: u16, programme: u32, body: &tidegate_protocol::operation::GetCampaign) {
         let world = Arc::clone(&self.store.world.load());
         let Some(active) = world.programme(programme) else { return };
+        // Also that there is no such campaign is told of this version.
+        self.epoch = self.epoch.max(world.epoch);
         let found = match body.campaign {
             0 => active.programme.campaign_by_slug(body.slug.as_str()),
             number => active.programme.campaign(number),
@@ -421,7 +427,7 @@ impl Run<'_> {
             self.out.truncate(before);
             return self.refuse(index, &Later::Busy.refusal());
         }
-        self.epoch = self.epoch.max(epoch).max(world.epoch);
+        self.epoch = self.epoch.max(epoch);
         self.store.counts.answers.count(answer::CAMPAIGN);
     }
 }

@@ -18,7 +18,7 @@ mod connection;
 mod driver;
 mod error;
 pub mod socket;
-mod table;
+pub mod table;
 pub mod tls;
 
 use std::net::SocketAddr;

@@ -1,0 +1,547 @@
+//! One seed's world: a disk, a server on it, gateways before it, and everything that can go wrong with them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tidegate::data::{self, Opened, Options, Seed};
+use tidegate::log::{Ahead, Flusher, LogOptions};
+use tidegate::planted::{Bug, plant, planted};
+use tidegate::programme::{Bundle, BundleFile};
+use tidegate::snapshot::{Snapshotter, Written};
+use tidegate::storage::{Loss, Memory, Storage};
+use tidegate::store::{HashKeys, Limits};
+
+use crate::dice::Dice;
+use crate::disk::{Disk, interleave};
+use crate::gateway::MEMBERS;
+use crate::model::Model;
+use crate::rules::Rules;
+use crate::trace::Trace;
+use crate::traffic::{Counts, Process, Traffic, look};
+
+/// What can go wrong, so that shrinking can leave it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, serde::Serialize)]
+pub enum Fault {
+    /// Power or process dies.
+    Crash,
+    /// A write or a sync fails.
+    Io,
+    /// The disk is full.
+    Full,
+    /// The wall clock jumps.
+    Clock,
+    /// The directory is damaged between two lives.
+    Damage,
+    /// The server is restarted as planned.
+    Restart,
+    /// Programmes change.
+    Activate,
+    /// Snapshots are taken.
+    Snapshot,
+}
+
+/// Every fault.
+pub const FAULTS: [Fault; 8] = [Fault::Crash, Fault::Io, Fault::Full, Fault::Clock, Fault::Damage, Fault::Restart, Fault::Activate, Fault::Snapshot];
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Everything follows from it.
+    pub seed: u64,
+    /// Requests to be decided, at least.
+    pub requests: u64,
+    /// Faults left out.
+    pub without: Vec<Fault>,
+    /// A bug that is planted.
+    pub bug: Option<Bug>,
+    /// Whether the trace is printed.
+    pub aloud: bool,
+}
+
+impl Plan {
+    /// A seed with all faults.
+    pub fn of(seed: u64) -> Plan {
+        Plan { seed, requests: 1_000, without: Vec::new(), bug: None, aloud: false }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The hash of everything that happened.
+    pub trace: String,
+    /// What was counted.
+    pub counts: Counts,
+    /// What did not hold.
+    pub failure: Option<String>,
+}
+
+/// Runs a plan to its end, or to the first thing that does not hold.
+pub fn run(plan: &Plan) -> Outcome {
+    plant(plan.bug);
+    let outcome = World::begin(plan).live(plan.requests);
+    plant(None);
+    outcome
+}
+
+const SEED: Seed = Seed { directory: *b"tidegate-a-world", keys: HashKeys { short: [9; 16], long: [8; 16] } };
+
+/// What lives in one process beside the traffic.
+struct Life {
+    flusher: Flusher,
+    snapshotter: Snapshotter,
+    written: Option<Written>,
+}
+
+struct World {
+    dice: Dice,
+    without: Vec<Fault>,
+    memory: Memory,
+    options: Options,
+    life: Life,
+    traffic: Rc<RefCell<Traffic>>,
+    rules: Vec<Rules>,
+    /// The wall clock minus the machine's.
+    wall_ms: i64,
+    full: bool,
+}
+
+/// Power or process is gone, or the log failed: nothing more can be done in this life.
+#[derive(Debug)]
+struct Over(String);
+
+fn over(error: impl ToString) -> Over {
+    Over(error.to_string())
+}
+
+fn bundle(text: String) -> Bundle {
+    Bundle::from_files(vec![BundleFile { name: "programme.toml".into(), text }]).expect("one small file")
+}
+
+/// Epochs fit, and what may wait does too.
+const UNDURABLE_BYTES: u64 = 2_400;
+
+fn options(dice: &mut Dice, ample: bool) -> Options {
+    let shards = 1 << dice.below(3);
+    let answers = if ample { 64 * MEMBERS * shards } else { 2 * MEMBERS };
+    let log = LogOptions {
+        segment_bytes: 16_384,
+        max_epoch_bytes: 7_168,
+        block_bytes: 1 << dice.between(10, 11),
+        spares: 1,
+        ahead: Ahead::Step,
+        archive_bytes: 1 << 30,
+    };
+    let members = if dice.chance(80) { 1_000 } else { MEMBERS + 2 };
+    let limits = Limits { members, orders: 100_000, answers, undurable_bytes: UNDURABLE_BYTES };
+    Options { shards: shards as u32, limits, log }
+}
+
+impl World {
+    fn begin(plan: &Plan) -> World {
+        let mut dice = Dice::new(plan.seed);
+        // Somewhere in two years, so that every kind of date comes by, the changes of the clocks too.
+        let start_ms = 1_767_225_600_000 + dice.between(0, 730 * 86_400_000);
+        let ample = dice.chance(50);
+        let options = options(&mut dice, ample);
+        let memory = Memory::new();
+        let opened = data::open(Arc::new(Disk(memory.clone())), options, Some(SEED), &mut |_| {}).expect("an empty disk");
+        let rules = (0..1 + dice.below(2)).map(|number| Rules::random(&mut dice, &format!("club-{number}"), start_ms)).collect();
+        let trace = Trace::new(plan.aloud);
+        let (life, process) = split(opened, start_ms);
+        let model = Model::new(ample, options.limits.members);
+        let traffic = Traffic::new(dice.fork(), model, process, 0, UNDURABLE_BYTES, trace);
+        let traffic = Rc::new(RefCell::new(traffic));
+        World { dice, without: plan.without.clone(), memory, options, life, traffic, rules, wall_ms: start_ms, full: false }
+    }
+
+    fn live(mut self, requests: u64) -> Outcome {
+        for number in 0..self.rules.len() {
+            let _ = self.activate(number, false);
+        }
+        let mut idle = 0;
+        while idle < 400_000 {
+            idle += 1;
+            let traffic = self.traffic.borrow();
+            let crashed = traffic.counts.crashes > 0 || !self.may(Fault::Crash);
+            if traffic.failure.is_some() || traffic.counts.decided >= requests && crashed {
+                break;
+            }
+            drop(traffic);
+            if let Err(Over(why)) = self.step()
+                && let Err(why) = self.crash(&why)
+            {
+                self.fail(why);
+            }
+        }
+        if self.traffic.borrow().failure.is_none()
+            && let Err(why) = self.heal()
+        {
+            self.fail(why);
+        }
+        let traffic = self.traffic.borrow();
+        Outcome { trace: traffic.trace.hash(), counts: traffic.counts.clone(), failure: traffic.failure.clone() }
+    }
+
+    fn fail(&self, why: String) {
+        let mut traffic = self.traffic.borrow_mut();
+        traffic.trace.note(|| format!("FAILED: {why}"));
+        traffic.failure.get_or_insert(why);
+    }
+
+    fn note(&self, line: impl FnOnce() -> String) {
+        self.traffic.borrow_mut().trace.note(line);
+    }
+
+    fn may(&self, fault: Fault) -> bool {
+        !self.without.contains(&fault)
+    }
+
+    fn step(&mut self) -> Result<(), Over> {
+        match self.dice.below(1_000) {
+            0..830 => self.traffic.borrow_mut().step(),
+            830..950 => self.flush()?,
+            950..962 if self.may(Fault::Snapshot) => self.snapshot()?,
+            962..970 if self.may(Fault::Snapshot) => self.publish()?,
+            970..976 => self.maintain(),
+            976..980 => {
+                let ms = *self.dice.one(&[1_000, 60_000, 3_600_000, 20_000_000, 90_000_000]);
+                self.traffic.borrow_mut().sleep(ms);
+            }
+            980..984 if self.may(Fault::Activate) => {
+                let number = self.dice.below(self.rules.len() as u64) as usize;
+                self.activate(number, true)?;
+            }
+            984..987 if self.may(Fault::Clock) => {
+                self.wall_ms += *self.dice.one(&[-3_600_000, -5_000, -10, 10, 5_000, 3_600_000]);
+            }
+            987..990 if self.may(Fault::Crash) => self.memory.crash_at(self.memory.calls() + 1 + self.dice.below(40)),
+            990 if self.may(Fault::Io) => {
+                self.memory.fail_at(self.memory.calls() + 1 + self.dice.below(20), std::io::ErrorKind::Other);
+            }
+            991..994 if self.may(Fault::Full) => self.fill_disk(),
+            994 if self.may(Fault::Restart) => self.restart()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The disk gets full, or has room again.
+    fn fill_disk(&mut self) {
+        self.full = !self.full;
+        let used: u64 = self.memory.paths().iter().filter_map(|path| self.memory.bytes(path)).map(|bytes| bytes.len() as u64).sum();
+        self.memory.set_capacity(if self.full { used + self.dice.below(20_000) } else { u64::MAX });
+        let free = self.life.snapshotter.free_bytes();
+        self.traffic.borrow_mut().disk_full = free < self.life.flusher.segment_bytes();
+        self.note(|| format!("the disk is {}", if free < u64::MAX / 2 { "nearly full" } else { "roomy" }));
+    }
+
+    /// Runs something that touches the disk; requests are decided whenever it does.
+    fn meanwhile<R>(&mut self, work: impl FnOnce(&mut Life) -> R) -> R {
+        let traffic = Rc::clone(&self.traffic);
+        let mut left = self.dice.below(30);
+        let each = 1 + self.dice.below(5);
+        let life = &mut self.life;
+        let meanwhile = move || {
+            let mut traffic = traffic.borrow_mut();
+            traffic.within = true;
+            for _ in 0..each.min(left) {
+                traffic.step();
+                left -= 1;
+            }
+            traffic.within = false;
+        };
+        interleave(meanwhile, || work(life))
+    }
+
+    fn flush(&mut self) -> Result<(), Over> {
+        let bytes = self.meanwhile(|life| {
+            let bytes = life.flusher.turn()?;
+            life.flusher.allocate_ahead();
+            Ok(bytes)
+        });
+        let bytes = bytes.map_err(|error: tidegate::log::LogError| over(error))?;
+        let mut traffic = self.traffic.borrow_mut();
+        traffic.counts.epochs += u64::from(bytes > 0);
+        traffic.trace.note(|| format!("flushed {bytes} bytes"));
+        drop(traffic);
+        if self.dice.chance(10) {
+            self.life.flusher.close().map_err(over)?;
+        }
+        // What only the log knows can be read once nothing waits.
+        let waits = self.traffic.borrow().has_searches();
+        if waits {
+            self.drain_log()?;
+            self.traffic.borrow_mut().search();
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable that is decided.
+    fn drain_log(&mut self) -> Result<(), Over> {
+        loop {
+            let bytes = self.life.flusher.turn().map_err(over)?;
+            let ended = self.traffic.borrow().process.store.has_ended_epochs();
+            if bytes == 0 && !ended {
+                return Ok(());
+            }
+        }
+    }
+
+    fn snapshot(&mut self) -> Result<(), Over> {
+        let now_ms = self.traffic.borrow_mut().now_ms();
+        let written = self.meanwhile(|life| life.snapshotter.write(now_ms, |_| {}));
+        match written {
+            Ok(written) => {
+                self.note(|| format!("wrote {}, epochs {} to {}", written.entry.path(), written.entry.first_epoch, written.entry.last_epoch));
+                self.life.written = Some(written);
+                if planted(Bug::EarlyManifest) {
+                    return self.publish();
+                }
+                Ok(())
+            }
+            // A snapshot that fails leaves the one before; a server without power fails with the next epoch.
+            Err(error) => {
+                self.note(|| format!("no snapshot: {error}"));
+                Ok(())
+            }
+        }
+    }
+
+    fn publish(&mut self) -> Result<(), Over> {
+        let Some(written) = self.life.written.take() else { return Ok(()) };
+        let state = self.life.flusher.state();
+        let last = written.entry.last_epoch;
+        let mut durable = state.watermark.durable();
+        if planted(Bug::EarlyManifest) {
+            durable = u64::MAX;
+        }
+        if durable < last {
+            self.life.written = Some(written);
+            return Ok(());
+        }
+        let published = self.meanwhile(|life| life.snapshotter.publish(written, durable));
+        match published {
+            Ok(oldest) => {
+                self.traffic.borrow_mut().counts.snapshots += 1;
+                let archived = state.pages.archive_before(oldest);
+                self.note(|| format!("published; archived {archived:?} before {oldest}"));
+            }
+            Err(error) => self.note(|| format!("not published: {error}")),
+        }
+        Ok(())
+    }
+
+    fn maintain(&mut self) {
+        let mut traffic = self.traffic.borrow_mut();
+        // Clearing away is a change too, and finds no room on a full disk.
+        if traffic.has_room() {
+            let now_ms = traffic.now_ms();
+            traffic.process.store.maintain(now_ms);
+            traffic.model.maintain(now_ms);
+        }
+    }
+
+    fn activate(&mut self, number: usize, change: bool) -> Result<(), Over> {
+        let mut traffic = self.traffic.borrow_mut();
+        let traffic = &mut *traffic;
+        if !traffic.has_room() {
+            return Ok(());
+        }
+        let programme = number as u32 + 1;
+        if programme > traffic.model.programme_count() + 1 {
+            return Ok(());
+        }
+        let now_ms = traffic.now_ms();
+        let mut rules = self.rules[number].clone();
+        if change && traffic.model.version(programme) > 0 {
+            rules.change(&mut self.dice, now_ms);
+        }
+        let store = Arc::clone(&traffic.process.store);
+        let ended = store.filling_epoch();
+        let before = traffic.before(ended + 1);
+        let replaces = traffic.model.version(programme);
+        match store.activate(bundle(rules.to_toml()), replaces, false, now_ms) {
+            Ok(activated) => {
+                traffic.model.activate(programme, rules.clone(), ended + 1);
+                traffic.changed(ended + 1, before);
+                traffic.counts.activations += 1;
+                traffic.trace.note(|| format!("programme {programme} version {} in epoch {}", activated.version, activated.epoch));
+                // An operator is told once that epoch is durable.
+                traffic.operator.push((activated.epoch, ended + 1));
+                self.rules[number] = rules;
+            }
+            Err(error) => {
+                let text = rules.to_toml();
+                traffic.trace.note(|| format!("not activated: {error}"));
+                let known = error.to_string().contains("told apart");
+                if !known {
+                    traffic.failure.get_or_insert(format!("a programme that should compile does not: {error}\n{text}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A planned restart: drain, everything durable, a snapshot, and another process.
+    fn restart(&mut self) -> Result<(), Over> {
+        self.traffic.borrow_mut().drain();
+        for _ in 0..60 {
+            self.traffic.borrow_mut().step();
+        }
+        self.drain_log()?;
+        self.snapshot()?;
+        self.drain_log()?;
+        self.publish()?;
+        self.life.flusher.close().map_err(over)?;
+        let hash = self.traffic.borrow().process.store.books().state_hash;
+        let durable = self.life.flusher.state().watermark.durable();
+        let survivor = self.memory.power_loss(Loss::Lost);
+        self.traffic.borrow_mut().counts.restarts += 1;
+        let again = self.recover(survivor, &format!("restarted after epoch {durable}"));
+        let again = again.and_then(|()| {
+            let now = self.traffic.borrow().process.store.books().state_hash;
+            if now == hash { Ok(()) } else { Err(format!("the state was {hash} before the restart, {now} after it")) }
+        });
+        if let Err(why) = again {
+            self.fail(why);
+        }
+        Ok(())
+    }
+
+    /// Power is lost, or the process dies.
+    fn crash(&mut self, why: &str) -> Result<(), String> {
+        self.traffic.borrow_mut().counts.crashes += 1;
+        let survivor = match self.dice.below(6) {
+            0 => self.memory.power_loss(Loss::Lost),
+            1 => self.memory.power_loss(Loss::Kept),
+            2 => self.memory.process_restart(),
+            _ => self.memory.power_loss(Loss::Torn { seed: self.dice.next() }),
+        };
+        let why = format!("crashed: {why}");
+        self.note(|| why.clone());
+        if self.may(Fault::Damage) && self.dice.chance(60) {
+            for _ in 0..4 {
+                self.damage(&survivor)?;
+            }
+        }
+        self.recover(survivor, &why)
+    }
+
+    fn recover(&mut self, mut survivor: Memory, after: &str) -> Result<(), String> {
+        if self.may(Fault::Crash) && self.dice.chance(30) {
+            // Power is lost again while it recovers.
+            survivor.crash_at(1 + self.dice.below(12));
+            if data::open(Arc::new(Disk(survivor.clone())), self.options, None, &mut |_| {}).is_err() {
+                self.traffic.borrow_mut().counts.crashes_in_recovery += 1;
+            }
+            survivor = survivor.power_loss(Loss::Torn { seed: self.dice.next() });
+        }
+        self.note(|| format!("what survives: {}", survivor.paths().join(" ")));
+        let storage: Arc<dyn Storage> = Arc::new(Disk(survivor.clone()));
+        let (looked, ..) = data::inspect(&storage, self.options.limits, &mut |_| {}).map_err(|error| format!("{after}; it does not read: {error}"))?;
+        let opened = data::open(storage, self.options, None, &mut |_| {}).map_err(|error| format!("{after}; it does not open: {error}"))?;
+        let books = opened.store.books();
+        if books.state_hash != looked.books().state_hash || !books.balance() {
+            return Err(format!("{after}; what is read is not what is opened, or the books do not balance: {books:?}"));
+        }
+        let last = opened.recovery.last_epoch;
+        self.note(|| format!("recovered through epoch {last}, state {}", books.state_hash));
+        self.memory = survivor;
+        self.full = false;
+        let (life, process) = split(opened, self.wall_ms);
+        self.life = life;
+        let mut traffic = self.traffic.borrow_mut();
+        traffic.disk_full = false;
+        if last < traffic.promised {
+            return Err(format!("I4: {after}; answers that waited for epoch {} were told, recovered is epoch {last}", traffic.promised));
+        }
+        let model = traffic.as_of(last).ok_or_else(|| format!("nothing is known of epoch {last}"))?;
+        // Programmes that were put in force and lost are put in force again later.
+        traffic.restarted(process, model, last);
+        for (number, rules) in self.rules.iter_mut().enumerate() {
+            if let Some(in_force) = traffic.model.rules(number as u32 + 1) {
+                *rules = (*in_force).clone();
+            }
+        }
+        traffic.look_at_all();
+        drop(traffic);
+        for number in 0..self.rules.len() {
+            if self.traffic.borrow().model.version(number as u32 + 1) == 0 {
+                let _ = self.activate(number, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy of the directory is damaged: it is refused, or what it gives is right.
+    fn damage(&mut self, survivor: &Memory) -> Result<(), String> {
+        let copy = survivor.process_restart();
+        let paths: Vec<String> = copy.paths().into_iter().filter(|path| !path.ends_with(".new")).collect();
+        let path = self.dice.one(&paths).clone();
+        let mut bytes = copy.bytes(&path).unwrap_or_default();
+        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        if end == 0 {
+            return Ok(());
+        }
+        let at = self.dice.below(end as u64) as usize;
+        let cut = self.dice.chance(25);
+        match self.dice.below(3) {
+            _ if cut => bytes.truncate(at),
+            0..2 => bytes[at] ^= 1 << self.dice.below(8),
+            _ => {
+                let from = at - at % 512;
+                let to = (from + 512).min(bytes.len());
+                bytes[from..to].fill(0);
+            }
+        }
+        copy.set_bytes(&path, bytes);
+        let storage: Arc<dyn Storage> = Arc::new(copy);
+        let recovered = data::inspect(&storage, self.options.limits, &mut |_| {});
+        let Ok((store, _, recovery)) = recovered else {
+            self.traffic.borrow_mut().counts.refused += 1;
+            return Ok(());
+        };
+        let mut traffic = self.traffic.borrow_mut();
+        traffic.counts.survived += 1;
+        let (last, promised) = (recovery.last_epoch, traffic.promised);
+        // Of the newest epoch, with nothing behind it, damage cannot be told from a write that never came; a file that is cut
+        // loses what it loses, and is read up to the last whole epoch.
+        if traffic.lost_between(last, promised) > 1 && !cut {
+            return Err(format!("I7: `{path}` damaged at {at}: epoch {promised} was told, {last} is recovered without a word"));
+        }
+        let Some(model) = traffic.as_of(last) else { return Ok(()) };
+        let now_ms = traffic.now_ms();
+        let right = look(&store, &mut model.clone(), now_ms);
+        right.map_err(|why| format!("I7: `{path}` damaged at {at}: a wrong state is recovered: {why}"))
+    }
+
+    /// Faults are over: everything must come to rest, and be as the model has it, live and recovered.
+    fn heal(&mut self) -> Result<(), String> {
+        self.without = FAULTS.to_vec();
+        self.memory.set_capacity(u64::MAX);
+        let calm = self.memory.process_restart();
+        self.crash_into(calm)?;
+        for _ in 0..400 {
+            if self.step().is_err() {
+                return Err("the log failed although nothing was done to it".into());
+            }
+        }
+        self.traffic.borrow_mut().look_at_all();
+        match self.restart() {
+            Err(Over(why)) => Err(why),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn crash_into(&mut self, survivor: Memory) -> Result<(), String> {
+        self.recover(survivor, "faults are over")
+    }
+}
+
+fn split(opened: Opened, offset_ms: i64) -> (Life, Process) {
+    let Opened { store, flusher, snapshotter, .. } = opened;
+    let process = Process::new(store, flusher.state(), offset_ms);
+    (Life { flusher, snapshotter, written: None }, process)
+}
