@@ -104,8 +104,7 @@ impl Store {
         let count = self.prepare(bytes, scope, &mut turn.frame, out)?;
         turn.group(self.members.len());
         self.expect(turn);
-        let busy = (self.undurable_bytes() > self.limits.undurable_bytes).then_some(Later::Busy);
-        let later = later.or(busy);
+        let later = later.or(self.busy());
         let mut run = Run { store: self, now_ms, later, out, start, epoch: 0, searches: Vec::new() };
         for shard in &turn.touched {
             let mut held = self.members[*shard as usize].lock();
@@ -126,6 +125,13 @@ impl Store {
             epoch = epoch.saturating_sub(1);
         }
         Ok(Executed { count, epoch, searches, operator: std::mem::take(&mut turn.frame.operator) })
+    }
+}
+
+impl Store {
+    /// Whether more is undurable than allowed, so that changes are refused.
+    pub fn busy(&self) -> Option<Later> {
+        (self.undurable_bytes() > self.limits.undurable_bytes).then_some(Later::Busy)
     }
 }
 

@@ -104,7 +104,9 @@ impl Clock {
     /// What a window is at `now_ms`.
     pub fn at(&self, window: &Window, now_ms: i64) -> Now {
         let spans = self.spans(window, self.date(now_ms));
-        if let Some((period, opens_ms, closes_ms)) = spans.iter().find(|(_, from, until)| (*from..*until).contains(&now_ms)) {
+        if let Some((period, opens_ms, closes_ms)) =
+            spans.iter().find(|(_, from, until)| (*from..*until).contains(&now_ms))
+        {
             return Now::Open { period: *period, opens_ms: *opens_ms, closes_ms: *closes_ms };
         }
         let next = spans.iter().map(|(_, from, _)| *from).filter(|from| *from > now_ms).min();

@@ -41,7 +41,8 @@ pub struct Gateway {
     minted: u64,
 }
 
-const LIMITS: Limits = Limits { entries_most: 4, body_bytes_most: 1 << 16, in_flight_most: 4, ahead_ms_most: 5_000, queue_most: 64 };
+const LIMITS: Limits =
+    Limits { entries_most: 4, body_bytes_most: 1 << 16, in_flight_most: 4, ahead_ms_most: 5_000, queue_most: 64 };
 
 /// Members there may be, enrolled or not.
 pub const MEMBERS: u64 = 14;
@@ -50,7 +51,16 @@ impl Gateway {
     /// A gateway that was never connected.
     pub fn new(number: u8, dice: Dice) -> Gateway {
         let table = Table::new(LIMITS);
-        Gateway { instance: [number; 16], session: 0, connection: None, table, dice, offset_ms: 0, sent: Vec::new(), minted: u64::from(number) << 32 }
+        Gateway {
+            instance: [number; 16],
+            session: 0,
+            connection: None,
+            table,
+            dice,
+            offset_ms: 0,
+            sent: Vec::new(),
+            minted: u64::from(number) << 32,
+        }
     }
 
     /// Welcomed: the server's time is known.
@@ -155,7 +165,9 @@ impl Gateway {
         let answers = Answers::new(&frame[HEADER_BYTES..]).expect("answers");
         self.offset_ms = answers.server_ms - mono_ms;
         let mut finished = Vec::new();
-        self.table.answers(header.correlation, answers, true, mono_ms as u64, &mut finished).expect("answers that read");
+        self.table
+            .answers(header.correlation, answers, true, mono_ms as u64, &mut finished)
+            .expect("answers that read");
         finished.into_iter().map(ended).collect()
     }
 
@@ -174,7 +186,11 @@ impl Gateway {
 
 fn ended((asked, result): Finished<Asked>) -> (Asked, End) {
     let end = match &result {
-        Ok(Reply { code, .. }) if [answer::ENROLLED, answer::CHECKED_IN, answer::RECORDED, answer::GRANTED].contains(code) => End::Applied,
+        Ok(Reply { code, .. })
+            if [answer::ENROLLED, answer::CHECKED_IN, answer::RECORDED, answer::GRANTED].contains(code) =>
+        {
+            End::Applied
+        }
         Ok(Reply { code, .. }) => {
             let refused = row(*code).is_some_and(|row| row.applied == Applied::No);
             // A conflict, and what cannot be, tell of this request only, not of another under the same id.

@@ -160,7 +160,8 @@ impl Sum {
 fn read(arguments: &Arguments) -> Result<Sum, String> {
     let Some(path) = arguments.state.as_ref().filter(|path| path.exists()) else { return Ok(Sum::default()) };
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{} is not a state file of this program: {error}", path.display()))
+    serde_json::from_str(&text)
+        .map_err(|error| format!("{} is not a state file of this program: {error}", path.display()))
 }
 
 fn write(arguments: &Arguments, sum: &Sum) {
@@ -180,6 +181,13 @@ fn say(arguments: &Arguments, sum: &Sum) {
     }
     println!(
         "{} seeds: {} requests, {} epochs, {} crashes, {} snapshots, {} damaged directories; {} seeds failed {:?}",
-        sum.seeds, sum.requests, sum.epochs, sum.crashes, sum.snapshots, sum.damaged, sum.failed.len(), sum.failed
+        sum.seeds,
+        sum.requests,
+        sum.epochs,
+        sum.crashes,
+        sum.snapshots,
+        sum.damaged,
+        sum.failed.len(),
+        sum.failed
     );
 }

@@ -122,7 +122,7 @@ impl Rules {
         let tiers = 1 + dice.below(3) as usize;
         let mut rules = Rules {
             slug: slug.into(),
-            zone: *dice.one::<&str>(&ZONES),
+            zone: dice.one::<&str>(&ZONES),
             tiers: (0i64..).zip(&TIERS[..tiers]).map(|(at, slug)| (*slug, at * 150)).collect(),
             earning: dice.chance(90).then(|| rate(dice)),
             web: None,
@@ -199,7 +199,10 @@ impl Rules {
 
     /// The programme file.
     pub fn to_toml(&self) -> String {
-        let mut out = format!("programme = \"{}\"\nzone = \"{}\"\ncurrency = \"CNY\"\nbrands = [\"{BRAND}\"]\n", self.slug, self.zone);
+        let mut out = format!(
+            "programme = \"{}\"\nzone = \"{}\"\ncurrency = \"CNY\"\nbrands = [\"{BRAND}\"]\n",
+            self.slug, self.zone
+        );
         if self.earning.is_some() {
             let _ = writeln!(out, "channels = [\"{}\", \"{}\"]", CHANNELS[0], CHANNELS[1]);
         }
@@ -235,8 +238,15 @@ impl Campaign {
         }
         let _ = write!(out, "{}", self.quotas.to_toml());
         for offer in &self.offers {
-            let prices: Vec<String> = offer.prices.iter().map(|(tier, points)| format!("{tier} = {{ points = {points} }}")).collect();
-            let _ = writeln!(out, "[[campaign.{}.offer]]\nsku = \"{}\"\nprice = {{ {} }}", self.slug, offer.sku, prices.join(", "));
+            let prices: Vec<String> =
+                offer.prices.iter().map(|(tier, points)| format!("{tier} = {{ points = {points} }}")).collect();
+            let _ = writeln!(
+                out,
+                "[[campaign.{}.offer]]\nsku = \"{}\"\nprice = {{ {} }}",
+                self.slug,
+                offer.sku,
+                prices.join(", ")
+            );
             let _ = write!(out, "{}", offer.quotas.to_toml());
         }
     }
@@ -263,7 +273,11 @@ impl Rate {
             Rounding::HalfEven => "half-even",
         };
         let round = if self.of_points { "points" } else { "steps" };
-        format!("points = {}\nper = \"{}\"\nrounding = \"{rounding}\"\nround = \"{round}\"", self.points, self.per_minor / 100)
+        format!(
+            "points = {}\nper = \"{}\"\nrounding = \"{rounding}\"\nround = \"{round}\"",
+            self.points,
+            self.per_minor / 100
+        )
     }
 }
 
@@ -274,9 +288,15 @@ fn window_toml(window: &Window) -> String {
             let show = |at: &jiff::civil::DateTime| format!("{} 00:00", at.date());
             format!("{{ from = \"{}\", until = \"{}\" }}", show(from), show(until))
         }
-        Window::Day { from, until } => format!("{{ every = \"day\", from = \"{}\", until = \"{}\" }}", clock(*from), clock(*until)),
-        Window::Week { from } => format!("{{ every = \"week\", from = \"friday {}\", until = \"sunday 24:00\" }}", clock(*from)),
-        Window::Month { day, from } => format!("{{ every = \"month\", from = \"{day} {}\", until = \"last 24:00\" }}", clock(*from)),
+        Window::Day { from, until } => {
+            format!("{{ every = \"day\", from = \"{}\", until = \"{}\" }}", clock(*from), clock(*until))
+        }
+        Window::Week { from } => {
+            format!("{{ every = \"week\", from = \"friday {}\", until = \"sunday 24:00\" }}", clock(*from))
+        }
+        Window::Month { day, from } => {
+            format!("{{ every = \"month\", from = \"{day} {}\", until = \"last 24:00\" }}", clock(*from))
+        }
         Window::Year { from, until } => {
             let date = |(month, day): &(i8, i8)| format!("{month:02}-{day:02}");
             format!("{{ every = \"year\", from = \"{} 00:00\", until = \"{} 24:00\" }}", date(from), date(until))

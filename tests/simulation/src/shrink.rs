@@ -28,5 +28,7 @@ pub fn shrink(plan: &Plan) -> String {
     let without: Vec<String> = least.without.iter().map(|fault| format!("{fault:?}").to_lowercase()).collect();
     let without = if without.is_empty() { String::new() } else { format!(" --without {}", without.join(",")) };
     let (seed, requests) = (least.seed, least.requests);
-    format!("seed={seed} replay: cargo run -p tidegate-simulation -- --seed {seed} --requests {requests}{without} --trace")
+    format!(
+        "seed={seed} replay: cargo run -p tidegate-simulation -- --seed {seed} --requests {requests}{without} --trace"
+    )
 }

@@ -11,16 +11,19 @@ use tidegate::log::{LogError, LogState};
 use tidegate::server::fencing::{Pass, Sessions};
 use tidegate::server::outbox::Outbox;
 use tidegate::store::{Later, OutcomeSearch, Scope, Store, Turn};
+use tidegate_protocol::RequestId;
 use tidegate_protocol::batch::{self, Answers, Entries};
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
-use tidegate_protocol::RequestId;
 
 use crate::dice::Dice;
 use crate::gateway::{End, Gateway, MEMBERS};
 use crate::model::{Ask, Asked, Circumstances, Model, Told};
 use crate::trace::Trace;
 use crate::wire;
+
+/// What one frame of a gateway's, clearing away, and an activation may add to the log beyond the bound.
+const BEYOND_BYTES: u64 = 2_048 + 3_072;
 
 /// A request's name: programme, member, id.
 type Key = (u32, u64, RequestId);
@@ -57,7 +60,16 @@ impl Process {
     /// A process that has just recovered.
     pub fn new(store: Arc<Store>, log: Arc<LogState>, offset_ms: i64) -> Process {
         let newest_ms = store.latest_ms();
-        Process { store, log, sessions: Sessions::default(), connections: BTreeMap::new(), turn: Turn::default(), offset_ms, newest_ms, draining: false }
+        Process {
+            store,
+            log,
+            sessions: Sessions::default(),
+            connections: BTreeMap::new(),
+            turn: Turn::default(),
+            offset_ms,
+            newest_ms,
+            draining: false,
+        }
     }
 }
 
@@ -92,6 +104,30 @@ pub struct Counts {
     pub survived: u64,
     /// Answers by code.
     pub answers: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Counts) {
+        let Counts { decided, applied, meanwhile, fenced, lost, epochs, snapshots, .. } = other;
+        let Counts { crashes, crashes_in_recovery, restarts, activations, refused, survived, answers, .. } = other;
+        self.decided += decided;
+        self.applied += applied;
+        self.meanwhile += meanwhile;
+        self.fenced += fenced;
+        self.lost += lost;
+        self.epochs += epochs;
+        self.snapshots += snapshots;
+        self.crashes += crashes;
+        self.crashes_in_recovery += crashes_in_recovery;
+        self.restarts += restarts;
+        self.activations += activations;
+        self.refused += refused;
+        self.survived += survived;
+        for (answer, count) in answers {
+            *self.answers.entry(answer.clone()).or_default() += count;
+        }
+    }
 }
 
 /// Everything but the log's writing end and the disk.
@@ -135,7 +171,14 @@ pub struct Traffic {
 
 impl Traffic {
     /// A server without programmes, and gateways that are not connected yet.
-    pub fn new(mut dice: Dice, model: Model, process: Process, mono_ms: i64, undurable_most: u64, trace: Trace) -> Traffic {
+    pub fn new(
+        mut dice: Dice,
+        model: Model,
+        process: Process,
+        mono_ms: i64,
+        undurable_most: u64,
+        trace: Trace,
+    ) -> Traffic {
         let gateways = (0..3).map(|number| Gateway::new(number, dice.fork())).collect();
         Traffic {
             model,
@@ -209,13 +252,16 @@ impl Traffic {
 
     fn send(&mut self, gateway: usize) {
         let Some(connection) = self.gateways[gateway].connection else { return };
-        if let (Some(frame), Some(connection)) = (self.gateways[gateway].frame(), self.process.connections.get_mut(&connection)) {
+        if let (Some(frame), Some(connection)) =
+            (self.gateways[gateway].frame(), self.process.connections.get_mut(&connection))
+        {
             connection.up.push_back(frame);
         }
     }
 
     fn pick(&mut self, with: impl Fn(&Connection) -> bool) -> Option<u64> {
-        let numbers: Vec<u64> = self.process.connections.iter().filter(|(_, it)| with(it)).map(|(number, _)| *number).collect();
+        let numbers: Vec<u64> =
+            self.process.connections.iter().filter(|(_, it)| with(it)).map(|(number, _)| *number).collect();
         (!numbers.is_empty()).then(|| *self.dice.one(&numbers))
     }
 
@@ -253,14 +299,18 @@ impl Traffic {
         let mut answers = Vec::new();
         let start = batch::start_answers(&mut answers);
         let Process { store, turn, .. } = &mut self.process;
-        let busy = store.undurable_bytes() > self.undurable_most;
-        let code = later.or(busy.then_some(Later::Busy)).map(|later| match later {
+        let code = later.or(store.busy()).map(|later| match later {
             Later::Draining => answer::DRAINING,
             Later::StorageFull => answer::STORAGE_FULL,
             _ => answer::BUSY,
         });
-        let done = store.execute(turn, now_ms, &frame[HEADER_BYTES..], &Scope::All, later, &mut answers).expect("a batch");
+        let done =
+            store.execute(turn, now_ms, &frame[HEADER_BYTES..], &Scope::All, later, &mut answers).expect("a batch");
         let epoch = store.filling_epoch();
+        let undurable = store.undurable_bytes();
+        if undurable > self.undurable_most + BEYOND_BYTES {
+            return self.fail(format!("I8: {undurable} bytes wait for the disk"));
+        }
         let told = done.count - done.searches.len() as u16;
         batch::finish_answers(&mut answers, start, now_ms, told);
         self.counts.decided += u64::from(done.count);
@@ -278,7 +328,8 @@ impl Traffic {
         }
         connection.epochs.push_back(done.epoch);
         connection.outbox.put(done.epoch, |out| {
-            let header = Header { length: answers.len() as u32, kind: Kind::Answers, flags: 0, correlation: header.correlation };
+            let header =
+                Header { length: answers.len() as u32, kind: Kind::Answers, flags: 0, correlation: header.correlation };
             out.extend_from_slice(&header.encode());
             out.extend_from_slice(&answers);
         });
@@ -291,7 +342,9 @@ impl Traffic {
             let told = told.expect("an answer");
             let (asked, told) = (&asked[usize::from(told.index)], Told { code: told.code, body: told.body.to_vec() });
             *self.counts.answers.entry(name(told.code).to_owned()).or_default() += 1;
-            self.trace.note(|| format!("{asked:?} -> {} {:?} (epoch {waits_for}, durable {durable})", name(told.code), told.body));
+            self.trace.note(|| {
+                format!("{asked:?} -> {} {:?} (epoch {waits_for}, durable {durable})", name(told.code), told.body)
+            });
             let key = (asked.programme, asked.member, asked.id);
             match self.model.judge(now, asked, &told) {
                 Err(why) => return self.fail(why),
@@ -396,7 +449,12 @@ impl Traffic {
         if self.gateways[gateway].connection == Some(number) {
             self.gateways[gateway].disconnected();
         }
-        self.trace.note(|| format!("{number} is lost, {}", if late { "what is under way may still come" } else { "with all under way" }));
+        self.trace.note(|| {
+            format!(
+                "{number} is lost, {}",
+                if late { "what is under way may still come" } else { "with all under way" }
+            )
+        });
     }
 
     fn connect(&mut self, gateway: usize) {
@@ -411,7 +469,15 @@ impl Traffic {
         let number = self.next_connection;
         self.next_connection += 1;
         asking.welcomed(number, now_ms, self.mono_ms);
-        let connection = Connection { gateway, pass, outbox: Rc::default(), epochs: VecDeque::new(), up: VecDeque::new(), down: VecDeque::new(), given_up: false };
+        let connection = Connection {
+            gateway,
+            pass,
+            outbox: Rc::default(),
+            epochs: VecDeque::new(),
+            up: VecDeque::new(),
+            down: VecDeque::new(),
+            given_up: false,
+        };
         self.process.connections.insert(number, connection);
         let session = self.gateways[gateway].session;
         self.trace.note(|| format!("{number} is gateway {gateway}, session {session}"));
@@ -451,7 +517,7 @@ impl Traffic {
 
     /// Whether the server takes changes.
     pub fn has_room(&self) -> bool {
-        self.later().is_none()
+        self.later().is_none() && self.process.store.busy().is_none()
     }
 
     /// How many epochs that changed something stand behind `last`, up to `promised`.
@@ -504,7 +570,13 @@ pub fn look(store: &Store, model: &mut Model, now_ms: i64) -> Result<(), String>
     for programme in 1..=model.programme_count() {
         let members = (0..MEMBERS).map(|member| (member, Ask::GetMember));
         let campaigns = (1..=model.campaigns(programme)).map(|number| (0, Ask::GetCampaign(number)));
-        all.extend(members.chain(campaigns).map(|(member, ask)| Asked { programme, member, id, deadline_ms: 1_000, ask }));
+        all.extend(members.chain(campaigns).map(|(member, ask)| Asked {
+            programme,
+            member,
+            id,
+            deadline_ms: 1_000,
+            ask,
+        }));
     }
     let mut turn = Turn::default();
     for chunk in all.chunks(8) {

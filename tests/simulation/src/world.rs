@@ -42,7 +42,16 @@ pub enum Fault {
 }
 
 /// Every fault.
-pub const FAULTS: [Fault; 8] = [Fault::Crash, Fault::Io, Fault::Full, Fault::Clock, Fault::Damage, Fault::Restart, Fault::Activate, Fault::Snapshot];
+pub const FAULTS: [Fault; 8] = [
+    Fault::Crash,
+    Fault::Io,
+    Fault::Full,
+    Fault::Clock,
+    Fault::Damage,
+    Fault::Restart,
+    Fault::Activate,
+    Fault::Snapshot,
+];
 
 /// What to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +129,7 @@ fn bundle(text: String) -> Bundle {
 }
 
 /// Epochs fit, and what may wait does too.
-const UNDURABLE_BYTES: u64 = 2_400;
+const UNDURABLE_BYTES: u64 = 2_000;
 
 fn options(dice: &mut Dice, ample: bool) -> Options {
     let shards = 1 << dice.below(3);
@@ -146,14 +155,27 @@ impl World {
         let ample = dice.chance(50);
         let options = options(&mut dice, ample);
         let memory = Memory::new();
-        let opened = data::open(Arc::new(Disk(memory.clone())), options, Some(SEED), &mut |_| {}).expect("an empty disk");
-        let rules = (0..1 + dice.below(2)).map(|number| Rules::random(&mut dice, &format!("club-{number}"), start_ms)).collect();
+        let opened =
+            data::open(Arc::new(Disk(memory.clone())), options, Some(SEED), &mut |_| {}).expect("an empty disk");
+        let rules = (0..1 + dice.below(2))
+            .map(|number| Rules::random(&mut dice, &format!("club-{number}"), start_ms))
+            .collect();
         let trace = Trace::new(plan.aloud);
         let (life, process) = split(opened, start_ms);
         let model = Model::new(ample, options.limits.members);
         let traffic = Traffic::new(dice.fork(), model, process, 0, UNDURABLE_BYTES, trace);
         let traffic = Rc::new(RefCell::new(traffic));
-        World { dice, without: plan.without.clone(), memory, options, life, traffic, rules, wall_ms: start_ms, full: false }
+        World {
+            dice,
+            without: plan.without.clone(),
+            memory,
+            options,
+            life,
+            traffic,
+            rules,
+            wall_ms: start_ms,
+            full: false,
+        }
     }
 
     fn live(mut self, requests: u64) -> Outcome {
@@ -230,7 +252,8 @@ impl World {
     /// The disk gets full, or has room again.
     fn fill_disk(&mut self) {
         self.full = !self.full;
-        let used: u64 = self.memory.paths().iter().filter_map(|path| self.memory.bytes(path)).map(|bytes| bytes.len() as u64).sum();
+        let used: u64 =
+            self.memory.paths().iter().filter_map(|path| self.memory.bytes(path)).map(|bytes| bytes.len() as u64).sum();
         self.memory.set_capacity(if self.full { used + self.dice.below(20_000) } else { u64::MAX });
         let free = self.life.snapshotter.free_bytes();
         self.traffic.borrow_mut().disk_full = free < self.life.flusher.segment_bytes();
@@ -240,8 +263,10 @@ impl World {
     /// Runs something that touches the disk; requests are decided whenever it does.
     fn meanwhile<R>(&mut self, work: impl FnOnce(&mut Life) -> R) -> R {
         let traffic = Rc::clone(&self.traffic);
-        let mut left = self.dice.below(30);
-        let each = 1 + self.dice.below(5);
+        // Now and then the disk is slow.
+        let slow = self.dice.chance(3);
+        let mut left = self.dice.below(if slow { 400 } else { 30 });
+        let each = 1 + self.dice.below(if slow { 100 } else { 5 });
         let life = &mut self.life;
         let meanwhile = move || {
             let mut traffic = traffic.borrow_mut();
@@ -294,7 +319,14 @@ impl World {
         let written = self.meanwhile(|life| life.snapshotter.write(now_ms, |_| {}));
         match written {
             Ok(written) => {
-                self.note(|| format!("wrote {}, epochs {} to {}", written.entry.path(), written.entry.first_epoch, written.entry.last_epoch));
+                self.note(|| {
+                    format!(
+                        "wrote {}, epochs {} to {}",
+                        written.entry.path(),
+                        written.entry.first_epoch,
+                        written.entry.last_epoch
+                    )
+                });
                 self.life.written = Some(written);
                 if planted(Bug::EarlyManifest) {
                     return self.publish();
@@ -367,7 +399,9 @@ impl World {
                 traffic.model.activate(programme, rules.clone(), ended + 1);
                 traffic.changed(ended + 1, before);
                 traffic.counts.activations += 1;
-                traffic.trace.note(|| format!("programme {programme} version {} in epoch {}", activated.version, activated.epoch));
+                traffic.trace.note(|| {
+                    format!("programme {programme} version {} in epoch {}", activated.version, activated.epoch)
+                });
                 // An operator is told once that epoch is durable.
                 traffic.operator.push((activated.epoch, ended + 1));
                 self.rules[number] = rules;
@@ -417,7 +451,7 @@ impl World {
             0 => self.memory.power_loss(Loss::Lost),
             1 => self.memory.power_loss(Loss::Kept),
             2 => self.memory.process_restart(),
-            _ => self.memory.power_loss(Loss::Torn { seed: self.dice.next() }),
+            _ => self.memory.power_loss(Loss::Torn { seed: self.dice.draw() }),
         };
         let why = format!("crashed: {why}");
         self.note(|| why.clone());
@@ -436,12 +470,14 @@ impl World {
             if data::open(Arc::new(Disk(survivor.clone())), self.options, None, &mut |_| {}).is_err() {
                 self.traffic.borrow_mut().counts.crashes_in_recovery += 1;
             }
-            survivor = survivor.power_loss(Loss::Torn { seed: self.dice.next() });
+            survivor = survivor.power_loss(Loss::Torn { seed: self.dice.draw() });
         }
         self.note(|| format!("what survives: {}", survivor.paths().join(" ")));
         let storage: Arc<dyn Storage> = Arc::new(Disk(survivor.clone()));
-        let (looked, ..) = data::inspect(&storage, self.options.limits, &mut |_| {}).map_err(|error| format!("{after}; it does not read: {error}"))?;
-        let opened = data::open(storage, self.options, None, &mut |_| {}).map_err(|error| format!("{after}; it does not open: {error}"))?;
+        let (looked, ..) = data::inspect(&storage, self.options.limits, &mut |_| {})
+            .map_err(|error| format!("{after}; it does not read: {error}"))?;
+        let opened = data::open(storage, self.options, None, &mut |_| {})
+            .map_err(|error| format!("{after}; it does not open: {error}"))?;
         let books = opened.store.books();
         if books.state_hash != looked.books().state_hash || !books.balance() {
             return Err(format!("{after}; what is read is not what is opened, or the books do not balance: {books:?}"));
@@ -455,7 +491,10 @@ impl World {
         let mut traffic = self.traffic.borrow_mut();
         traffic.disk_full = false;
         if last < traffic.promised {
-            return Err(format!("I4: {after}; answers that waited for epoch {} were told, recovered is epoch {last}", traffic.promised));
+            return Err(format!(
+                "I4: {after}; answers that waited for epoch {} were told, recovered is epoch {last}",
+                traffic.promised
+            ));
         }
         let model = traffic.as_of(last).ok_or_else(|| format!("nothing is known of epoch {last}"))?;
         // Programmes that were put in force and lost are put in force again later.
@@ -486,15 +525,30 @@ impl World {
             return Ok(());
         }
         let at = self.dice.below(end as u64) as usize;
-        let cut = self.dice.chance(25);
-        match self.dice.below(3) {
+        let cut = self.dice.chance(20);
+        let sector = at - at % 512..(at - at % 512 + 512).min(bytes.len());
+        match self.dice.below(5) {
             _ if cut => bytes.truncate(at),
             0..2 => bytes[at] ^= 1 << self.dice.below(8),
-            _ => {
-                let from = at - at % 512;
-                let to = (from + 512).min(bytes.len());
-                bytes[from..to].fill(0);
+            2 => bytes[sector].fill(0),
+            3 => {
+                // A write that went elsewhere: what stands in one place is what belongs into another.
+                let other = self.dice.below(end as u64 / 512) as usize * 512;
+                let stray = bytes[other..(other + sector.len()).min(bytes.len())].to_vec();
+                bytes[sector.start..sector.start + stray.len()].copy_from_slice(&stray);
             }
+            _ => {
+                // An older file under a newer's name, or the other way round.
+                let folder = path.split('/').next().unwrap_or_default();
+                let alike: Vec<&String> = paths.iter().filter(|other| other.starts_with(folder)).collect();
+                let other = copy.bytes(alike[self.dice.below(alike.len() as u64) as usize]).unwrap_or_default();
+                // A spare in the newest segment's place would be a log that ends with the one before: only its head, kept
+                // elsewhere, could tell.
+                bytes = if other.iter().all(|byte| *byte == 0) { bytes } else { other };
+            }
+        }
+        if copy.bytes(&path).as_ref() == Some(&bytes) {
+            return Ok(());
         }
         copy.set_bytes(&path, bytes);
         let storage: Arc<dyn Storage> = Arc::new(copy);
@@ -509,7 +563,9 @@ impl World {
         // Of the newest epoch, with nothing behind it, damage cannot be told from a write that never came; a file that is cut
         // loses what it loses, and is read up to the last whole epoch.
         if traffic.lost_between(last, promised) > 1 && !cut {
-            return Err(format!("I7: `{path}` damaged at {at}: epoch {promised} was told, {last} is recovered without a word"));
+            return Err(format!(
+                "I7: `{path}` damaged at {at}: epoch {promised} was told, {last} is recovered without a word"
+            ));
         }
         let Some(model) = traffic.as_of(last) else { return Ok(()) };
         let now_ms = traffic.now_ms();
