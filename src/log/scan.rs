@@ -252,7 +252,8 @@ impl<'a, 'v> Scan<'a, 'v> {
     fn fits(&self, segment: &Segment, header: &SegmentHeader, block: &BlockHeader, at: u64) -> Result<(), LogError> {
         let head = self.scanned.head;
         let place = (block.segment, block.offset, block.start) == (segment.number, at, at);
-        let chained = block.previous == head && block.lineage == header.identity.lineage || planted(Bug::SkippedChecksum);
+        let chained =
+            block.previous == head && block.lineage == header.identity.lineage || planted(Bug::SkippedChecksum);
         let sound = match block.kind {
             Kind::Epoch => block.epoch > head.epoch && block.piece == 0 && block.pieces > 0 && block.body_bytes > 0,
             Kind::Closing => {

@@ -18,10 +18,10 @@ use super::prepare::{Asked, Frame, Prepared, Scope};
 use super::read::{OutcomeSearch, Seen};
 use super::world::{Active, World};
 use super::{Store, member_place};
-use crate::planted::{Bug, planted};
 use crate::engine::{
     self, Admission, Change, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Refusal, Remembered,
 };
+use crate::planted::{Bug, planted};
 
 /// Why changes are refused before they are decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
