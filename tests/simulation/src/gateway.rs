@@ -193,8 +193,10 @@ fn ended((asked, result): Finished<Asked>) -> (Asked, End) {
         }
         Ok(Reply { code, .. }) => {
             let refused = row(*code).is_some_and(|row| row.applied == Applied::No);
-            // A conflict, and what cannot be, tell of this request only, not of another under the same id.
-            if refused && *code != answer::ID_CONFLICT && changes(&asked) { End::Never } else { End::Open }
+            // A conflict tells of this request only, not of another under the same id; and numbers of orders are used again
+            // here once they are forgotten, so that what conflicts may have been recorded before.
+            let conflicts = [answer::ID_CONFLICT, answer::KEY_CONFLICT].contains(code);
+            if refused && !conflicts && changes(&asked) { End::Never } else { End::Open }
         }
         Err(CallError::Expired { .. }) if changes(&asked) => End::Never,
         Err(_) => End::Open,

@@ -10,6 +10,7 @@ pub mod dice;
 mod disk;
 pub mod gateway;
 pub mod model;
+mod operators;
 pub mod rules;
 mod shrink;
 mod trace;

@@ -19,6 +19,7 @@ use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use crate::dice::Dice;
 use crate::gateway::{End, Gateway, MEMBERS};
 use crate::model::{Ask, Asked, Circumstances, Model, Told};
+use crate::rules::Rules;
 use crate::trace::Trace;
 use crate::wire;
 
@@ -158,7 +159,11 @@ pub struct Traffic {
     pub disk_full: bool,
     /// Whether requests are being decided from inside a call of the flusher's.
     pub within: bool,
-    dice: Dice,
+    /// Whether operators change rules.
+    pub operators: bool,
+    /// The rules that are in force, or will be.
+    pub rules: Vec<Rules>,
+    pub(crate) dice: Dice,
     next_connection: u64,
     /// Outcomes to be looked up in the log, and whether the id had changed the state when it was asked for.
     searches: Vec<(Asked, OutcomeSearch, bool)>,
@@ -175,7 +180,7 @@ impl Traffic {
         mut dice: Dice,
         model: Model,
         process: Process,
-        mono_ms: i64,
+        rules: Vec<Rules>,
         undurable_most: u64,
         trace: Trace,
     ) -> Traffic {
@@ -190,10 +195,12 @@ impl Traffic {
             counts: Counts::default(),
             trace,
             failure: None,
-            mono_ms,
+            mono_ms: 0,
             undurable_most,
             disk_full: false,
             within: false,
+            operators: true,
+            rules,
             dice,
             next_connection: 1,
             searches: Vec::new(),
@@ -211,7 +218,7 @@ impl Traffic {
         process.newest_ms
     }
 
-    fn fail(&mut self, why: String) {
+    pub(crate) fn fail(&mut self, why: String) {
         self.trace.note(|| format!("FAILED: {why}"));
         self.failure.get_or_insert(why);
     }
@@ -223,6 +230,9 @@ impl Traffic {
         }
         self.mono_ms += *self.dice.one(&[0, 0, 0, 1, 3, 20]);
         let gateway = self.dice.below(self.gateways.len() as u64) as usize;
+        if self.within && self.operators && self.dice.chance(1) {
+            return if self.dice.chance(50) { self.change_rules() } else { self.maintain() };
+        }
         match self.dice.below(100) {
             0..22 => self.ask(gateway),
             22..42 => self.send(gateway),

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use tidegate::data::{self, Opened, Options, Seed};
 use tidegate::log::{Ahead, Flusher, LogOptions};
 use tidegate::planted::{Bug, plant, planted};
-use tidegate::programme::{Bundle, BundleFile};
 use tidegate::snapshot::{Snapshotter, Written};
 use tidegate::storage::{Loss, Memory, Storage};
 use tidegate::store::{HashKeys, Limits};
@@ -110,7 +109,6 @@ struct World {
     options: Options,
     life: Life,
     traffic: Rc<RefCell<Traffic>>,
-    rules: Vec<Rules>,
     /// The wall clock minus the machine's.
     wall_ms: i64,
     full: bool,
@@ -122,10 +120,6 @@ struct Over(String);
 
 fn over(error: impl ToString) -> Over {
     Over(error.to_string())
-}
-
-fn bundle(text: String) -> Bundle {
-    Bundle::from_files(vec![BundleFile { name: "programme.toml".into(), text }]).expect("one small file")
 }
 
 /// Epochs fit, and what may wait does too.
@@ -163,25 +157,14 @@ impl World {
         let trace = Trace::new(plan.aloud);
         let (life, process) = split(opened, start_ms);
         let model = Model::new(ample, options.limits.members);
-        let traffic = Traffic::new(dice.fork(), model, process, 0, UNDURABLE_BYTES, trace);
+        let mut traffic = Traffic::new(dice.fork(), model, process, rules, UNDURABLE_BYTES, trace);
+        traffic.operators = !plan.without.contains(&Fault::Activate);
         let traffic = Rc::new(RefCell::new(traffic));
-        World {
-            dice,
-            without: plan.without.clone(),
-            memory,
-            options,
-            life,
-            traffic,
-            rules,
-            wall_ms: start_ms,
-            full: false,
-        }
+        World { dice, without: plan.without.clone(), memory, options, life, traffic, wall_ms: start_ms, full: false }
     }
 
     fn live(mut self, requests: u64) -> Outcome {
-        for number in 0..self.rules.len() {
-            let _ = self.activate(number, false);
-        }
+        self.traffic.borrow_mut().put_in_force();
         let mut idle = 0;
         while idle < 400_000 {
             idle += 1;
@@ -226,15 +209,12 @@ impl World {
             830..950 => self.flush()?,
             950..962 if self.may(Fault::Snapshot) => self.snapshot()?,
             962..970 if self.may(Fault::Snapshot) => self.publish()?,
-            970..976 => self.maintain(),
+            970..976 => self.traffic.borrow_mut().maintain(),
             976..980 => {
                 let ms = *self.dice.one(&[1_000, 60_000, 3_600_000, 20_000_000, 90_000_000]);
                 self.traffic.borrow_mut().sleep(ms);
             }
-            980..984 if self.may(Fault::Activate) => {
-                let number = self.dice.below(self.rules.len() as u64) as usize;
-                self.activate(number, true)?;
-            }
+            980..984 if self.may(Fault::Activate) => self.traffic.borrow_mut().change_rules(),
             984..987 if self.may(Fault::Clock) => {
                 self.wall_ms += *self.dice.one(&[-3_600_000, -5_000, -10, 10, 5_000, 3_600_000]);
             }
@@ -305,13 +285,11 @@ impl World {
 
     /// Makes everything durable that is decided.
     fn drain_log(&mut self) -> Result<(), Over> {
-        loop {
-            let bytes = self.life.flusher.turn().map_err(over)?;
-            let ended = self.traffic.borrow().process.store.has_ended_epochs();
-            if bytes == 0 && !ended {
-                return Ok(());
-            }
+        let store = Arc::clone(&self.traffic.borrow().process.store);
+        while store.is_dirty() || store.has_ended_epochs() {
+            self.life.flusher.turn().map_err(over)?;
         }
+        Ok(())
     }
 
     fn snapshot(&mut self) -> Result<(), Over> {
@@ -361,59 +339,6 @@ impl World {
                 self.note(|| format!("published; archived {archived:?} before {oldest}"));
             }
             Err(error) => self.note(|| format!("not published: {error}")),
-        }
-        Ok(())
-    }
-
-    fn maintain(&mut self) {
-        let mut traffic = self.traffic.borrow_mut();
-        // Clearing away is a change too, and finds no room on a full disk.
-        if traffic.has_room() {
-            let now_ms = traffic.now_ms();
-            traffic.process.store.maintain(now_ms);
-            traffic.model.maintain(now_ms);
-        }
-    }
-
-    fn activate(&mut self, number: usize, change: bool) -> Result<(), Over> {
-        let mut traffic = self.traffic.borrow_mut();
-        let traffic = &mut *traffic;
-        if !traffic.has_room() {
-            return Ok(());
-        }
-        let programme = number as u32 + 1;
-        if programme > traffic.model.programme_count() + 1 {
-            return Ok(());
-        }
-        let now_ms = traffic.now_ms();
-        let mut rules = self.rules[number].clone();
-        if change && traffic.model.version(programme) > 0 {
-            rules.change(&mut self.dice, now_ms);
-        }
-        let store = Arc::clone(&traffic.process.store);
-        let ended = store.filling_epoch();
-        let before = traffic.before(ended + 1);
-        let replaces = traffic.model.version(programme);
-        match store.activate(bundle(rules.to_toml()), replaces, false, now_ms) {
-            Ok(activated) => {
-                traffic.model.activate(programme, rules.clone(), ended + 1);
-                traffic.changed(ended + 1, before);
-                traffic.counts.activations += 1;
-                traffic.trace.note(|| {
-                    format!("programme {programme} version {} in epoch {}", activated.version, activated.epoch)
-                });
-                // An operator is told once that epoch is durable.
-                traffic.operator.push((activated.epoch, ended + 1));
-                self.rules[number] = rules;
-            }
-            Err(error) => {
-                let text = rules.to_toml();
-                traffic.trace.note(|| format!("not activated: {error}"));
-                let known = error.to_string().contains("told apart");
-                if !known {
-                    traffic.failure.get_or_insert(format!("a programme that should compile does not: {error}\n{text}"));
-                }
-            }
         }
         Ok(())
     }
@@ -497,20 +422,9 @@ impl World {
             ));
         }
         let model = traffic.as_of(last).ok_or_else(|| format!("nothing is known of epoch {last}"))?;
-        // Programmes that were put in force and lost are put in force again later.
         traffic.restarted(process, model, last);
-        for (number, rules) in self.rules.iter_mut().enumerate() {
-            if let Some(in_force) = traffic.model.rules(number as u32 + 1) {
-                *rules = (*in_force).clone();
-            }
-        }
         traffic.look_at_all();
-        drop(traffic);
-        for number in 0..self.rules.len() {
-            if self.traffic.borrow().model.version(number as u32 + 1) == 0 {
-                let _ = self.activate(number, false);
-            }
-        }
+        traffic.put_in_force();
         Ok(())
     }
 
