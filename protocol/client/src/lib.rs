@@ -13,6 +13,8 @@
 //!
 //! `table` decides (no network); `connection` carries frames; `driver` reconnects.
 
+#![forbid(unsafe_code)]
+
 mod clock;
 mod connection;
 mod driver;

@@ -3,6 +3,8 @@
 //! The modules under test are the very sources of `tidegate`; only their locks and atomics are loom's. Every model runs all
 //! interleavings of up to three threads with at most three preemptions; a lost wake-up shows as a deadlock.
 
+#![forbid(unsafe_code)]
+
 #[allow(dead_code, reason = "a part of it is modelled")]
 #[path = "../../../src/log/doorbell.rs"]
 pub mod doorbell;

@@ -5,6 +5,8 @@
 //! table of calls. What is simulated: the disk ([`tidegate::storage::Memory`]), the way of the bytes, the clocks, and who runs
 //! when. The same seed gives the same trace, byte by byte.
 
+#![forbid(unsafe_code)]
+
 pub mod calendar;
 pub mod dice;
 mod disk;

@@ -1,5 +1,7 @@
 //! `simulate`: runs seeds, says what did not hold and how to see it again, and sums up what has run.
 
+#![forbid(unsafe_code)]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
