@@ -1,0 +1,142 @@
+//! A small state that the decoders work on: one programme, six members, orders and grants.
+
+use std::sync::{Arc, OnceLock};
+
+use tidegate::programme::{Bundle, BundleFile};
+use tidegate::store::{HashKeys, Limits, Scope, Section, Shape, Store, Turn};
+use tidegate_protocol::code::op;
+use tidegate_protocol::operation::{CheckIn, Enrol, RecordOrder, Redeem};
+use tidegate_protocol::{Encode, MemberKey, RequestId, Text, batch};
+
+/// 2026-03-20 10:00 in Shanghai: the hot offer has just opened.
+pub(crate) const NOW_MS: i64 = 1_773_972_000_000;
+/// The directory's shape.
+pub(crate) const SHAPE: Shape = Shape { shards: 2, keys: HashKeys { short: [5; 16], long: [6; 16] }, lineage: 0 };
+/// The directory's id.
+pub(crate) const DIRECTORY: [u8; 16] = *b"tidegate-storing";
+
+const PROGRAMME: &str = r#"
+programme = "club"
+zone = "Asia/Shanghai"
+currency = "CNY"
+brands = ["house"]
+channels = ["mall"]
+earning = { points = 1, per = "1.00", rounding = "down" }
+check-in = { points = 5 }
+orders = { remember = "30d" }
+[[tier]]
+slug = "basic"
+from = 0
+[[tier]]
+slug = "gold"
+from = 1000
+[campaign.hot]
+window = { every = "month", from = "20 10:00", until = "last 24:00" }
+per_member = { times = 2, each = "window", over = "all offers" }
+quota = { each = "window", total = 9, by_tier = { basic = 9 } }
+[[campaign.hot.offer]]
+sku = "HOT"
+price = { points = 10 }
+quota = { each = "window", total = 9 }
+"#;
+
+/// An empty state of the same shape, with room for little.
+pub(crate) fn empty() -> Store {
+    let limits = Limits { members: 64, orders: 64, answers: 64, ..Limits::default() };
+    Store::new(SHAPE, limits, 1)
+}
+
+/// The sections of the state.
+pub(crate) fn sections() -> &'static [Section] {
+    static SECTIONS: OnceLock<Vec<Section>> = OnceLock::new();
+    SECTIONS.get_or_init(|| copied(&lived()))
+}
+
+/// The state, put back from its sections.
+pub(crate) fn store() -> Arc<Store> {
+    let store = empty();
+    sections().iter().for_each(|section| store.restore(section).expect("its own sections fit"));
+    Arc::new(store)
+}
+
+/// A state's sections.
+pub(crate) fn copied(store: &Store) -> Vec<Section> {
+    let mut sections = Vec::new();
+    let copied = store.copy(|section| {
+        sections.push(section);
+        Ok(())
+    });
+    copied.expect("nothing is written");
+    sections
+}
+
+/// A state that sections give; `Err` says which did not fit, and why.
+pub(crate) fn restored(sections: &[Section]) -> Result<Store, (usize, &'static str)> {
+    let store = empty();
+    for (at, section) in sections.iter().enumerate() {
+        store.restore(section).map_err(|why| (at, why))?;
+    }
+    store.restored().map_err(|why| (sections.len(), why))?;
+    Ok(store)
+}
+
+/// An id whose random bits follow from `number`.
+pub(crate) fn id(number: u8) -> RequestId {
+    RequestId::mint(NOW_MS, [number; 10])
+}
+
+/// A batch with one entry for each, of bodies that are encoded already.
+pub(crate) fn requests(entries: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let start = batch::start_requests(&mut bytes);
+    for (at, (code, body)) in entries.iter().enumerate() {
+        bytes.extend_from_slice(&code.to_le_bytes());
+        bytes.extend_from_slice(&[0; 2]);
+        for number in [1, 60_000, body.len() as u32] {
+            bytes.extend_from_slice(&u32::to_le_bytes(number));
+        }
+        bytes.extend_from_slice(&id(at as u8).0);
+        bytes.extend_from_slice(body);
+    }
+    batch::finish_requests(&mut bytes, start, entries.len() as u16);
+    bytes
+}
+
+/// The requests that made the state.
+pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
+    fn body<T: Encode>(body: &T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        tidegate_protocol::encode(body, &mut bytes);
+        bytes
+    }
+    let text = |text: &str| Text::try_from(text).expect("a short text");
+    let mut story = Vec::new();
+    for number in 1..=6 {
+        let member = MemberKey::from_number(number);
+        story.push((op::ENROL, body(&Enrol { member })));
+        story.push((op::CHECK_IN, body(&CheckIn { member })));
+        let order = RecordOrder {
+            member,
+            paid_at_ms: NOW_MS - 1_000,
+            amount_minor: 5_000,
+            brand: text("house"),
+            channel: text("mall"),
+            store: text("S-1"),
+            number: text(&number.to_string()),
+        };
+        story.push((op::RECORD_ORDER, body(&order)));
+        story.push((op::REDEEM, body(&Redeem { member, campaign: 1, offer: 1 })));
+    }
+    story
+}
+
+fn lived() -> Store {
+    let store = empty();
+    let file = BundleFile { name: "programme.toml".into(), text: PROGRAMME.into() };
+    let bundle = Bundle::from_files(vec![file]).expect("a bundle");
+    store.activate(bundle, 0, false, NOW_MS - 86_400_000).expect("a programme");
+    let mut out = Vec::new();
+    store.execute(&mut Turn::default(), NOW_MS, &requests(&story()), &Scope::All, None, &mut out).expect("a batch");
+    assert_eq!((store.member_count(), store.order_count()), (6, 6), "the story came to pass");
+    store
+}
