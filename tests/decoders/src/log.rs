@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tidegate::log::{
     Ahead, ChainHead, Expect, LogError, LogIdentity, LogOptions, PlaceId, PlaceTail, RecoveredEpoch, recover, scan,
 };
-use tidegate::storage::{Loss, Memory};
+use tidegate::storage::{Loss, Memory, Storage};
 
 use crate::mend::{self, BODIES, CHAIN, HEADERS, PLACES, masked, u32_at};
 
@@ -110,8 +110,9 @@ fn laid_out(bytes: &[u8]) -> Option<Memory> {
     }
     let memory = Memory::new();
     for folder in ["log", "archive"] {
-        tidegate::storage::Storage::make_dir(&memory, folder).ok()?;
+        memory.make_dir(folder).ok()?;
     }
+    memory.sync_dir("").ok()?;
     let mut chain = ([0; 32], 0);
     for (at, segment) in segments.iter_mut().enumerate() {
         mend_segment(mask, segment, at as u64 + 1, &mut chain);

@@ -86,11 +86,12 @@ impl Seeds {
             };
             self.add(target, &format!("{kind:?}").to_lowercase(), framed(kind, &hex(&vector)));
         }
+        let batch = |entries: &[_], first| state::requests(entries, state::NOW_MS, first);
         let operations = golden("operations");
         let entries = operations.iter().map(|vector| (vector["code"].as_u64().unwrap_or(0) as u16, hex(vector)));
-        self.add("requests", "every-operation", framed(Kind::Requests, &state::requests(&entries.collect::<Vec<_>>())));
-        self.add("requests", "a-story", framed(Kind::Requests, &state::requests(&state::story())));
-        self.add("requests", "more-of-it", framed(Kind::Requests, &state::requests(&more())));
+        self.add("requests", "every-operation", framed(Kind::Requests, &batch(&entries.collect::<Vec<_>>(), 100)));
+        self.add("requests", "a-story", framed(Kind::Requests, &batch(&state::story(), 0)));
+        self.add("requests", "more-of-it", framed(Kind::Requests, &batch(&more(), 100)));
         for vector in golden("answers") {
             let (name, body) = (vector["answer"].as_str().unwrap_or("unnamed"), hex(&vector));
             let mut bytes = Vec::new();
@@ -137,10 +138,10 @@ impl Seeds {
     fn replay(&mut self) {
         let store = state::store();
         let mut out = Vec::new();
-        let bytes = state::requests(&more());
+        // On the next day; times count from the base that all inputs share.
         let now_ms = state::NOW_MS + 86_400_000;
+        let bytes = state::requests(&more(), now_ms, 100);
         store.execute(&mut Turn::default(), now_ms, &bytes, &Scope::All, None, &mut out).expect("a batch");
-        // Times count from the tail's base, which all inputs share; whose day it is does not matter here.
         let mut all = Vec::new();
         for tail in store.cut().tails {
             let (kind, index) = (tail.place.kind() as u8, tail.place.index() as u8);
@@ -188,8 +189,8 @@ impl Seeds {
     }
 
     fn bundles(&mut self) {
-        for slug in ["check-in", "flash-sale", "loreal-club"] {
-            let Ok(bundle) = Bundle::read(&root().join("programmes").join(slug)) else { continue };
+        for slug in ["check-in", "flash-sale", "monthly-exchange"] {
+            let bundle = Bundle::read(&root().join("programmes").join(slug)).expect("a shipped programme");
             let (main, others): (Vec<&BundleFile>, Vec<_>) =
                 bundle.files().iter().partition(|file| file.name == "programme.toml");
             let mut text = main[0].text.clone();

@@ -80,22 +80,18 @@ pub(crate) fn restored(sections: &[Section]) -> Result<Store, (usize, &'static s
     Ok(store)
 }
 
-/// An id whose random bits follow from `number`.
-pub(crate) fn id(number: u8) -> RequestId {
-    RequestId::mint(NOW_MS, [number; 10])
-}
-
-/// A batch with one entry for each, of bodies that are encoded already.
-pub(crate) fn requests(entries: &[(u16, Vec<u8>)]) -> Vec<u8> {
+/// A batch with one entry for each, of bodies that are encoded already; ids are minted at `now_ms` and follow from `first` and the
+/// entry's index.
+pub(crate) fn requests(entries: &[(u16, Vec<u8>)], now_ms: i64, first: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let start = batch::start_requests(&mut bytes);
-    for (at, (code, body)) in entries.iter().enumerate() {
+    for (number, (code, body)) in (first..).zip(entries) {
         bytes.extend_from_slice(&code.to_le_bytes());
         bytes.extend_from_slice(&[0; 2]);
         for number in [1, 60_000, body.len() as u32] {
             bytes.extend_from_slice(&u32::to_le_bytes(number));
         }
-        bytes.extend_from_slice(&id(at as u8).0);
+        bytes.extend_from_slice(&RequestId::mint(now_ms, [number; 10]).0);
         bytes.extend_from_slice(body);
     }
     batch::finish_requests(&mut bytes, start, entries.len() as u16);
@@ -136,7 +132,7 @@ fn lived() -> Store {
     let bundle = Bundle::from_files(vec![file]).expect("a bundle");
     store.activate(bundle, 0, false, NOW_MS - 86_400_000).expect("a programme");
     let mut out = Vec::new();
-    store.execute(&mut Turn::default(), NOW_MS, &requests(&story()), &Scope::All, None, &mut out).expect("a batch");
+    store.execute(&mut Turn::default(), NOW_MS, &requests(&story(), NOW_MS, 0), &Scope::All, None, &mut out).expect("a batch");
     assert_eq!((store.member_count(), store.order_count()), (6, 6), "the story came to pass");
     store
 }
