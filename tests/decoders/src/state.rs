@@ -132,7 +132,9 @@ fn lived() -> Store {
     let bundle = Bundle::from_files(vec![file]).expect("a bundle");
     store.activate(bundle, 0, false, NOW_MS - 86_400_000).expect("a programme");
     let mut out = Vec::new();
-    store.execute(&mut Turn::default(), NOW_MS, &requests(&story(), NOW_MS, 0), &Scope::All, None, &mut out).expect("a batch");
+    store
+        .execute(&mut Turn::default(), NOW_MS, &requests(&story(), NOW_MS, 0), &Scope::All, None, &mut out)
+        .expect("a batch");
     assert_eq!((store.member_count(), store.order_count()), (6, 6), "the story came to pass");
     store
 }

@@ -48,8 +48,8 @@ pub fn check_quota(events: &[Event], totals: Totals) -> Result<(), String> {
         ));
     }
     for event in redeems().filter(|event| event.seen == Seen::SoldOut) {
-        let may_be_granted =
-            redeems().filter(|other| matches!(other.seen, Seen::Granted { .. } | Seen::Unknown) && other.began < event.ended);
+        let may_be_granted = redeems()
+            .filter(|other| matches!(other.seen, Seen::Granted { .. } | Seen::Unknown) && other.began < event.ended);
         let most = may_be_granted.count() as u64;
         if most < quota {
             return Err(format!("sold out was told when at most {most} of {quota} were granted: {event:?}"));

@@ -29,8 +29,10 @@ async fn played(bug: Option<Bug>) -> Result<(), String> {
     let certs = tempfile::tempdir().unwrap();
     certs::make(certs.path(), &Scope::All).unwrap();
     let options = Options { shards: 4, limits: Limits::default(), ..Options::default() };
-    let options =
-        Options { log: tidegate::log::LogOptions { segment_bytes: 1 << 21, max_epoch_bytes: 1 << 20, ..options.log }, ..options };
+    let options = Options {
+        log: tidegate::log::LogOptions { segment_bytes: 1 << 21, max_epoch_bytes: 1 << 20, ..options.log },
+        ..options
+    };
     let opened = data::open(Arc::new(Memory::new()), options, Some(Seed::random()), &mut |_| {}).unwrap();
     let policy = SnapshotPolicy { every: Duration::from_secs(3600), log_bytes: u64::MAX };
     let node = Node::start(opened, Arc::new(SystemClock::default()), policy, 1 << 18).unwrap();
@@ -57,7 +59,8 @@ async fn played(bug: Option<Bug>) -> Result<(), String> {
             task.await.map_err(|error| error.to_string())?;
         }
         let get = GetCampaign { campaign: 1, slug: Text::default() };
-        let Body::CampaignView(view) = client.get_campaign(session.programme, get, CallOptions::default()).await.unwrap().body
+        let Body::CampaignView(view) =
+            client.get_campaign(session.programme, get, CallOptions::default()).await.unwrap().body
         else {
             panic!("a campaign's view")
         };

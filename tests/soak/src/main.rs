@@ -68,9 +68,12 @@ impl Soak {
         let program = process::program();
         if !program.exists() {
             let program = program.display();
-            return Err(format!("there is no {program}; build it beside this program: cargo build --release --workspace"));
+            return Err(format!(
+                "there is no {program}; build it beside this program: cargo build --release --workspace"
+            ));
         }
-        let mut sums = read(&self.state)?.unwrap_or(Sums { cycles: 0, rounds: 0, acknowledged: 0, next_seed: self.seed });
+        let mut sums =
+            read(&self.state)?.unwrap_or(Sums { cycles: 0, rounds: 0, acknowledged: 0, next_seed: self.seed });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
         let style = ProgressStyle::with_template("[{bar:40}] {pos} of {len} kills, {eta} left").unwrap();
         let bar = ProgressBar::new(self.cycles).with_style(style).with_position(sums.cycles);
@@ -102,5 +105,7 @@ fn read(path: &Path) -> Result<Option<Sums>, String> {
 fn write(path: &Path, sums: &Sums) -> Result<(), String> {
     let fresh = path.with_extension("new");
     let text = serde_json::to_string(sums).unwrap() + "\n";
-    std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, path)).map_err(|e| format!("{}: {e}", path.display()))
+    std::fs::write(&fresh, text)
+        .and_then(|()| std::fs::rename(&fresh, path))
+        .map_err(|e| format!("{}: {e}", path.display()))
 }
