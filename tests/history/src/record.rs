@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tidegate_client::{Answer, CallError, CallOptions, Client};
+use tidegate_client::{CallError, CallOptions, Client};
 use tidegate_protocol::operation::{CheckIn, Enrol, GetMember, RecordOrder, Redeem};
 use tidegate_protocol::{Body, MemberKey, Text};
 
@@ -55,29 +55,22 @@ impl Session {
         let recorder = &self.recorder;
         let options = CallOptions { id: Some(options.id.unwrap_or_else(|| self.client.mint())), ..options };
         let began = recorder.tick();
-        let told = if self.impatient {
+        let seen = if self.impatient {
             let (first, again) = tokio::join!(self.call(number, ask, options), self.call(number, ask, options));
-            assert!(again.is_err() || ask == Ask::Get || first == again, "{first:?}, then {again:?} under one id");
-            first
+            one(first, again)
         } else {
             self.call(number, ask, options).await
         };
         let ended = recorder.tick();
-        let seen = match told {
-            Ok(answer) => seen(answer.name(), &answer.body),
-            Err(CallError::Expired { .. }) => Seen::Never,
-            Err(CallError::Unknown { .. }) => Seen::Unknown,
-            Err(other) => panic!("{ask:?} of member {number}: {other}"),
-        };
         let ended = if seen == Seen::Unknown { NEVER } else { ended };
         let event = Event { member: number, ask, seen, began, ended };
         recorder.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         seen
     }
 
-    async fn call(&self, number: u64, ask: Ask, options: CallOptions) -> Result<Answer, CallError> {
+    async fn call(&self, number: u64, ask: Ask, options: CallOptions) -> Seen {
         let (client, programme, member) = (&self.client, self.programme, MemberKey::from_number(number));
-        match ask {
+        let told = match ask {
             Ask::Enrol => client.enrol(programme, Enrol { member }, options).await,
             Ask::CheckIn => client.check_in(programme, CheckIn { member }, options).await,
             Ask::Order { number: order, points } => {
@@ -86,6 +79,12 @@ impl Session {
             }
             Ask::Redeem => client.redeem(programme, Redeem { member, campaign: 1, offer: 1 }, options).await,
             Ask::Get => client.get_member(programme, GetMember { member }, options).await,
+        };
+        match told {
+            Ok(answer) => seen(answer.name(), &answer.body),
+            Err(CallError::Expired { .. }) => Seen::Never,
+            Err(CallError::Unknown { .. }) => Seen::Unknown,
+            Err(other) => panic!("{ask:?} of member {number}: {other}"),
         }
     }
 
@@ -100,6 +99,22 @@ impl Session {
             store: Text::default(),
             number: text(&format!("{number}-{order}")),
         }
+    }
+}
+
+/// What two sends of one request came to: what was applied is told to both, a refusal does not bind the other.
+fn one(first: Seen, again: Seen) -> Seen {
+    let applied =
+        |seen| matches!(seen, Seen::Enrolled | Seen::CheckedIn { .. } | Seen::Recorded { .. } | Seen::Granted { .. });
+    match (applied(first), applied(again)) {
+        (true, true) => {
+            assert_eq!(first, again, "one request was applied twice, or told two answers");
+            first
+        }
+        (true, false) => first,
+        (false, true) => again,
+        _ if first == Seen::Unknown || again == Seen::Never => first,
+        _ => again,
     }
 }
 

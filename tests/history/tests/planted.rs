@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::data::{self, Options, Seed};
+use tidegate::log::LogOptions;
 use tidegate::operator::certs;
 use tidegate::planted::{Bug, plant};
 use tidegate::programme::{Bundle, BundleFile};
@@ -21,6 +22,7 @@ use tidegate_protocol::{Body, Text};
 use tokio::sync::Notify;
 
 const QUOTA: u64 = 60;
+const UNDURABLE_BYTES: u64 = 256 << 10;
 const RULES: Rules = Rules { check_in: 5, price: 10, times: 3 };
 const BUNDLE: &str = include_str!("../history.toml");
 
@@ -28,14 +30,13 @@ const BUNDLE: &str = include_str!("../history.toml");
 async fn played(bug: Option<Bug>) -> Result<(), String> {
     let certs = tempfile::tempdir().unwrap();
     certs::make(certs.path(), &Scope::All).unwrap();
-    let options = Options { shards: 4, limits: Limits::default(), ..Options::default() };
-    let options = Options {
-        log: tidegate::log::LogOptions { segment_bytes: 1 << 21, max_epoch_bytes: 1 << 20, ..options.log },
-        ..options
-    };
+    let limits = Limits { undurable_bytes: UNDURABLE_BYTES, ..Limits::default() };
+    let log =
+        LogOptions { segment_bytes: 1 << 22, max_epoch_bytes: 1 << 20, block_bytes: 1 << 16, ..LogOptions::default() };
+    let options = Options { shards: 4, limits, log };
     let opened = data::open(Arc::new(Memory::new()), options, Some(Seed::random()), &mut |_| {}).unwrap();
     let policy = SnapshotPolicy { every: Duration::from_secs(3600), log_bytes: u64::MAX };
-    let node = Node::start(opened, Arc::new(SystemClock::default()), policy, 1 << 18).unwrap();
+    let node = Node::start(opened, Arc::new(SystemClock::default()), policy, UNDURABLE_BYTES).unwrap();
     let file = BundleFile { name: "programme.toml".into(), text: BUNDLE.into() };
     let activated = node.activate(Bundle::from_files(vec![file]).unwrap(), 0, false).unwrap();
     node.log.watermark.wait(activated.epoch).unwrap();
