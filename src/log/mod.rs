@@ -36,7 +36,7 @@ pub use epoch::{Tail, Tails};
 pub use error::LogError;
 pub use flusher::{Flusher, LogState};
 pub use pages::{LogPages, Page};
-pub use recovery::{Recovered, recover};
+pub use recovery::{ReadBack, Recovered, read_back, recover};
 pub use scan::{Expect, RecoveredEpoch, Scanned, TornTail, Visit, scan};
 pub use summary::{SegmentSummary, summaries};
 pub use watermark::{LogFailed, Wake, Watermark};

@@ -161,7 +161,7 @@ impl Serve {
             ..Limits::default()
         };
         let log = LogOptions { archive_bytes: self.archive_bytes, ..LogOptions::default() };
-        let options = Options { shards: self.shards, limits, log };
+        let options = Options { shards: self.shards, limits, log, ..Options::default() };
         let started = Instant::now();
         let bar = bar();
         let opened = data::open(storage, options, Some(Seed::random()), &mut |progress| {
