@@ -8,7 +8,7 @@ mod rebuild;
 
 use std::sync::Arc;
 
-use crate::log::{self, Flusher, LogError, LogIdentity, LogOptions, LogWriter, TornTail};
+use crate::log::{self, Durability, Flusher, LogError, LogIdentity, LogOptions, LogWriter, TornTail};
 use crate::snapshot::{Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, Snapshotter};
 use crate::storage::Storage;
 use crate::store::{HashKeys, Limits, Shape, Store};
@@ -25,6 +25,8 @@ pub struct Options {
     pub log: LogOptions,
     /// Threads that put state back at recovery, beside the one that reads; with 0 that one does it all.
     pub workers: usize,
+    /// What whoever is answered may rely on.
+    pub durability: Durability,
 }
 
 impl Default for Options {
@@ -32,7 +34,13 @@ impl Default for Options {
         // On a single core threads only take turns.
         let workers =
             std::thread::available_parallelism().map_or(0, |cores| if cores.get() > 1 { cores.get() } else { 0 });
-        Options { shards: 64, limits: Limits::default(), log: LogOptions::default(), workers }
+        Options {
+            shards: 64,
+            limits: Limits::default(),
+            log: LogOptions::default(),
+            workers,
+            durability: Durability::Fsync,
+        }
     }
 }
 
@@ -109,6 +117,8 @@ pub struct Opened {
     pub snapshotter: Snapshotter,
     /// What was found.
     pub recovery: Recovery,
+    /// What whoever is answered may rely on.
+    pub durability: Durability,
 }
 
 /// The random parts of a new directory: its id and the keys of its hashes.
@@ -172,6 +182,7 @@ fn create(storage: Arc<dyn Storage>, options: Options, seed: Seed) -> Result<Ope
         snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
         store,
         recovery,
+        durability: options.durability,
     })
 }
 
@@ -194,6 +205,7 @@ fn recover(
         snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
         store,
         recovery,
+        durability: options.durability,
     })
 }
 

@@ -162,6 +162,13 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// SIGTERM, and how it ended.
+    pub fn stop(&mut self) -> std::process::ExitStatus {
+        let pid = rustix::process::Pid::from_raw(self.child.id() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+
     pub async fn client(&self, identity: &str) -> Client {
         Client::connect(self.options(&self.certs, identity)).await.unwrap()
     }
