@@ -23,6 +23,7 @@ mod index;
 mod pace;
 mod pages;
 mod recovery;
+mod reserve;
 mod scan;
 mod segment;
 mod spares;
