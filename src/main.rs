@@ -1,5 +1,7 @@
 //! The one binary: `tidegate --help` says what it can do.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

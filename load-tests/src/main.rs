@@ -4,6 +4,8 @@
 //! It speaks the wire itself, frame by frame, instead of through the client for gateways: the client's comforts would be
 //! a good part of what is measured.
 
+#![forbid(unsafe_code)]
+
 mod bulk;
 mod desk;
 #[cfg(test)]

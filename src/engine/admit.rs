@@ -17,6 +17,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 
 use super::member::Remembered;
 use super::refusal::Refusal;
+use crate::planted::{Bug, planted};
 
 /// How far an id's time may be ahead of the server's.
 pub const AHEAD_MS_MOST: i64 = 5_000;
@@ -56,8 +57,11 @@ pub fn admit<'a>(
     mark: RequestId,
     now_ms: i64,
 ) -> Admission<'a> {
+    if planted(Bug::DeadlineFirst) && request.id.time_ms() + i64::from(request.deadline_ms) < now_ms {
+        return Admission::Refused(Refusal::Expired(Clock { server_ms: now_ms }));
+    }
     for answered in known {
-        if answered.id == request.id {
+        if answered.id == request.id && !planted(Bug::DroppedDeduplication) {
             return if answered.hash == request.hash {
                 Admission::Repeat(answered)
             } else {

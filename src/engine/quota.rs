@@ -6,6 +6,7 @@
 use hashbrown::HashMap;
 
 use super::part::BlockPart;
+use crate::planted::{Bug, planted};
 
 /// Which units a cell counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,6 +140,10 @@ impl Block {
                     cell.used = changed.used;
                 }
                 self.granted += 1;
+                if planted(Bug::UnitReturnedTwice) && self.granted.is_multiple_of(5) {
+                    let returned = self.cells[cells[0].slot as usize].as_mut().expect("a grant counts in open cells");
+                    returned.used -= 1;
+                }
             }
             BlockPart::Folded { slot, .. } => {
                 let cell = self.cells[*slot as usize].take().expect("an open cell is folded");

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::pace::Pace;
 use super::{ChainHead, Doorbell, LogCounters, LogError, LogPages, LogWriter, PlaceTail, Watermark};
+use crate::planted::{Bug, planted};
 use crate::store::{Cut, Store};
 
 /// How long nothing must have happened before the closing block is written.
@@ -103,6 +104,9 @@ impl Flusher {
     pub fn turn(&mut self) -> Result<u64, LogError> {
         let mut cut = self.store.cut();
         let bytes = cut.bytes();
+        if planted(Bug::EarlyPublish) {
+            self.state.watermark.publish(cut.epoch);
+        }
         let result = if cut.tails.is_empty() { Ok(()) } else { self.write(&mut cut) };
         if let Err(error) = result {
             self.state.fail(error.to_string());
@@ -111,7 +115,9 @@ impl Flusher {
         let epoch = cut.epoch;
         self.store.made_durable(cut);
         *self.state.seen.lock() = (self.writer.counters(), self.writer.head());
-        self.state.watermark.publish(epoch);
+        if !planted(Bug::EarlyPublish) {
+            self.state.watermark.publish(epoch);
+        }
         Ok(bytes)
     }
 

@@ -24,6 +24,7 @@ mod pace;
 mod pages;
 mod promise;
 mod recovery;
+mod reserve;
 mod scan;
 mod segment;
 mod spares;

@@ -13,6 +13,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::planted::{Bug, planted};
+
 /// What callers may rely on when they are answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -63,7 +65,8 @@ impl Promise {
             return Some(Telling::Durable);
         }
         let Durability::Interval(interval) = self.durability else { return None };
-        if self.early.front().is_some_and(|(oldest, _)| now.saturating_sub(*oldest) >= interval) {
+        let is_over = self.early.front().is_some_and(|(oldest, _)| now.saturating_sub(*oldest) >= interval);
+        if is_over && !planted(Bug::EndlessInterval) {
             return None;
         }
         if self.early.back().is_none_or(|(_, newest)| *newest < epoch) {

@@ -12,9 +12,11 @@ use parking_lot::RwLock;
 
 use super::block::{self, Position};
 use super::index::{Index, Indexed};
+use super::reserve::Ready;
 use super::segment::{self, HEADER_BYTES, SegmentHeader};
 use super::spares::{Spare, Spares, usable};
 use super::{ARCHIVE_FOLDER, ChainHead, LOG_FOLDER, LogError, LogIdentity, LogOptions, LogPages, PlaceTail};
+use crate::planted::{Bug, planted};
 use crate::storage::{File, SECTOR_BYTES, Storage};
 
 /// What a writer did since it was made.
@@ -189,7 +191,8 @@ impl LogWriter {
         self.refuse_if_poisoned()?;
         let pending = self.pending.take().expect("sync follows append");
         let current = self.current.as_ref().expect("what was appended stands in a segment");
-        if let Err(error) = current.file.sync_data() {
+        let synced = if planted(Bug::SkippedFsync) { Ok(()) } else { current.file.sync_data() };
+        if let Err(error) = synced {
             return Err(self.poison("the sync of an epoch", error));
         }
         self.head = pending.head;
@@ -306,8 +309,9 @@ impl LogWriter {
         };
         spare.file.write_at(0, &header.encode())?;
         let left = self.current.as_ref().map_or(0, |old| usable(old.len, old.position));
-        self.room.fetch_add(spare.room(), Ordering::AcqRel);
+        // In this order, so that it never says more than there is.
         self.room.fetch_sub(left, Ordering::AcqRel);
+        self.room.fetch_add(spare.room(), Ordering::AcqRel);
         self.counters.segments += 1;
         let Spare { number, file, len } = spare;
         self.current = Some(Current { number, file, len, position: HEADER_BYTES, previous: self.head.epoch });

@@ -98,7 +98,8 @@ fn snapshot(node: &Node, index: u16, out: &mut Vec<u8>) {
 }
 
 fn activate(node: &Node, index: u16, body: &Activate, out: &mut Vec<u8>) -> u64 {
-    if let Some(later) = node.later() {
+    // A bundle may be long: what waits for the disk stays bounded by operators too.
+    if let Some(later) = node.later().or_else(|| node.store.busy()) {
         // Without room even those who only read would wait for it.
         later.refusal().answer(index, out);
         return 0;

@@ -10,13 +10,13 @@ use std::rc::{Rc, Weak};
 
 /// One connection's right to be heard. Decisions and fencing happen on one thread, so a look before each frame suffices.
 #[derive(Debug, Default)]
-pub(super) struct Pass {
+pub struct Pass {
     shut_out: Cell<bool>,
 }
 
 impl Pass {
     /// Whether a higher session has come.
-    pub(super) fn is_shut_out(&self) -> bool {
+    pub fn is_shut_out(&self) -> bool {
         self.shut_out.get()
     }
 }
@@ -29,7 +29,7 @@ struct Instance {
 
 /// The sessions of all instances that are connected, or were since the start.
 #[derive(Debug, Default)]
-pub(super) struct Sessions {
+pub struct Sessions {
     instances: RefCell<HashMap<[u8; 16], Instance>>,
 }
 
@@ -38,7 +38,7 @@ const INSTANCES_MOST: usize = 65_536;
 
 impl Sessions {
     /// Admits a connection of a session, and shuts out lower ones. `Err` with the session in force if that is higher.
-    pub(super) fn admit(&self, instance: [u8; 16], session: u64) -> Result<Rc<Pass>, u64> {
+    pub fn admit(&self, instance: [u8; 16], session: u64) -> Result<Rc<Pass>, u64> {
         let mut instances = self.instances.borrow_mut();
         if instances.len() >= INSTANCES_MOST {
             instances.retain(|_, known| known.passes.iter().any(|pass| pass.strong_count() > 0));

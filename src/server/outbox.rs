@@ -4,13 +4,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-
 use std::time::Duration;
 
 use tidegate_protocol::frame::{FLAG_NOT_DURABLE, Kind};
 use tokio::sync::Notify;
 
 use crate::log::{Promise, Telling};
+use crate::planted::{Bug, planted};
 
 /// Where kind and flags stand in a frame.
 const KIND_AT: usize = 4;
@@ -18,16 +18,16 @@ const FLAGS_AT: usize = 5;
 
 /// What a frame waits for.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Waits {
+pub struct Waits {
     /// The epoch with which it is durable.
-    pub(super) epoch: u64,
+    pub epoch: u64,
     /// The epoch without which it is never told: that of versions, books and whatever else is not for telling early.
-    pub(super) at_least: u64,
+    pub at_least: u64,
 }
 
 impl Waits {
     /// For something that is told only when it is durable.
-    pub(super) fn durably(epoch: u64) -> Waits {
+    pub fn durably(epoch: u64) -> Waits {
         Waits { epoch, at_least: epoch }
     }
 }
@@ -41,7 +41,7 @@ struct Mark {
 
 /// Answers of one stream. Lives on its runtime's thread.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub struct Outbox {
     bytes: RefCell<Vec<u8>>,
     /// A frame goes behind those before it, so that it waits for their epochs too: marks never fall.
     marks: RefCell<VecDeque<Mark>>,
@@ -63,7 +63,7 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Puts a frame in: `write` appends its bytes.
-    pub(super) fn put(&self, waits: Waits, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn put(&self, waits: Waits, write: impl FnOnce(&mut Vec<u8>)) {
         self.put_if(|bytes| {
             write(bytes);
             Some(waits)
@@ -71,7 +71,7 @@ impl Outbox {
     }
 
     /// Puts a frame in, if `write` says what it waits for; else whatever it wrote it has taken back.
-    pub(super) fn put_if(&self, write: impl FnOnce(&mut Vec<u8>) -> Option<Waits>) {
+    pub fn put_if(&self, write: impl FnOnce(&mut Vec<u8>) -> Option<Waits>) {
         let mut bytes = self.bytes.borrow_mut();
         if let Some(Waits { epoch, at_least }) = write(&mut bytes) {
             let end = self.taken.get() + bytes.len() as u64;
@@ -83,17 +83,17 @@ impl Outbox {
     }
 
     /// Counts a frame that was read.
-    pub(super) fn frame_read(&self) {
+    pub fn frame_read(&self) {
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
     /// Frames read and not yet answered.
-    pub(super) fn in_flight(&self) -> usize {
+    pub fn in_flight(&self) -> usize {
         self.in_flight.get()
     }
 
     /// Takes everything that may be told now, into `out`; what is told early says so.
-    pub(super) fn take(&self, promise: &mut Promise, durable: u64, now: Duration, out: &mut Vec<u8>) {
+    pub fn take(&self, promise: &mut Promise, durable: u64, now: Duration, out: &mut Vec<u8>) {
         let mut marks = self.marks.borrow_mut();
         let mut bytes = self.bytes.borrow_mut();
         let mut end = self.taken.get();
@@ -105,7 +105,8 @@ impl Outbox {
             }
             let Some(telling) = promise.tell(waits.epoch, now) else { break };
             let frame = &mut bytes[(end - self.taken.get()) as usize..];
-            if telling == Telling::Early && frame[KIND_AT] == Kind::Answers as u8 {
+            let early = telling == Telling::Early && !planted(Bug::ForgottenFlag);
+            if early && frame[KIND_AT] == Kind::Answers as u8 {
                 frame[FLAGS_AT] |= FLAG_NOT_DURABLE;
             }
             marks.pop_front();
@@ -137,22 +138,22 @@ impl Outbox {
     }
 
     /// Whether anything waits here.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.marks.borrow().is_empty()
     }
 
     /// Lets the writer look.
-    pub(super) fn wake(&self) {
+    pub fn wake(&self) {
         self.ready.notify_one();
     }
 
     /// Waits until the writer should look.
-    pub(super) async fn ready(&self) {
+    pub async fn ready(&self) {
         self.ready.notified().await;
     }
 
     /// Waits until fewer than `most` frames are in flight; false if no more are to be read.
-    pub(super) async fn has_room(&self, most: usize) -> bool {
+    pub async fn has_room(&self, most: usize) -> bool {
         while self.in_flight() >= most && !self.ended.get() {
             self.gone.notified().await;
         }
@@ -160,44 +161,44 @@ impl Outbox {
     }
 
     /// No more frames are to be read: none will come, or nobody tells their answers any more.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         self.ended.set(true);
         self.ready.notify_one();
         self.gone.notify_one();
     }
 
     /// The stream failed: what is under way is told, nothing more will come.
-    pub(super) fn fail(&self, code: u32) {
+    pub fn fail(&self, code: u32) {
         self.failed.set(Some(code));
         self.end();
     }
 
     /// A frame that was read can have no answer: the stream fails.
-    pub(super) fn lose(&self, code: u32) {
+    pub fn lose(&self, code: u32) {
         self.sent(1);
         self.fail(code);
     }
 
     /// The close code with which the stream failed.
-    pub(super) fn failure(&self) -> Option<u32> {
+    pub fn failure(&self) -> Option<u32> {
         self.failed.get()
     }
 
     /// Whether no more will come and nothing is under way.
-    pub(super) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.ended.get() && self.in_flight.get() == 0 && self.is_empty()
     }
 }
 
 /// The outboxes of a runtime that wait for an epoch: one queue, woken by the watermark.
 #[derive(Debug, Default)]
-pub(super) struct ReleaseQueue {
+pub struct ReleaseQueue {
     waiting: RefCell<Vec<Rc<Outbox>>>,
 }
 
 impl ReleaseQueue {
     /// Lets the writer take what was put in: now if it is durable or `early` answers may be told, and when it is durable.
-    pub(super) fn hand_over(&self, outbox: &Rc<Outbox>, durable: u64, early: bool) {
+    pub fn hand_over(&self, outbox: &Rc<Outbox>, durable: u64, early: bool) {
         let waits = outbox.waits(durable);
         if early || !waits {
             outbox.wake();
@@ -208,7 +209,7 @@ impl ReleaseQueue {
     }
 
     /// Wakes the writers of all that wait; they take what is durable by now.
-    pub(super) fn release(&self, durable: u64) {
+    pub fn release(&self, durable: u64) {
         self.waiting.borrow_mut().retain(|outbox| {
             outbox.wake();
             let waits = outbox.waits(durable);

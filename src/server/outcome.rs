@@ -16,7 +16,7 @@ const ENTRIES_MOST: usize = 10_000;
 const RECORD_BYTES_MOST: usize = 512;
 
 /// Looks an id up in the log. Reads the disk: not for a thread that serves. The member's newest entry is durable.
-pub(super) fn search(pages: &LogPages, lineage: u16, search: &OutcomeSearch) -> Result<OutcomeView, LogError> {
+pub fn search(pages: &LogPages, lineage: u16, search: &OutcomeSearch) -> Result<OutcomeView, LogError> {
     let place = PlaceId(search.place.to_u32());
     let mut at = search.newest;
     for _ in 0..ENTRIES_MOST {

@@ -21,6 +21,7 @@ use super::{Store, member_place};
 use crate::engine::{
     self, Admission, Change, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Refusal, Remembered,
 };
+use crate::planted::{Bug, planted};
 
 /// Why changes are refused before they are decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +104,7 @@ impl Store {
         let count = self.prepare(bytes, scope, &mut turn.frame, out)?;
         turn.group(self.members.len());
         self.expect(turn);
-        let busy = (self.undurable_bytes() > self.limits.undurable_bytes).then_some(Later::Busy);
-        let later = later.or(busy);
+        let later = later.or(self.busy());
         let mut run = Run { store: self, now_ms, later, out, start, epoch: 0, searches: Vec::new() };
         for shard in &turn.touched {
             let mut held = self.members[*shard as usize].lock();
@@ -120,8 +120,18 @@ impl Store {
         for asked in &turn.frame.campaigns {
             run.campaign(asked.index, asked.programme, &asked.body);
         }
-        let Run { epoch, searches, .. } = run;
+        let Run { mut epoch, searches, .. } = run;
+        if planted(Bug::CutOffByOne) {
+            epoch = epoch.saturating_sub(1);
+        }
         Ok(Executed { count, epoch, searches, operator: std::mem::take(&mut turn.frame.operator) })
+    }
+}
+
+impl Store {
+    /// Whether more is undurable than allowed, so that changes are refused.
+    pub fn busy(&self) -> Option<Later> {
+        (self.undurable_bytes() > self.limits.undurable_bytes).then_some(Later::Busy)
     }
 }
 
@@ -407,6 +417,8 @@ impl Run<'_> {
     fn campaign(&mut self, index: u16, programme: u32, body: &tidegate_protocol::operation::GetCampaign) {
         let world = Arc::clone(&self.store.world.load());
         let Some(active) = world.programme(programme) else { return };
+        // Also that there is no such campaign is told of this version.
+        self.epoch = self.epoch.max(world.epoch);
         let found = match body.campaign {
             0 => active.programme.campaign_by_slug(body.slug.as_str()),
             number => active.programme.campaign(number),
@@ -421,7 +433,7 @@ impl Run<'_> {
             self.out.truncate(before);
             return self.refuse(index, &Later::Busy.refusal());
         }
-        self.epoch = self.epoch.max(epoch).max(world.epoch);
+        self.epoch = self.epoch.max(epoch);
         self.store.counts.answers.count(answer::CAMPAIGN);
     }
 }

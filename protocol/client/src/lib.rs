@@ -13,12 +13,14 @@
 //!
 //! `table` decides (no network); `connection` carries frames; `driver` reconnects.
 
+#![forbid(unsafe_code)]
+
 mod clock;
 mod connection;
 mod driver;
 mod error;
 pub mod socket;
-mod table;
+pub mod table;
 pub mod tls;
 
 use std::net::SocketAddr;

@@ -29,31 +29,43 @@ const HINT_MS: (u64, u64) = (1, 60_000);
 
 /// A final answer, not yet decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reply {
-    pub(crate) code: u16,
-    pub(crate) body: Vec<u8>,
-    pub(crate) durable: bool,
+pub struct Reply {
+    /// Its code.
+    pub code: u16,
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// Whether what it tells of is durable.
+    pub durable: bool,
 }
 
 /// A finished request: who waits for it, and what it came to.
-pub(crate) type Finished<W> = (W, Result<Reply, CallError>);
+pub type Finished<W> = (W, Result<Reply, CallError>);
 
 /// What the server allows, and what this client was told to hold.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) entries_most: usize,
-    pub(crate) body_bytes_most: usize,
-    pub(crate) in_flight_most: usize,
-    pub(crate) ahead_ms_most: i64,
-    pub(crate) queue_most: usize,
+pub struct Limits {
+    /// Entries of a batch.
+    pub entries_most: usize,
+    /// Bytes of a frame's body.
+    pub body_bytes_most: usize,
+    /// Frames without an answer, on one stream.
+    pub in_flight_most: usize,
+    /// How far an id's time may be ahead of the server's.
+    pub ahead_ms_most: i64,
+    /// Requests that are held.
+    pub queue_most: usize,
 }
 
 /// A request as it is handed in: an entry of a batch, complete.
-pub(crate) struct Request<W> {
-    pub(crate) id: RequestId,
-    pub(crate) entry: Vec<u8>,
-    pub(crate) deadline_ms: u64,
-    pub(crate) waiter: W,
+pub struct Request<W> {
+    /// Its id.
+    pub id: RequestId,
+    /// Its bytes.
+    pub entry: Vec<u8>,
+    /// When it is too late for it, in the caller's time.
+    pub deadline_ms: u64,
+    /// Who is told what it came to.
+    pub waiter: W,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +84,7 @@ struct Pending<W> {
 type Ticket = u64;
 
 /// See the module.
-pub(crate) struct Table<W> {
+pub struct Table<W> {
     limits: Limits,
     pending: HashMap<Ticket, Pending<W>>,
     queue: VecDeque<Ticket>,
@@ -86,7 +98,8 @@ pub(crate) struct Table<W> {
 }
 
 impl<W> Table<W> {
-    pub(crate) fn new(limits: Limits) -> Table<W> {
+    /// An empty table.
+    pub fn new(limits: Limits) -> Table<W> {
         Table {
             limits,
             pending: HashMap::new(),
@@ -100,7 +113,7 @@ impl<W> Table<W> {
     }
 
     /// Queues a request, or hands it back with the reason.
-    pub(crate) fn submit(&mut self, request: Request<W>) -> Result<(), Finished<W>> {
+    pub fn submit(&mut self, request: Request<W>) -> Result<(), Finished<W>> {
         if self.pending.len() >= self.limits.queue_most {
             return Err((request.waiter, Err(CallError::QueueFull(self.pending.len()))));
         }
@@ -117,7 +130,7 @@ impl<W> Table<W> {
     }
 
     /// Appends one frame of whatever is queued; `false` if nothing is, or no more may be in flight.
-    pub(crate) fn next_frame(&mut self, out: &mut Vec<u8>) -> bool {
+    pub fn next_frame(&mut self, out: &mut Vec<u8>) -> bool {
         if self.draining || self.frames.len() >= self.limits.in_flight_most {
             return false;
         }
@@ -148,7 +161,7 @@ impl<W> Table<W> {
     }
 
     /// Takes the answers of a frame. Those of a frame of an earlier session are passed over.
-    pub(crate) fn answers(
+    pub fn answers(
         &mut self,
         correlation: u64,
         answers: Answers<'_>,
@@ -204,7 +217,7 @@ impl<W> Table<W> {
     }
 
     /// Does what time asks for: ends waits and passes deadlines.
-    pub(crate) fn due(&mut self, now_ms: u64, finished: &mut Vec<Finished<W>>) {
+    pub fn due(&mut self, now_ms: u64, finished: &mut Vec<Finished<W>>) {
         while let Some(&(at, ticket)) = self.timers.first().filter(|(at, _)| *at <= now_ms) {
             self.timers.remove(&(at, ticket));
             let Some(pending) = self.pending.get_mut(&ticket) else { continue };
@@ -225,12 +238,12 @@ impl<W> Table<W> {
     }
 
     /// When [`Table::due`] has something to do next.
-    pub(crate) fn next_due_ms(&self) -> Option<u64> {
+    pub fn next_due_ms(&self) -> Option<u64> {
         self.timers.first().map(|(at, _)| *at)
     }
 
     /// The connection is lost: what was in flight is queued again, before what was never sent, and is doubtful.
-    pub(crate) fn disconnected(&mut self) {
+    pub fn disconnected(&mut self) {
         self.draining = false;
         let mut lost: Vec<Ticket> = self.frames.drain().flat_map(|(_, tickets)| tickets).flatten().collect();
         lost.sort_unstable_by(|a, b| b.cmp(a));
@@ -243,22 +256,22 @@ impl<W> Table<W> {
     }
 
     /// A new connection: the server may allow something else now.
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
+    pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
     /// The server asked for nothing new to be sent.
-    pub(crate) fn drain(&mut self) {
+    pub fn drain(&mut self) {
         self.draining = true;
     }
 
     /// Whether the server asked for nothing new to be sent.
-    pub(crate) fn is_draining(&self) -> bool {
+    pub fn is_draining(&self) -> bool {
         self.draining
     }
 
     /// Whether the server asked for nothing new to be sent, and everything sent is answered.
-    pub(crate) fn is_drained(&self) -> bool {
+    pub fn is_drained(&self) -> bool {
         self.draining && self.frames.is_empty()
     }
 }

@@ -13,6 +13,9 @@ use super::DAY_MS;
 pub(super) const FIRST_DAY: i32 = 18_262;
 pub(super) const LAST_DAY: i32 = 27_759;
 
+/// Instants between which changes of the offset are listed: a year and more around the tables.
+const COVERED_MS: std::ops::Range<i64> = (FIRST_DAY as i64 - 400) * DAY_MS..(LAST_DAY as i64 + 400) * DAY_MS;
+
 /// The local clock readings the calendar knows, in ms since 1970-01-01 00:00 of that clock: years −9998 to 9998.
 const LOCAL_MS: std::ops::RangeInclusive<i64> = -377_673_580_800_000..=253_370_764_800_000;
 
@@ -26,6 +29,9 @@ pub struct UnknownZone(pub String);
 pub struct Zone {
     name: Arc<str>,
     tz: TimeZone,
+    /// Instants at which the offset changes, around the days of the tables, with the offset from then on. Most readings are
+    /// far from all of them, so that tables of thousands of days are made without asking the database for each.
+    changes: Arc<[(i64, Offset)]>,
     /// Starts of the local days `FIRST_DAY..=LAST_DAY`, ascending; two are equal where a date was skipped.
     days: Arc<[i64]>,
 }
@@ -35,7 +41,11 @@ impl Zone {
     pub fn new(name: &str) -> Result<Zone, UnknownZone> {
         let tz = TimeZoneDatabase::bundled().get(name).map_err(|_| UnknownZone(name.to_owned()))?;
         let name: Arc<str> = tz.iana_name().unwrap_or(name).into();
-        let mut zone = Zone { name, tz, days: Arc::from([]) };
+        let first = instant(COVERED_MS.start - 1);
+        let changes = tz.following(first).map(|change| (change.timestamp().as_millisecond(), change.offset()));
+        let changes = changes.take_while(|(ms, _)| COVERED_MS.contains(ms));
+        let changes = std::iter::once((COVERED_MS.start, tz.to_offset(first))).chain(changes).collect();
+        let mut zone = Zone { name, tz, changes, days: Arc::from([]) };
         zone.days = (FIRST_DAY..=LAST_DAY).map(|day| zone.begins(i64::from(day) * DAY_MS)).collect();
         Ok(zone)
     }
@@ -81,8 +91,23 @@ impl Zone {
         format!("{} {sign}{:02}:{:02}", local.strftime("%Y-%m-%d %H:%M:%S"), minutes.abs() / 60, minutes.abs() % 60)
     }
 
+    /// The offset of a clock reading that is days away from any change, so that it shows once and the offset is plain.
+    fn settled_offset(&self, local_ms: i64) -> Option<Offset> {
+        if !COVERED_MS.contains(&local_ms) {
+            return None;
+        }
+        // No offset moves a reading by more than a day and some hours.
+        let behind = self.changes.partition_point(|(ms, _)| *ms <= local_ms);
+        let near = |at: usize| self.changes.get(at).is_some_and(|(ms, _)| (ms - local_ms).abs() <= 2 * DAY_MS);
+        let before = behind.checked_sub(1)?;
+        (!near(before) && !near(behind)).then(|| self.changes[before].1)
+    }
+
     /// The first instant at which the clock shows `local_ms` or later.
     pub(super) fn begins(&self, local_ms: i64) -> i64 {
+        if let Some(offset) = self.settled_offset(local_ms) {
+            return local_ms - i64::from(offset.seconds()) * 1000;
+        }
         let local = datetime(local_ms);
         let ambiguous = self.tz.to_ambiguous_timestamp(local);
         match ambiguous.offset() {
@@ -95,6 +120,9 @@ impl Zone {
 
     /// The instant after the last at which the clock shows less than `local_ms`.
     pub(super) fn ends(&self, local_ms: i64) -> i64 {
+        if let Some(offset) = self.settled_offset(local_ms) {
+            return local_ms - i64::from(offset.seconds()) * 1000;
+        }
         let local = datetime(local_ms);
         let ambiguous = self.tz.to_ambiguous_timestamp(local);
         match ambiguous.offset() {

@@ -1,0 +1,25 @@
+//! A whole server and its gateways, stepped by one seed in one thread, over a disk, a network and clocks that fail, held
+//! against a naive model of the rules.
+//!
+//! What is real: the store and its rules, the log and its flusher, snapshots, recovery, outboxes, fencing, the client's
+//! table of calls. What is simulated: the disk ([`tidegate::storage::Memory`]), the way of the bytes, the clocks, and who runs
+//! when. The same seed gives the same trace, byte by byte.
+
+#![forbid(unsafe_code)]
+
+pub mod calendar;
+pub mod dice;
+mod disk;
+pub mod gateway;
+pub mod model;
+mod operators;
+pub mod rules;
+mod shrink;
+mod trace;
+mod traffic;
+mod wire;
+mod world;
+
+pub use shrink::shrink;
+pub use traffic::Counts;
+pub use world::{FAULTS, Fault, Outcome, Plan, run};

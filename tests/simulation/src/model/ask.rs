@@ -1,0 +1,86 @@
+//! What is asked and answered, in the model's words.
+
+use tidegate_protocol::code::name;
+use tidegate_protocol::{Decode, RequestId, decode};
+
+/// An order as a member sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The channel, perhaps one that nobody declared.
+    pub channel: String,
+    /// Its number there.
+    pub number: String,
+    /// When it was paid.
+    pub paid_at_ms: i64,
+    /// What was paid.
+    pub amount_minor: i64,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// Become a member.
+    Enrol,
+    /// Today's check-in.
+    CheckIn,
+    /// An order's points.
+    Order(Order),
+    /// An offer of a campaign, both by number.
+    Redeem(u32, u32),
+    /// What the member has.
+    GetMember,
+    /// What a campaign, by number, offers.
+    GetCampaign(u32),
+    /// What became of an id.
+    GetOutcome(RequestId),
+}
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The programme's number.
+    pub programme: u32,
+    /// Who asks.
+    pub member: u64,
+    /// Its id.
+    pub id: RequestId,
+    /// Its deadline, counted from the id's time.
+    pub deadline_ms: u32,
+    /// What it asks.
+    pub ask: Ask,
+}
+
+/// What the engine answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The code.
+    pub code: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Told {
+    pub(super) fn read<T: Decode<()>>(&self) -> Result<T, String> {
+        decode(&self.body).map_err(|error| format!("`{}` with a body that does not read: {error}", name(self.code)))
+    }
+}
+
+/// What every answer is given against.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances {
+    /// The server's time.
+    pub now_ms: i64,
+    /// The epoch that fills.
+    pub epoch: u64,
+    /// The code with which changes are refused now, if they are.
+    pub later: Option<u16>,
+}
+
+/// What a judgement finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the request changed the state now.
+    pub applied: bool,
+    /// The epoch of the newest change that the answer reveals.
+    pub reveals: u64,
+}

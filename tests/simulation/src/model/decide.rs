@@ -1,0 +1,257 @@
+//! The rules: what each request must come to, as the documents state them.
+
+use tidegate_protocol::Decode;
+use tidegate_protocol::code::{answer, name};
+use tidegate_protocol::refusal::{
+    AlreadyCheckedIn, Clock as ServerClock, LimitReached, NotEnoughPoints, NotOpen, PaidInTheFuture, SoldOut,
+    TierNotAdmitted,
+};
+
+use super::judge::Bench;
+use super::{Ask, Asked, CellName, Member, Order, Told};
+use crate::calendar::Now;
+use crate::rules::{AHEAD_MS, CHANNELS, Campaign, Offer, Quotas, Rate, Rounding};
+
+/// How far an id may be ahead, and the longest deadline.
+const ID_AHEAD_MS: i64 = 5_000;
+pub(super) const DEADLINE_MS_MOST: i64 = 300_000;
+
+/// Whether an answer's body says what is due.
+type Fits = Box<dyn Fn(&Told) -> Result<(), String>>;
+
+/// What the rules make of a request.
+pub(super) enum Due {
+    /// Exactly this code; the body is checked by a closure.
+    Refusal(u16, Fits),
+    /// It is to be applied.
+    Apply(Change),
+}
+
+/// What a request changes when it is applied.
+pub(super) enum Change {
+    Enrol,
+    CheckIn { day: i32, streak: u32, points: i64 },
+    Order { points: i64 },
+    Redeem { campaign: u32, price: i64, cells: Vec<CellName>, limit: Option<(u32, i32, u32)> },
+}
+
+pub(super) fn plain(code: u16) -> Due {
+    Due::Refusal(code, Box::new(|_| Ok(())))
+}
+
+fn with<T: Decode<()> + PartialEq + std::fmt::Debug + 'static>(
+    code: u16,
+    fits: impl Fn(&T) -> bool + 'static,
+    due: String,
+) -> Due {
+    Due::Refusal(
+        code,
+        Box::new(move |told| {
+            let body: T = told.read()?;
+            if fits(&body) { Ok(()) } else { Err(format!("`{}` says {body:?}, but {due}", name(told.code))) }
+        }),
+    )
+}
+
+impl Bench<'_> {
+    pub(super) fn refused_by_id(&self, asked: &Asked) -> Option<Due> {
+        let (now_ms, minted_ms) = (self.now.now_ms, asked.id.time_ms());
+        let clock =
+            move |code| Some(with(code, move |body: &ServerClock| body.server_ms == now_ms, format!("it is {now_ms}")));
+        if !asked.id.is_v7() {
+            return Some(plain(answer::ID_MALFORMED));
+        }
+        if i64::from(asked.deadline_ms) > DEADLINE_MS_MOST {
+            return Some(plain(answer::DEADLINE_TOO_LONG));
+        }
+        if minted_ms + i64::from(asked.deadline_ms) < now_ms {
+            return clock(answer::EXPIRED);
+        }
+        if minted_ms > now_ms + ID_AHEAD_MS {
+            return clock(answer::ID_AHEAD);
+        }
+        None
+    }
+
+    pub(super) fn decide(&self, asked: &Asked) -> Due {
+        let member = self.programme.members.get(&asked.member);
+        match (&asked.ask, member) {
+            (Ask::Enrol, None) if self.full => plain(answer::MEMBERS_FULL),
+            (Ask::Enrol, None) => Due::Apply(Change::Enrol),
+            (Ask::Enrol, Some(_)) => plain(answer::ALREADY_ENROLLED),
+            (_, None) => plain(answer::NO_SUCH_MEMBER),
+            (Ask::CheckIn, Some(member)) => self.check_in(member),
+            (Ask::Redeem(campaign, offer), Some(member)) => self.redeem(member, *campaign, *offer),
+            _ => unreachable!("the other operations are judged elsewhere"),
+        }
+    }
+
+    fn check_in(&self, member: &Member) -> Due {
+        let Some(rule) = &self.programme.rules.check_in else { return plain(answer::NO_CHECK_IN) };
+        let day = self.programme.clock.day(self.now.now_ms);
+        if let Some(last) = member.last_day.filter(|last| *last >= day) {
+            let (streak, next_ms) = (member.streak, self.programme.clock.begins(last + 1));
+            let due = AlreadyCheckedIn { day: last, streak, next_ms };
+            return with(
+                answer::ALREADY_CHECKED_IN,
+                move |body: &AlreadyCheckedIn| *body == due,
+                format!("{due:?} is due"),
+            );
+        }
+        let streak = if member.last_day == Some(day - 1) { member.streak + 1 } else { 1 };
+        let of_table = rule.cycle.map_or(streak, |cycle| (streak - 1) % cycle + 1);
+        let bonus: i64 = rule.streak.iter().filter(|(day, _)| *day == of_table).map(|(_, bonus)| bonus).sum();
+        Due::Apply(Change::CheckIn { day, streak, points: rule.points + bonus })
+    }
+
+    fn redeem(&self, member: &Member, campaign_number: u32, offer_number: u32) -> Due {
+        let programme = &*self.programme;
+        let Some(campaign) = programme.campaign(campaign_number) else { return plain(answer::NO_SUCH_CAMPAIGN) };
+        let Some(offer) = programme.offer(campaign_number, campaign, offer_number) else {
+            return plain(answer::NO_SUCH_OFFER);
+        };
+        let closed =
+            |code, due: i64| with(code, move |body: &NotOpen| body.opens_ms == due, format!("it opens at {due}"));
+        let (period, closes_ms) = match programme.clock.at(&campaign.window, self.now.now_ms) {
+            Now::Open { period, closes_ms, .. } => (period, closes_ms),
+            Now::NotYet { opens_ms } => return closed(answer::NOT_YET_OPEN, opens_ms),
+            Now::Closed { opens_ms } => return closed(answer::CLOSED, opens_ms),
+        };
+        let (tier_at, tier) = programme.tier(member.earned);
+        let price_of = |slug: &str| offer.prices.iter().find(|(tier, _)| *tier == slug).map(|(_, price)| *price);
+        let Some(price) = price_of(tier) else {
+            let next = programme.rules.tiers[tier_at + 1..].iter().find(|(slug, _)| price_of(slug).is_some());
+            let missing = next.map_or(0, |(_, from)| from - member.earned);
+            let fits = move |body: &TierNotAdmitted| body.missing == missing;
+            return with(answer::TIER_NOT_ADMITTED, fits, format!("{missing} points are missing"));
+        };
+        let limit = match campaign.limit {
+            None => None,
+            Some((times, each_offer)) => {
+                let of = if each_offer { offer_number } else { 0 };
+                let seen = member.limits.get(&(campaign_number, of)).filter(|(seen, _)| *seen == period);
+                let used = seen.map_or(0, |(_, used)| *used);
+                if used >= times {
+                    let fits = move |body: &LimitReached| (body.times, body.used) == (times, used);
+                    return with(answer::LIMIT_REACHED, fits, format!("{used} of {times} are used"));
+                }
+                Some((of, period, used + 1))
+            }
+        };
+        if member.balance < price {
+            let due = NotEnoughPoints { price, balance: member.balance, shortfall: price - member.balance };
+            return with(
+                answer::NOT_ENOUGH_POINTS,
+                move |body: &NotEnoughPoints| *body == due,
+                format!("{due:?} is due"),
+            );
+        }
+        self.count(
+            campaign_number,
+            campaign,
+            offer_number,
+            offer,
+            tier,
+            period,
+            closes_ms,
+            Change::Redeem { campaign: campaign_number, price, cells: Vec::new(), limit },
+        )
+    }
+
+    /// All quotas that apply, or one of those that are used up.
+    #[allow(clippy::too_many_arguments, reason = "it is one decision, cut where the page ends")]
+    fn count(
+        &self,
+        campaign_number: u32,
+        campaign: &Campaign,
+        offer_number: u32,
+        offer: &Offer,
+        tier: &str,
+        period: i32,
+        closes_ms: i64,
+        change: Change,
+    ) -> Due {
+        let programme = &*self.programme;
+        let mut cells: Vec<CellName> = vec![(campaign_number, offer_number, 0, period)];
+        let mut used_up = Vec::new();
+        for (number, quotas) in [(offer_number, &offer.quotas), (0, &campaign.quotas)] {
+            for (of_tier, total) in quotas.that_apply(tier) {
+                let of_tier = of_tier.map_or(0, |slug| programme.tier_number(slug));
+                let cell = (campaign_number, number, of_tier, period);
+                if programme.cells.get(&cell).copied().unwrap_or(0) >= total {
+                    used_up.push((number, of_tier));
+                }
+                if !cells.contains(&cell) {
+                    cells.push(cell);
+                }
+            }
+        }
+        if !used_up.is_empty() {
+            let now_ms = self.now.now_ms;
+            let fits = move |body: &SoldOut| {
+                used_up.contains(&(body.offer, u32::from(body.tier))) && i64::from(body.hold_ms) <= closes_ms - now_ms
+            };
+            return with(answer::SOLD_OUT, fits, "that quota is not used up, or the answer is held too long".into());
+        }
+        let Change::Redeem { campaign, price, limit, .. } = change else {
+            unreachable!("only redemptions are counted")
+        };
+        Due::Apply(Change::Redeem { campaign, price, cells, limit })
+    }
+
+    pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64, _earned: i64) -> Due {
+        let rules = &self.programme.rules;
+        if order.number.is_empty() {
+            return plain(answer::NO_ORDER_NUMBER);
+        }
+        if order.amount_minor < 0 {
+            return plain(answer::INVALID_AMOUNT);
+        }
+        let declared = rules.earning.is_some() && CHANNELS.contains(&order.channel.as_str());
+        if !declared {
+            return plain(answer::UNKNOWN_CHANNEL);
+        }
+        let Some(rate) = &rules.earning else { return plain(answer::NO_ORDERS) };
+        let until_ms = self.now.now_ms + AHEAD_MS;
+        if order.paid_at_ms > until_ms {
+            return with(
+                answer::PAID_IN_THE_FUTURE,
+                move |body: &PaidInTheFuture| body.until_ms == until_ms,
+                format!("{until_ms} is due"),
+            );
+        }
+        if order.paid_at_ms <= horizon_ms {
+            return plain(answer::TOO_OLD);
+        }
+        let rate = rules.web.as_ref().filter(|_| order.channel == "web").unwrap_or(rate);
+        Due::Apply(Change::Order { points: points(rate, order.amount_minor) })
+    }
+}
+
+impl Quotas {
+    /// Those that count a unit for a member of this tier.
+    fn that_apply(&self, tier: &str) -> Vec<(Option<&'static str>, u64)> {
+        let total = self.total.map(|total| (None, total));
+        let own = self.by_tier.iter().filter(|(of, _)| *of == tier).map(|(of, total)| (Some(*of), *total));
+        total.into_iter().chain(own).collect()
+    }
+}
+
+/// Points for an amount: so many for each step, rounded where the rate says.
+fn points(rate: &Rate, amount_minor: i64) -> i64 {
+    let round = |amount: i64, step: i64| {
+        let (whole, rest) = (amount / step, amount % step);
+        let up = match rate.rounding {
+            Rounding::Down => false,
+            Rounding::Up => rest > 0,
+            Rounding::HalfUp => 2 * rest >= step,
+            Rounding::HalfEven => 2 * rest > step || (2 * rest == step && whole % 2 == 1),
+        };
+        whole + i64::from(up)
+    };
+    if rate.of_points {
+        round(amount_minor * rate.points, rate.per_minor)
+    } else {
+        round(amount_minor, rate.per_minor) * rate.points
+    }
+}

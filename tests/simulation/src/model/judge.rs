@@ -1,0 +1,263 @@
+//! Holds what the engine answered to what the rules make of it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tidegate_protocol::RequestId;
+use tidegate_protocol::answer::{AlreadyRecorded, CampaignView, MemberView, OutcomeView, Recorded};
+use tidegate_protocol::code::{answer, name};
+use tidegate_protocol::refusal::{KeyConflict, Stale, TooOld};
+
+use super::decide::{DEADLINE_MS_MOST, Due, plain};
+use super::{Applied, Ask, Asked, Circumstances, DAY_MS, Member, Order, Programme, Recording, Told, Verdict};
+use crate::calendar::Now;
+
+pub(super) type Judged = Result<Verdict, String>;
+
+pub(super) fn expect(told: &Told, code: u16) -> Result<(), String> {
+    if told.code == code {
+        Ok(())
+    } else {
+        Err(format!("answered `{}` where `{}` is due", name(told.code), name(code)))
+    }
+}
+
+/// One programme while a request is judged.
+pub(super) struct Bench<'a> {
+    pub(super) programme: &'a mut Programme,
+    pub(super) entries: &'a mut BTreeMap<u32, u64>,
+    pub(super) now: Circumstances,
+    pub(super) ample: bool,
+    pub(super) full: bool,
+}
+
+impl Bench<'_> {
+    pub(super) fn judge(&mut self, asked: &Asked, told: &Told) -> Judged {
+        let member_changed = self.programme.members.get(&asked.member).map_or(0, |member| member.changed);
+        let mut reveals = self.programme.activated.max(member_changed);
+        match &asked.ask {
+            Ask::GetMember => self.member(asked.member, told)?,
+            Ask::GetOutcome(id) => self.outcome(asked.member, *id, told)?,
+            Ask::GetCampaign(number) => {
+                self.campaign(*number, told)?;
+                let changed = self.programme.block_changed.get(number).copied().unwrap_or(0);
+                return Ok(Verdict { applied: false, reveals: self.programme.activated.max(changed) });
+            }
+            Ask::Order(order) => return self.order(asked, order, told, reveals),
+            Ask::Enrol | Ask::CheckIn | Ask::Redeem(..) => {
+                if let Ask::Redeem(campaign, _) = asked.ask {
+                    let looked = told.code == answer::SOLD_OUT;
+                    let changed = self.programme.block_changed.get(&campaign).copied().unwrap_or(0);
+                    reveals = reveals.max(if looked { changed } else { 0 });
+                }
+                return self.windowed(asked, told, reveals);
+            }
+        }
+        Ok(Verdict { applied: false, reveals })
+    }
+
+    /// An operation that is remembered by its id.
+    fn windowed(&mut self, asked: &Asked, told: &Told, reveals: u64) -> Judged {
+        let unchanged = Ok(Verdict { applied: false, reveals });
+        let stale = |member: &Member| -> Result<RequestId, String> {
+            let mark = told.read::<Stale>()?.mark;
+            if mark < asked.id || !member.windowed.contains(&mark) || mark < member.mark {
+                return Err(format!(
+                    "`stale` with mark {mark}, which is below the id, no id that was applied, or fell"
+                ));
+            }
+            Ok(mark)
+        };
+        if let Some(member) = self.programme.members.get_mut(&asked.member) {
+            let first =
+                member.applied.get(&asked.id).and_then(|of| of.iter().find(|it| !matches!(it.ask, Ask::Order(_))));
+            if let Some(first) = first.cloned() {
+                let same = first.ask == asked.ask;
+                if told.code == answer::STALE {
+                    let forgotten = !member.window.contains(&asked.id);
+                    member.mark = stale(member)?;
+                    return if self.ample && !forgotten {
+                        Err("`stale` for an id that is remembered".into())
+                    } else {
+                        unchanged
+                    };
+                }
+                return match same {
+                    true if *told == first.told => unchanged,
+                    true => Err(format!(
+                        "a retry is answered `{}`, it was `{}` first: {told:?}",
+                        name(told.code),
+                        name(first.told.code)
+                    )),
+                    false => expect(told, answer::ID_CONFLICT).and(unchanged),
+                };
+            }
+            if told.code == answer::STALE && asked.id.is_v7() {
+                member.mark = stale(member)?;
+                return unchanged;
+            }
+            if asked.id.is_v7() && asked.id <= member.mark {
+                return Err(format!("`{}` for an id at or below the mark {}", name(told.code), member.mark));
+            }
+        }
+        let due = match self.refused_by_id(asked) {
+            Some(due) => due,
+            None => match self.now.later {
+                Some(code) => plain(code),
+                None => self.decide(asked),
+            },
+        };
+        match due {
+            Due::Refusal(code, fits) => expect(told, code).and_then(|()| fits(told)).and(unchanged),
+            Due::Apply(change) => {
+                self.apply(asked, told, &change)?;
+                Ok(Verdict { applied: true, reveals: self.now.epoch })
+            }
+        }
+    }
+
+    /// An operation with a natural key.
+    fn order(&mut self, asked: &Asked, order: &Order, told: &Told, mut reveals: u64) -> Judged {
+        let unchanged = |reveals| Ok(Verdict { applied: false, reveals });
+        let refused = self.refused_by_id(asked);
+        let Some(member) = self.programme.members.get(&asked.member) else {
+            let due = refused.unwrap_or_else(|| plain(answer::NO_SUCH_MEMBER));
+            let Due::Refusal(code, fits) = due else { unreachable!("it is a refusal") };
+            return expect(told, code).and_then(|()| fits(told)).and(unchanged(0));
+        };
+        let earned = member.earned;
+        let key = (order.channel.clone(), order.number.clone());
+        let horizon_ms = self.now.now_ms - self.programme.rules.remember_days * DAY_MS;
+        let mut forgotten = false;
+        if let Some(known) = self.programme.orders.get(&key) {
+            let same = *known.programme_ask == (asked.member, order.clone());
+            let ledger = match told.code {
+                answer::ALREADY_RECORDED if same => Some(told.read::<AlreadyRecorded>()?.ledger),
+                answer::KEY_CONFLICT if !same => Some(told.read::<KeyConflict>()?.ledger),
+                _ => None,
+            };
+            if let Some(ledger) = ledger {
+                let fits = ledger == known.ledger;
+                reveals = reveals.max(known.changed);
+                return if fits {
+                    unchanged(reveals)
+                } else {
+                    Err(format!("the order was entry {:?}, not {ledger:?}", known.ledger))
+                };
+            }
+            // An entry keeps whole seconds, rounded up.
+            forgotten = known.programme_ask.1.paid_at_ms <= self.programme.forgettable_ms;
+            if !forgotten {
+                return Err(format!("an order that is remembered is answered `{}`", name(told.code)));
+            }
+            if same && told.code == answer::RECORDED {
+                return Err("an order is recorded a second time".into());
+            }
+        }
+        let may_be_forgotten = order.paid_at_ms <= self.programme.forgettable_ms;
+        if told.code == answer::TOO_OLD && (may_be_forgotten || order.paid_at_ms <= horizon_ms) {
+            let after_ms = told.read::<TooOld>()?.after_ms;
+            let fits = after_ms >= order.paid_at_ms && after_ms >= horizon_ms;
+            return if fits {
+                unchanged(reveals)
+            } else {
+                Err(format!("`too-old` after {after_ms}, paid at {}", order.paid_at_ms))
+            };
+        }
+        let due = refused.unwrap_or_else(|| self.decide_order(order, horizon_ms, earned));
+        match due {
+            Due::Refusal(code, fits) => expect(told, code).and_then(|()| fits(told)).and(unchanged(reveals)),
+            Due::Apply(_) if self.now.later.is_some_and(|later| later == told.code) => unchanged(reveals),
+            Due::Apply(_) if self.now.later.is_some() => {
+                Err(format!("`{}` while changes are refused", name(told.code)))
+            }
+            Due::Apply(change) => {
+                let _ = forgotten;
+                self.apply(asked, told, &change)?;
+                let ledger = told.read::<Recorded>()?.ledger;
+                let recording = Recording {
+                    programme_ask: Rc::new((asked.member, order.clone())),
+                    ledger,
+                    changed: self.now.epoch,
+                };
+                self.programme.orders.insert(key, recording);
+                Ok(Verdict { applied: true, reveals: self.now.epoch })
+            }
+        }
+    }
+
+    fn member(&mut self, key: u64, told: &Told) -> Result<(), String> {
+        let programme = &mut *self.programme;
+        let Some(member) = programme.members.get(&key) else { return expect(told, answer::NO_SUCH_MEMBER) };
+        expect(told, answer::MEMBER)?;
+        let view: MemberView = told.read()?;
+        let (_, tier) = programme.tier(member.earned);
+        let due_view = (
+            member.balance,
+            member.earned,
+            tier,
+            member.streak,
+            member.streak_best,
+            member.last_day.unwrap_or(i32::MIN),
+        );
+        due(
+            (view.balance, view.earned, view.tier_slug.as_str(), view.streak, view.streak_best, view.last_day),
+            due_view,
+        )?;
+        let limits: BTreeMap<(u32, u32), (i32, u32)> =
+            view.limits.as_slice().iter().map(|it| ((it.campaign, it.offer), (it.period, it.used))).collect();
+        due(&limits, &member.limits)?;
+        let known = view.mark == RequestId::default() || member.windowed.contains(&view.mark);
+        if !known || view.mark < member.mark || (self.ample && view.mark != member.mark) {
+            return Err(format!("the mark is {}, known is {}", view.mark, member.mark));
+        }
+        programme.members.get_mut(&key).expect("it is there").mark = view.mark;
+        Ok(())
+    }
+
+    fn outcome(&self, key: u64, id: RequestId, told: &Told) -> Result<(), String> {
+        let Some(member) = self.programme.members.get(&key) else { return expect(told, answer::NO_SUCH_MEMBER) };
+        expect(told, answer::OUTCOME)?;
+        let view: OutcomeView = told.read()?;
+        match member.applied.get(&id) {
+            Some(applied) => tells_of(&view, applied),
+            None => {
+                let past = id.time_ms() + DEADLINE_MS_MOST < self.now.now_ms;
+                due(view.state, if past { OutcomeView::NEVER } else { OutcomeView::NOT_YET })
+            }
+        }
+    }
+
+    fn campaign(&self, number: u32, told: &Told) -> Result<(), String> {
+        let programme = &*self.programme;
+        let Some(campaign) = programme.campaign(number) else { return expect(told, answer::NO_SUCH_CAMPAIGN) };
+        expect(told, answer::CAMPAIGN)?;
+        let view: CampaignView = told.read()?;
+        let (state, period, opens_ms) = match programme.clock.at(&campaign.window, self.now.now_ms) {
+            Now::Open { period, opens_ms, .. } => (1, period, opens_ms),
+            Now::NotYet { opens_ms } => (0, 0, opens_ms),
+            Now::Closed { opens_ms } => (if opens_ms == 0 { 3 } else { 2 }, 0, opens_ms),
+        };
+        due((view.state, view.period, view.opens_ms), (state, period, opens_ms))?;
+        due(view.granted_ever, programme.granted.get(&number).copied().unwrap_or(0))?;
+        if state == 1 {
+            for row in view.quotas.as_slice() {
+                let cell = (number, row.offer, u32::from(row.tier), row.period);
+                due((row.period, row.used), (period, programme.cells.get(&cell).copied().unwrap_or(0)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an outcome is that of one of these.
+pub(super) fn tells_of(view: &OutcomeView, applied: &[Rc<Applied>]) -> Result<(), String> {
+    let digits = |told: &Told| told.body.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let told = |it: &Rc<Applied>| view.code == it.told.code && view.answer.as_str() == digits(&it.told);
+    let fits = view.state == OutcomeView::APPLIED && applied.iter().any(told);
+    if fits { Ok(()) } else { Err(format!("the outcome is {view:?}, of {applied:?}")) }
+}
+
+pub(super) fn due<T: PartialEq + std::fmt::Debug>(told: T, due: T) -> Result<(), String> {
+    if told == due { Ok(()) } else { Err(format!("{told:?} is told, {due:?} is due")) }
+}

@@ -1,0 +1,226 @@
+//! The reference model: what a programme's members have and what each request must come to, written naively from the
+//! rules as the documents state them. Plain maps, one thread, no code of the engine's.
+//!
+//! [`Model::judge`] is given each request in the order of decision, together with what the engine answered. It works out
+//! by itself what the answer must be, says what differs, and makes the change that the answer tells of. Where the rules
+//! leave the engine a choice (which answers a full pool has forgotten, when an old order number is), it holds the choice to what
+//! the rules allow.
+
+mod apply;
+mod ask;
+mod decide;
+mod judge;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use tidegate_protocol::answer::OutcomeView;
+use tidegate_protocol::code::answer;
+use tidegate_protocol::{LedgerId, RequestId};
+
+use crate::calendar::Clock;
+use crate::rules::{Campaign, Offer, Rules};
+pub use ask::{Ask, Asked, Circumstances, Order, Told, Verdict};
+use judge::{Bench, Judged, expect, tells_of};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A request that changed the state, and its answer.
+#[derive(Debug)]
+struct Applied {
+    ask: Ask,
+    told: Told,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Member {
+    balance: i64,
+    earned: i64,
+    streak: u32,
+    streak_best: u32,
+    last_day: Option<i32>,
+    /// Every id of this member that ever changed the state, for ever.
+    applied: BTreeMap<RequestId, Vec<Rc<Applied>>>,
+    /// Those among them that are no orders: only these can be forgotten, or be a mark.
+    windowed: BTreeSet<RequestId>,
+    /// The ids that are remembered for sure while no pool is full.
+    window: BTreeSet<RequestId>,
+    /// The largest mark that was seen.
+    mark: RequestId,
+    /// By campaign and offer (0: all): window and uses.
+    limits: BTreeMap<(u32, u32), (i32, u32)>,
+    changed: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Recording {
+    programme_ask: Rc<(u64, Order)>,
+    ledger: LedgerId,
+    changed: u64,
+}
+
+/// A quota's units in one window: campaign, offer (0: all), tier (0: all), window.
+type CellName = (u32, u32, u32, i32);
+
+#[derive(Debug, Clone)]
+struct Programme {
+    rules: Rc<Rules>,
+    clock: Clock,
+    version: u32,
+    activated: u64,
+    campaigns: Vec<String>,
+    offers: BTreeMap<u32, Vec<String>>,
+    tiers: Vec<&'static str>,
+    members: BTreeMap<u64, Member>,
+    orders: BTreeMap<(String, String), Recording>,
+    /// Orders paid at or before this instant may be forgotten.
+    forgettable_ms: i64,
+    cells: BTreeMap<CellName, u64>,
+    granted: BTreeMap<u32, u64>,
+    block_changed: BTreeMap<u32, u64>,
+}
+
+/// The state of all programmes.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    programmes: Vec<Programme>,
+    /// The newest ledger entry of each place.
+    entries: BTreeMap<u32, u64>,
+    /// Whether the pools are so large that a member forgets only its own fifth answer.
+    pub ample: bool,
+    members_most: u64,
+}
+
+impl Model {
+    /// No programmes; a store that takes so many members.
+    pub fn new(ample: bool, members_most: u64) -> Model {
+        Model { ample, members_most, ..Model::default() }
+    }
+
+    /// The rules of a programme in force.
+    pub fn rules(&self, programme: u32) -> Option<Rc<Rules>> {
+        Some(Rc::clone(&self.programmes.get(programme as usize - 1)?.rules))
+    }
+
+    /// The version of a programme in force; 0 if there is none.
+    pub fn version(&self, programme: u32) -> u32 {
+        self.programmes.get(programme as usize - 1).map_or(0, |it| it.version)
+    }
+
+    /// The epoch of the newest activation.
+    pub fn activated(&self) -> u64 {
+        self.programmes.iter().map(|it| it.activated).max().unwrap_or(0)
+    }
+
+    /// Programmes there are.
+    pub fn programme_count(&self) -> u32 {
+        self.programmes.len() as u32
+    }
+
+    /// Numbers of the campaigns ever named.
+    pub fn campaigns(&self, programme: u32) -> u32 {
+        self.programmes.get(programme as usize - 1).map_or(0, |it| it.campaigns.len() as u32)
+    }
+
+    /// Whether an id changed the state.
+    pub fn has_applied(&self, programme: u32, member: u64, id: RequestId) -> bool {
+        let member = self.programmes.get(programme as usize - 1).and_then(|it| it.members.get(&member));
+        member.is_some_and(|member| member.applied.contains_key(&id))
+    }
+
+    /// Puts rules in force, with the epoch that the activation stands in.
+    pub fn activate(&mut self, programme: u32, rules: Rules, epoch: u64) {
+        let at = programme as usize - 1;
+        if at == self.programmes.len() {
+            self.programmes.push(Programme {
+                clock: Clock::of(rules.zone),
+                rules: Rc::new(rules.clone()),
+                version: 0,
+                activated: 0,
+                campaigns: Vec::new(),
+                offers: BTreeMap::new(),
+                tiers: Vec::new(),
+                members: BTreeMap::new(),
+                orders: BTreeMap::new(),
+                forgettable_ms: i64::MIN,
+                cells: BTreeMap::new(),
+                granted: BTreeMap::new(),
+                block_changed: BTreeMap::new(),
+            });
+        }
+        let programme = &mut self.programmes[at];
+        for (slug, _) in &rules.tiers {
+            number_of(&mut programme.tiers, *slug);
+        }
+        for campaign in &rules.campaigns {
+            let number = number_of(&mut programme.campaigns, campaign.slug.clone());
+            let offers = programme.offers.entry(number).or_default();
+            campaign.offers.iter().for_each(|offer| {
+                number_of(offers, offer.sku.clone());
+            });
+        }
+        (programme.version, programme.activated) = (programme.version + 1, epoch);
+        programme.rules = Rc::new(rules);
+    }
+
+    /// Time makes old order numbers forgettable.
+    pub fn maintain(&mut self, now_ms: i64) {
+        for programme in &mut self.programmes {
+            let horizon_ms = now_ms - programme.rules.remember_days * DAY_MS;
+            programme.forgettable_ms = programme.forgettable_ms.max(horizon_ms);
+        }
+    }
+
+    /// Judges an outcome that was looked up in the log after it was asked for; `applied` then, or not.
+    pub fn judge_search(&self, asked: &Asked, view: &OutcomeView, applied: bool) -> Result<(), String> {
+        let Ask::GetOutcome(id) = asked.ask else { unreachable!("only outcomes are looked up") };
+        let member = self.programmes.get(asked.programme as usize - 1).and_then(|it| it.members.get(&asked.member));
+        let known = member.and_then(|member| member.applied.get(&id));
+        match (view.state, known) {
+            (OutcomeView::APPLIED, Some(known)) => tells_of(view, known),
+            (OutcomeView::NOT_YET, _) | (OutcomeView::NEVER, None) if !applied => Ok(()),
+            _ => Err(format!("the outcome is {view:?}, of {known:?}")),
+        }
+    }
+
+    /// Judges an answer, and makes the change it tells of.
+    pub fn judge(&mut self, now: Circumstances, asked: &Asked, told: &Told) -> Judged {
+        let full = self.programmes.iter().map(|it| it.members.len() as u64).sum::<u64>() >= self.members_most;
+        let Some(programme) = self.programmes.get_mut(asked.programme as usize - 1) else {
+            return expect(told, answer::NO_SUCH_PROGRAMME).map(|()| Verdict { applied: false, reveals: 0 });
+        };
+        let mut bench = Bench { programme, entries: &mut self.entries, now, ample: self.ample, full };
+        let judged = bench.judge(asked, told);
+        judged.map_err(|why| format!("{why}\n  asked {asked:?}\n  at {} in epoch {}", now.now_ms, now.epoch))
+    }
+}
+
+/// The number that a name has, given at its first appearance, from 1.
+fn number_of<T: PartialEq>(names: &mut Vec<T>, name: T) -> u32 {
+    if let Some(at) = names.iter().position(|known| *known == name) {
+        return at as u32 + 1;
+    }
+    names.push(name);
+    names.len() as u32
+}
+
+impl Programme {
+    fn campaign(&self, number: u32) -> Option<&Campaign> {
+        let slug = self.campaigns.get((number as usize).checked_sub(1)?)?;
+        self.rules.campaigns.iter().find(|campaign| campaign.slug == *slug)
+    }
+
+    fn offer<'a>(&self, campaign_number: u32, campaign: &'a Campaign, number: u32) -> Option<&'a Offer> {
+        let sku = self.offers.get(&campaign_number)?.get((number as usize).checked_sub(1)?)?;
+        campaign.offers.iter().find(|offer| offer.sku == *sku)
+    }
+
+    fn tier(&self, earned: i64) -> (usize, &'static str) {
+        let at = self.rules.tiers.iter().rposition(|(_, from)| *from <= earned).unwrap_or(0);
+        (at, self.rules.tiers[at].0)
+    }
+
+    fn tier_number(&self, slug: &str) -> u32 {
+        self.tiers.iter().position(|known| *known == slug).map_or(0, |at| at as u32 + 1)
+    }
+}

@@ -1,0 +1,333 @@
+//! Random rules of a programme, as the model reads them and as the TOML that the engine compiles.
+
+use std::fmt::Write as _;
+
+use jiff::ToSpan;
+use jiff::civil::Time;
+
+use crate::calendar::{Clock, Window};
+use crate::dice::Dice;
+
+/// Zones with and without daylight saving, on both sides of the globe.
+const ZONES: [&str; 4] = ["Asia/Shanghai", "America/New_York", "Europe/Paris", "Australia/Sydney"];
+
+/// Slugs of tiers, from the lowest.
+const TIERS: [&str; 3] = ["basic", "silver", "gold"];
+
+/// Where orders come from.
+pub const CHANNELS: [&str; 2] = ["mall", "web"];
+
+/// The brand that every order names.
+pub const BRAND: &str = "house";
+
+/// How what does not come out even is rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    /// To the smaller.
+    Down,
+    /// To the larger.
+    Up,
+    /// To the nearest, a half up.
+    HalfUp,
+    /// To the nearest, a half to the even one.
+    HalfEven,
+}
+
+/// Points for so many minor units.
+#[derive(Debug, Clone, Copy)]
+pub struct Rate {
+    /// Points …
+    pub points: i64,
+    /// … for each of so many minor units, a multiple of a hundred.
+    pub per_minor: i64,
+    /// How to round.
+    pub rounding: Rounding,
+    /// Whether the points are rounded, or else the steps.
+    pub of_points: bool,
+}
+
+/// Points for a day's check-in.
+#[derive(Debug, Clone)]
+pub struct CheckIn {
+    /// Every day.
+    pub points: i64,
+    /// So many more on that day of a streak.
+    pub streak: Vec<(u32, i64)>,
+    /// After so many days the table starts again.
+    pub cycle: Option<u32>,
+}
+
+/// Units that one window may grant.
+#[derive(Debug, Clone, Default)]
+pub struct Quotas {
+    /// To all.
+    pub total: Option<u64>,
+    /// To members of a tier.
+    pub by_tier: Vec<(&'static str, u64)>,
+}
+
+/// What a campaign offers.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// Its SKU.
+    pub sku: String,
+    /// Its price for each tier that may have it.
+    pub prices: Vec<(&'static str, i64)>,
+    /// Its own quotas.
+    pub quotas: Quotas,
+}
+
+/// A campaign.
+#[derive(Debug, Clone)]
+pub struct Campaign {
+    /// Its slug.
+    pub slug: String,
+    /// When it is open.
+    pub window: Window,
+    /// How often a member may redeem in one window; `true` counts each offer by itself.
+    pub limit: Option<(u32, bool)>,
+    /// Quotas over all offers.
+    pub quotas: Quotas,
+    /// Its offers.
+    pub offers: Vec<Offer>,
+}
+
+/// The rules of one version of a programme.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The programme's slug.
+    pub slug: String,
+    /// Its zone.
+    pub zone: &'static str,
+    /// Tiers with the points earned from which a member is in them, rising.
+    pub tiers: Vec<(&'static str, i64)>,
+    /// Points for orders.
+    pub earning: Option<Rate>,
+    /// Another rate for the channel `web`.
+    pub web: Option<Rate>,
+    /// Points for check-ins.
+    pub check_in: Option<CheckIn>,
+    /// Days that order numbers are remembered.
+    pub remember_days: i64,
+    /// Campaigns.
+    pub campaigns: Vec<Campaign>,
+}
+
+/// Milliseconds that an order may be dated ahead.
+pub const AHEAD_MS: i64 = 600_000;
+
+impl Rules {
+    /// Rules for a programme that begins about `start_ms`.
+    pub fn random(dice: &mut Dice, slug: &str, start_ms: i64) -> Rules {
+        let tiers = 1 + dice.below(3) as usize;
+        let mut rules = Rules {
+            slug: slug.into(),
+            zone: dice.one::<&str>(&ZONES),
+            tiers: (0i64..).zip(&TIERS[..tiers]).map(|(at, slug)| (*slug, at * 150)).collect(),
+            earning: dice.chance(90).then(|| rate(dice)),
+            web: None,
+            check_in: None,
+            remember_days: dice.between(1, 3),
+            campaigns: Vec::new(),
+        };
+        rules.web = (rules.earning.is_some() && dice.chance(40)).then(|| rate(dice));
+        rules.check_in = dice.chance(90).then(|| check_in(dice));
+        for number in 0..=dice.below(2) {
+            rules.campaigns.push(rules.campaign(dice, &format!("campaign-{number}"), start_ms));
+        }
+        rules
+    }
+
+    /// What an operator might change: a quota, a price, a limit, a campaign more, points of a check-in.
+    pub fn change(&mut self, dice: &mut Dice, now_ms: i64) {
+        match dice.below(5) {
+            0 if self.campaigns.len() < 4 => {
+                let slug = format!("campaign-{}", self.campaigns.len());
+                let campaign = self.campaign(dice, &slug, now_ms);
+                self.campaigns.push(campaign);
+            }
+            1 => {
+                let tiers = self.tiers.clone();
+                let at = dice.below(self.campaigns.len() as u64) as usize;
+                self.campaigns[at].quotas = quotas(dice, &tiers);
+            }
+            2 => {
+                let tiers = self.tiers.clone();
+                let at = dice.below(self.campaigns.len() as u64) as usize;
+                for offer in &mut self.campaigns[at].offers {
+                    (offer.prices, offer.quotas) = (prices(dice, &tiers), quotas(dice, &tiers));
+                }
+            }
+            3 => self.check_in = dice.chance(80).then(|| check_in(dice)),
+            _ => {
+                let at = dice.below(self.campaigns.len() as u64) as usize;
+                self.campaigns[at].limit = limit(dice);
+            }
+        }
+    }
+
+    fn campaign(&self, dice: &mut Dice, slug: &str, start_ms: i64) -> Campaign {
+        let offers = 1 + dice.below(2);
+        let offers = (0..offers).map(|number| Offer {
+            sku: format!("SKU-{number}"),
+            prices: prices(dice, &self.tiers),
+            quotas: quotas(dice, &self.tiers),
+        });
+        let offers = offers.collect();
+        let window = self.window(dice, start_ms);
+        Campaign { slug: slug.into(), window, limit: limit(dice), quotas: quotas(dice, &self.tiers), offers }
+    }
+
+    fn window(&self, dice: &mut Dice, start_ms: i64) -> Window {
+        let today = Clock::of(self.zone).date(start_ms);
+        match dice.below(6) {
+            0 => {
+                let from = today.checked_add(dice.between(-1, 2).days()).expect("a date").to_datetime(Time::midnight());
+                let until = from.checked_add(dice.between(1, 20).days()).expect("a date");
+                Window::Once { from, until }
+            }
+            1 => Window::Day { from: 0, until: 24 },
+            2 => {
+                let (from, until) = *dice.one(&[(8, 20), (22, 6), (10, 24), (12, 12)]);
+                Window::Day { from, until }
+            }
+            3 => Window::Week { from: *dice.one(&[6, 10, 20]) },
+            4 => Window::Month { day: *dice.one(&[1, 5, 20, 28]), from: *dice.one(&[0, 10]) },
+            _ => Window::Year { from: (today.month(), 1), until: (today.month(), 27) },
+        }
+    }
+
+    /// The programme file.
+    pub fn to_toml(&self) -> String {
+        let mut out = format!(
+            "programme = \"{}\"\nzone = \"{}\"\ncurrency = \"CNY\"\nbrands = [\"{BRAND}\"]\n",
+            self.slug, self.zone
+        );
+        if self.earning.is_some() {
+            let _ = writeln!(out, "channels = [\"{}\", \"{}\"]", CHANNELS[0], CHANNELS[1]);
+        }
+        let _ = writeln!(out, "orders = {{ remember = \"{}d\", ahead = \"{AHEAD_MS}ms\" }}", self.remember_days);
+        for (slug, from) in &self.tiers {
+            let _ = writeln!(out, "[[tier]]\nslug = \"{slug}\"\nfrom = {from}");
+        }
+        if let Some(rate) = &self.earning {
+            let _ = writeln!(out, "[earning]\n{}", rate.to_toml());
+        }
+        if let Some(rate) = &self.web {
+            let _ = writeln!(out, "[earning.channel.{}]\n{}", CHANNELS[1], rate.to_toml());
+        }
+        if let Some(check_in) = &self.check_in {
+            let days = check_in.streak.iter().map(|(day, bonus)| format!("{{ day = {day}, bonus = {bonus} }}"));
+            let days: Vec<String> = days.collect();
+            let _ = writeln!(out, "[check-in]\npoints = {}\nstreak = [{}]", check_in.points, days.join(", "));
+            if let Some(cycle) = check_in.cycle {
+                let _ = writeln!(out, "cycle = {cycle}");
+            }
+        }
+        self.campaigns.iter().for_each(|campaign| campaign.write(&mut out));
+        out
+    }
+}
+
+impl Campaign {
+    fn write(&self, out: &mut String) {
+        let _ = writeln!(out, "[campaign.{}]\nwindow = {}", self.slug, window_toml(&self.window));
+        if let Some((times, each_offer)) = self.limit {
+            let over = if each_offer { "each offer" } else { "all offers" };
+            let _ = writeln!(out, "per_member = {{ times = {times}, each = \"window\", over = \"{over}\" }}");
+        }
+        let _ = write!(out, "{}", self.quotas.to_toml());
+        for offer in &self.offers {
+            let prices: Vec<String> =
+                offer.prices.iter().map(|(tier, points)| format!("{tier} = {{ points = {points} }}")).collect();
+            let _ = writeln!(
+                out,
+                "[[campaign.{}.offer]]\nsku = \"{}\"\nprice = {{ {} }}",
+                self.slug,
+                offer.sku,
+                prices.join(", ")
+            );
+            let _ = write!(out, "{}", offer.quotas.to_toml());
+        }
+    }
+}
+
+impl Quotas {
+    fn to_toml(&self) -> String {
+        let tiers: Vec<String> = self.by_tier.iter().map(|(tier, units)| format!("{tier} = {units}")).collect();
+        let mut parts = vec!["each = \"window\"".to_owned()];
+        parts.extend(self.total.map(|total| format!("total = {total}")));
+        if !tiers.is_empty() {
+            parts.push(format!("by_tier = {{ {} }}", tiers.join(", ")));
+        }
+        if parts.len() == 1 { String::new() } else { format!("quota = {{ {} }}\n", parts.join(", ")) }
+    }
+}
+
+impl Rate {
+    fn to_toml(self) -> String {
+        let rounding = match self.rounding {
+            Rounding::Down => "down",
+            Rounding::Up => "up",
+            Rounding::HalfUp => "half-up",
+            Rounding::HalfEven => "half-even",
+        };
+        let round = if self.of_points { "points" } else { "steps" };
+        format!(
+            "points = {}\nper = \"{}\"\nrounding = \"{rounding}\"\nround = \"{round}\"",
+            self.points,
+            self.per_minor / 100
+        )
+    }
+}
+
+fn window_toml(window: &Window) -> String {
+    let clock = |hour: i8| format!("{hour:02}:00");
+    match window {
+        Window::Once { from, until } => {
+            let show = |at: &jiff::civil::DateTime| format!("{} 00:00", at.date());
+            format!("{{ from = \"{}\", until = \"{}\" }}", show(from), show(until))
+        }
+        Window::Day { from, until } => {
+            format!("{{ every = \"day\", from = \"{}\", until = \"{}\" }}", clock(*from), clock(*until))
+        }
+        Window::Week { from } => {
+            format!("{{ every = \"week\", from = \"friday {}\", until = \"sunday 24:00\" }}", clock(*from))
+        }
+        Window::Month { day, from } => {
+            format!("{{ every = \"month\", from = \"{day} {}\", until = \"last 24:00\" }}", clock(*from))
+        }
+        Window::Year { from, until } => {
+            let date = |(month, day): &(i8, i8)| format!("{month:02}-{day:02}");
+            format!("{{ every = \"year\", from = \"{} 00:00\", until = \"{} 24:00\" }}", date(from), date(until))
+        }
+    }
+}
+
+fn rate(dice: &mut Dice) -> Rate {
+    let rounding = *dice.one(&[Rounding::Down, Rounding::Up, Rounding::HalfUp, Rounding::HalfEven]);
+    Rate { points: dice.between(1, 3), per_minor: 100 * dice.between(1, 4), rounding, of_points: dice.chance(50) }
+}
+
+fn check_in(dice: &mut Dice) -> CheckIn {
+    let streak = if dice.chance(70) { vec![(2, 3), (3, 10)] } else { Vec::new() };
+    let cycle = (!streak.is_empty() && dice.chance(60)).then(|| dice.between(3, 5) as u32);
+    CheckIn { points: dice.between(1, 5), streak, cycle }
+}
+
+fn limit(dice: &mut Dice) -> Option<(u32, bool)> {
+    dice.chance(60).then(|| (1 + dice.below(4) as u32, dice.chance(50)))
+}
+
+/// At least the lowest tier has a price, so that most redemptions are decided.
+fn prices(dice: &mut Dice, tiers: &[(&'static str, i64)]) -> Vec<(&'static str, i64)> {
+    let first = tiers.iter().take(1).map(|(slug, _)| *slug);
+    let rest: Vec<&'static str> = tiers.iter().skip(1).filter(|_| dice.chance(75)).map(|(slug, _)| *slug).collect();
+    first.chain(rest).map(|slug| (slug, dice.between(0, 12))).collect()
+}
+
+fn quotas(dice: &mut Dice, tiers: &[(&'static str, i64)]) -> Quotas {
+    let total = dice.chance(60).then(|| 1 + dice.below(30));
+    let by_tier = tiers.iter().filter(|_| dice.chance(25)).map(|(slug, _)| *slug).collect::<Vec<_>>();
+    Quotas { total, by_tier: by_tier.into_iter().map(|slug| (slug, 1 + dice.below(12))).collect() }
+}
