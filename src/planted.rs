@@ -24,6 +24,10 @@ pub enum Bug {
     EarlyActivation,
     /// The deadline is judged before the remembered answer (I3).
     DeadlineFirst,
+    /// An answer that is told early does not say so (I4).
+    ForgottenFlag,
+    /// With an interval everything is told early, however long the disk takes (I4).
+    EndlessInterval,
 }
 
 #[cfg(feature = "planted")]

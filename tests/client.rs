@@ -98,6 +98,13 @@ impl Peer {
         self.send.write_all(&bytes).await.unwrap();
     }
 
+    async fn refuse(&mut self, reason: u16, retry_ms: u32, sentence: &str) {
+        let sentence = Prose::cut(sentence);
+        let refused =
+            HelloRefused { reason, version_min: 2, version_max: 2, retry_ms, progress_per_mille: 420, sentence };
+        self.write(Kind::HelloRefused, 0, |out| encode(&refused, out)).await;
+    }
+
     /// Answers the next frame, each entry as `by` says.
     async fn answer(&mut self, by: impl Fn(&Entry<'_>, u16, &mut Vec<u8>)) -> Vec<u8> {
         let (header, body) = self.read().await;
@@ -241,10 +248,7 @@ async fn what_cannot_succeed_ends_at_once_and_says_why() {
     let server = Scripted::new();
     let refuse = async {
         let (mut peer, _) = server.greet().await;
-        let sentence = Prose::cut("speak version 2");
-        let refused =
-            HelloRefused { reason: HelloRefused::VERSION, version_min: 2, version_max: 2, retry_ms: 0, sentence };
-        peer.write(Kind::HelloRefused, 0, |out| encode(&refused, out)).await;
+        peer.refuse(HelloRefused::VERSION, 0, "speak version 2").await;
         peer
     };
     let (client, _peer) = tokio::join!(Client::connect(server.options()), refuse);
@@ -257,6 +261,49 @@ async fn what_cannot_succeed_ends_at_once_and_says_why() {
     let refuse = async { server.endpoint.accept().await.unwrap().await.err() };
     let (client, refused) = tokio::join!(Client::connect(options), refuse);
     assert!(client.err().unwrap().is_final() && refused.is_some());
+}
+
+#[tokio::test]
+async fn a_call_is_held_while_the_server_starts_and_sent_when_it_is_ready() {
+    let server = Scripted::new();
+    let (client, (mut peer, _)) = tokio::join!(Client::connect(server.options()), server.welcome());
+    let client = client.unwrap();
+    let options = CallOptions { deadline: Duration::from_secs(30), id: None };
+    let call = tokio::spawn(async move { client.redeem(7, redeem(3), options).await });
+    let sent = peer.read().await.1;
+    peer.connection.close(0u32.into(), b"");
+    let mut sessions = Vec::new();
+    for _ in 0..5 {
+        let (mut peer, hello) = server.greet().await;
+        peer.refuse(HelloRefused::STARTING, 5, "the server is recovering its data").await;
+        sessions.push(hello.session);
+        peer.connection.closed().await;
+    }
+    let (mut peer, hello) = server.welcome().await;
+    assert!(sessions.is_sorted_by(|a, b| a < b) && sessions[4] < hello.session, "{sessions:?}");
+    assert_eq!(peer.answer(granted).await, sent, "the same bytes");
+    assert_eq!(told(&call.await.unwrap().unwrap().body), 3);
+}
+
+#[tokio::test]
+async fn a_call_ends_by_its_deadline_while_the_server_starts() {
+    let server = Scripted::new();
+    let (client, (peer, _)) = tokio::join!(Client::connect(server.options()), server.welcome());
+    let client = client.unwrap();
+    peer.connection.close(0u32.into(), b"");
+    let starting = async {
+        loop {
+            let (mut peer, _) = server.greet().await;
+            peer.refuse(HelloRefused::STARTING, 5, "the server is recovering its data").await;
+        }
+    };
+    let options = CallOptions { deadline: Duration::from_millis(200), id: None };
+    tokio::select! {
+        answer = client.redeem(7, redeem(3), options) => {
+            assert!(matches!(answer, Err(CallError::Expired { .. } | CallError::Unknown { .. })), "{answer:?}");
+        }
+        () = starting => unreachable!("it starts for ever"),
+    }
 }
 
 #[tokio::test]

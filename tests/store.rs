@@ -42,7 +42,7 @@ fn options(shards: u32, limits: Limits) -> Options {
         ahead: Ahead::Step,
         archive_bytes: 1 << 30,
     };
-    Options { shards, limits, log }
+    Options { shards, limits, log, workers: 0, ..Options::default() }
 }
 
 fn open(memory: &Memory, options: Options) -> Opened {

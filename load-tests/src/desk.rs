@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use tidegate_client::{Answer, CallError, CallOptions, Client, ClientOptions, Loss, client_config};
 use tidegate_protocol::answer::CampaignView;
 use tidegate_protocol::operation::GetCampaign;
-use tidegate_protocol::operator::{Activate, BundleFile};
+use tidegate_protocol::operator::{Activate, BundleFile, SnapshotTaken, TakeSnapshot};
 use tidegate_protocol::{Body, List, Text};
+
+use tidegate::operator::connect::patient;
 
 use crate::load::Numbers;
 use crate::scenario::{CAMPAIGN, Scenario};
@@ -89,6 +91,17 @@ impl Desk {
         let answer = answer.map_err(|source| DeskError::Call { what, source })?;
         match answer.body {
             Body::CampaignView(view) => Ok(view),
+            _ => Err(refused(what, &answer)),
+        }
+    }
+
+    /// Has the server take a snapshot; gives it once it is published.
+    pub(crate) async fn snapshot(&self) -> Result<SnapshotTaken, DeskError> {
+        let what = "taking a snapshot";
+        let answer = self.client.take_snapshot(TakeSnapshot {}, patient()).await;
+        let answer = answer.map_err(|source| DeskError::Call { what, source })?;
+        match answer.body {
+            Body::SnapshotTaken(taken) => Ok(taken),
             _ => Err(refused(what, &answer)),
         }
     }

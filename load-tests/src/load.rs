@@ -68,6 +68,18 @@ pub(crate) struct Live {
     pub(crate) granted: Cell<u64>,
     /// The newest frame's latency, microseconds.
     pub(crate) latency_us: Cell<u64>,
+    /// When a snapshot was asked for, and when it was published.
+    pub(crate) snapshot: Cell<(Option<Instant>, Option<Instant>)>,
+}
+
+impl Live {
+    /// Whether something that was under way between these instants met the snapshot.
+    fn met_snapshot(&self, from: Instant, to: Instant) -> bool {
+        match self.snapshot.get() {
+            (Some(asked), published) => asked <= to && published.is_none_or(|published| from <= published),
+            (None, _) => false,
+        }
+    }
 }
 
 /// What one lane, or all of them, saw.
@@ -88,6 +100,8 @@ pub(crate) struct Tally {
     pub(crate) not_durable: u64,
     /// From the intended start, nanoseconds.
     pub(crate) response: Histogram<u64>,
+    /// Of those, the ones that met a snapshot.
+    pub(crate) during_snapshot: Histogram<u64>,
     /// From the write, nanoseconds.
     pub(crate) service: Histogram<u64>,
     /// Why the lane was lost, if it was.
@@ -106,6 +120,7 @@ impl Tally {
             wrong: 0,
             not_durable: 0,
             response: histogram(),
+            during_snapshot: histogram(),
             service: histogram(),
             lost: None,
         }
@@ -121,6 +136,7 @@ impl Tally {
         self.wrong += other.wrong;
         self.not_durable += other.not_durable;
         self.response.add(&other.response).expect("the same bounds");
+        self.during_snapshot.add(&other.during_snapshot).expect("the same bounds");
         self.service.add(&other.service).expect("the same bounds");
         self.lost = self.lost.take().or_else(|| other.lost.clone());
     }
@@ -343,6 +359,9 @@ impl Load {
         if slot.intended >= self.plan.measure {
             let service = now.saturating_duration_since(slot.sent).as_nanos() as u64;
             self.tally.response.saturating_record_n(response, count);
+            if self.live.met_snapshot(slot.intended, now) {
+                self.tally.during_snapshot.saturating_record_n(response, count);
+            }
             self.tally.service.saturating_record_n(service, count);
         }
         if now >= self.plan.measure && now < self.plan.end {

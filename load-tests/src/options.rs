@@ -48,6 +48,9 @@ pub(crate) struct Options {
     /// Pieces of the flash sale's item.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) pieces: u64,
+    /// Have the server take a snapshot after a third of the measured time, and tell latencies during it apart.
+    #[arg(long)]
+    pub(crate) snapshot: bool,
     /// The same seed asks for the same members in the same order.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use tidegate_protocol::code;
+use tidegate_protocol::operator::SnapshotTaken;
 
 use crate::load::Tally;
 use crate::members::Audit;
@@ -38,6 +39,52 @@ impl Latency {
     }
 }
 
+/// What a snapshot within the measured time did.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct During {
+    /// Members in it.
+    pub(crate) members: u64,
+    pub(crate) bytes: u64,
+    pub(crate) took_ms: u64,
+    /// Operations that were under way while it was taken.
+    pub(crate) answers: u64,
+    /// Their latencies.
+    pub(crate) latency: Latency,
+    /// The latencies of all others.
+    pub(crate) without: Latency,
+}
+
+impl During {
+    fn new(tally: &Tally, taken: SnapshotTaken) -> During {
+        let mut without = tally.response.clone();
+        without.subtract(&tally.during_snapshot).expect("a part of it, with the same bounds");
+        During {
+            members: taken.members,
+            bytes: taken.bytes,
+            took_ms: taken.took_ms,
+            answers: tally.during_snapshot.len(),
+            latency: Latency::of(&tally.during_snapshot),
+            without: Latency::of(&without),
+        }
+    }
+
+    fn text(&self) -> String {
+        let row = |latency: &Latency| {
+            let [p50, p99, p999, worst] =
+                [latency.p50_us, latency.p99_us, latency.p999_us, latency.max_us].map(|us| format!("{:>11}", time(us)));
+            format!("p50{p50}, p99{p99}, p99.9{p999}, worst{worst}")
+        };
+        format!(
+            "during a snapshot of {} members ({} bytes, {} ms): {}\nwithout it: {}\n",
+            self.members,
+            self.bytes,
+            self.took_ms,
+            row(&self.latency),
+            row(&self.without)
+        )
+    }
+}
+
 /// One measured load.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Run {
@@ -59,6 +106,8 @@ pub(crate) struct Run {
     pub(crate) wrong_bodies: u64,
     pub(crate) frames_not_durable: u64,
     pub(crate) lost: Option<String>,
+    /// With `--snapshot`.
+    pub(crate) during_snapshot: Option<During>,
     /// Processor time within the measured time, in cores.
     pub(crate) harness_cores: f64,
     /// The same of our own server.
@@ -72,6 +121,7 @@ impl Run {
         tally: &Tally,
         measured: Duration,
         cores: (f64, Option<f64>),
+        taken: Option<SnapshotTaken>,
     ) -> Run {
         let seconds = measured.as_secs_f64();
         let codes = || (0..).zip(&tally.codes).filter(|(_, count)| **count > 0);
@@ -89,6 +139,7 @@ impl Run {
             wrong_bodies: tally.wrong,
             frames_not_durable: tally.not_durable,
             lost: tally.lost.clone(),
+            during_snapshot: taken.map(|taken| During::new(tally, taken)),
             harness_cores: cores.0,
             server_cores: cores.1,
         }
@@ -195,6 +246,9 @@ impl Report {
             let cells: Vec<String> = row.iter().map(|cell| format!("{cell:>11}")).collect();
             let _ = writeln!(text, "{}", cells.join(""));
         }
+        self.runs.iter().filter_map(|run| run.during_snapshot.as_ref()).for_each(|during| {
+            let _ = write!(text, "\n{}", during.text());
+        });
         let answers: Vec<String> = self.last.answers.iter().map(|(name, count)| format!("{name} {count}")).collect();
         let _ = writeln!(text, "\nanswers: {}", answers.join(", "));
         let books = &self.books;

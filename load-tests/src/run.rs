@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use tidegate_client::client_config;
 use tidegate_protocol::answer::CampaignView;
+use tidegate_protocol::operator::SnapshotTaken;
 use tokio::task::{JoinError, spawn_local};
 
 use crate::bulk::Ids;
@@ -62,7 +63,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report, RunError> {
 
 /// The same on a server that is there.
 pub(crate) async fn on(server: &Server, options: &Options, scenario: &Rc<Scenario>) -> Result<Report, RunError> {
-    let desk = Desk::open(server, scenario.clone()).await?;
+    let desk = Rc::new(Desk::open(server, scenario.clone()).await?);
     let mut hands = open(server, options).await?;
     say(&format!("enrolling {} members and giving them points", options.members));
     let began = Instant::now();
@@ -143,7 +144,7 @@ async fn load(
     server: &Server,
     options: &Options,
     scenario: &Rc<Scenario>,
-    desk: &Desk,
+    desk: &Rc<Desk>,
     hands: Vec<Hand>,
     rate: Option<f64>,
 ) -> Result<(Run, Vec<Hand>), RunError> {
@@ -167,6 +168,7 @@ async fn load(
     let live = Rc::new(Live::default());
     let bar = spawn_local(show(live.clone(), plan.clone(), scenario.name.as_str()));
     let cores = spawn_local(cores(server.pid(), plan.clone()));
+    let taking = options.snapshot.then(|| spawn_local(snapshot(desk.clone(), live.clone(), plan.clone())));
     let indexed: Vec<(usize, Hand)> = hands.into_iter().enumerate().collect();
     let numbers = Rc::new(desk.numbers.clone());
     let total = Rc::new(RefCell::new(Tally::new()));
@@ -185,8 +187,22 @@ async fn load(
     .await?;
     bar.abort();
     let cores = cores.await?;
-    let run = Run::new(scenario, rate, &total.borrow(), plan.end - plan.measure, cores);
+    let taken = match taking {
+        Some(taking) => Some(taking.await??),
+        None => None,
+    };
+    let run = Run::new(scenario, rate, &total.borrow(), plan.end - plan.measure, cores, taken);
     Ok((run, hands))
+}
+
+/// Has a snapshot taken after a third of the measured time.
+async fn snapshot(desk: Rc<Desk>, live: Rc<Live>, plan: Rc<Plan>) -> Result<SnapshotTaken, DeskError> {
+    tokio::time::sleep_until((plan.measure + (plan.end - plan.measure) / 3).into()).await;
+    let asked = Some(Instant::now());
+    live.snapshot.set((asked, None));
+    let taken = desk.snapshot().await;
+    live.snapshot.set((asked, Some(Instant::now())));
+    taken
 }
 
 /// Processor time within the measured time, in cores: ours, and the server's if it is our own.
@@ -347,6 +363,16 @@ mod tests {
         assert!(report.ok, "{}", report.text());
         assert!(answered(&report, "not-yet-open") > 0);
         assert_eq!(report.books.expected, 600, "a quarter of the members");
+    }
+
+    #[test]
+    fn latencies_during_a_snapshot_are_told_apart() {
+        let report = report(Lie::None, "--rate 20000 --members 2000 --snapshot");
+        assert!(report.ok, "{}", report.text());
+        let during = report.last.during_snapshot.as_ref().unwrap();
+        let all = report.last.answers["granted"];
+        assert!((1..all).contains(&during.answers), "{} of {all}", during.answers);
+        assert!(report.text().contains("during a snapshot of 2000 members"), "{}", report.text());
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct HelloRefused {
     pub version_max: u16,
     /// How long to wait before another try, milliseconds; 0 where trying again is of no use.
     pub retry_ms: u32,
+    /// With [`HelloRefused::STARTING`] how far recovery is, about, per mille; else 0.
+    pub progress_per_mille: u16,
     /// The reason for a person.
     pub sentence: Prose<512>,
 }
@@ -81,7 +83,7 @@ impl HelloRefused {
     pub const FENCED: u16 = 2;
     /// The server is going.
     pub const DRAINING: u16 = 3;
-    /// The server is still recovering. Kept for servers that open their port before; this one opens it when it is ready.
+    /// The server is still recovering; it says how far it is, and when to come back.
     pub const STARTING: u16 = 4;
     /// The first frame was not a `HELLO`, or did not decode.
     pub const MALFORMED: u16 = 5;

@@ -100,7 +100,7 @@ bodies! {
         version, server_ms, directory, lineage, body_bytes_most, entries_most, in_flight_most, deadline_ms_most,
         ahead_ms_most, programmes
     }
-    hello_refused: HelloRefused { reason, version_min, version_max, retry_ms, sentence }
+    hello_refused: HelloRefused { reason, version_min, version_max, retry_ms, progress_per_mille, sentence }
 
     enrol: Enrol { member }
     check_in: CheckIn { member }

@@ -91,9 +91,19 @@ fn hellos() -> Vec<String> {
         version_min: 1,
         version_max: 1,
         retry_ms: 0,
+        progress_per_mille: 0,
         sentence: Prose::cut("this server speaks version 1; the client offers 2 to 3"),
     };
-    vec![case("Hello", "", hello), case("Welcome", "", welcome), case("HelloRefused", "", refused)]
+    let starting = HelloRefused {
+        reason: HelloRefused::STARTING,
+        version_min: 1,
+        version_max: 1,
+        retry_ms: 120,
+        progress_per_mille: 730,
+        sentence: Prose::cut("the server is recovering its data: log, 46 of 100 bytes"),
+    };
+    let refusals = [case("HelloRefused", "", refused), case("HelloRefused", "", starting)];
+    [case("Hello", "", hello), case("Welcome", "", welcome)].into_iter().chain(refusals).collect()
 }
 
 fn operations() -> Vec<String> {

@@ -3,15 +3,16 @@
 //! Promises: what is opened holds every acknowledged change, exactly once, or it is not opened and the error says which
 //! file is wrong and how. Opening changes nothing that an earlier state could still need.
 
+mod crew;
+mod rebuild;
+
 use std::sync::Arc;
 
-use crate::engine::PlaceId;
-use crate::log::{self, Flusher, LogError, LogIdentity, LogOptions, LogWriter, Scanned, TornTail};
-use crate::snapshot::{
-    Manifest, SNAPSHOT_FOLDER, SNAPSHOTS_KEPT, SnapshotEntry, SnapshotError, SnapshotReader, Snapshotter,
-};
+use crate::log::{self, Durability, Flusher, LogError, LogIdentity, LogOptions, LogWriter, TornTail};
+use crate::snapshot::{Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, Snapshotter};
 use crate::storage::Storage;
-use crate::store::{HashKeys, Limits, LoggedTail, Shape, Store};
+use crate::store::{HashKeys, Limits, Shape, Store};
+use rebuild::rebuild;
 
 /// How a directory is made and opened.
 #[derive(Debug, Clone, Copy)]
@@ -22,11 +23,24 @@ pub struct Options {
     pub limits: Limits,
     /// Sizes of the log.
     pub log: LogOptions,
+    /// Threads that put state back at recovery, beside the one that reads; with 0 that one does it all.
+    pub workers: usize,
+    /// What whoever is answered may rely on.
+    pub durability: Durability,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { shards: 64, limits: Limits::default(), log: LogOptions::default() }
+        // On a single core threads only take turns.
+        let workers =
+            std::thread::available_parallelism().map_or(0, |cores| if cores.get() > 1 { cores.get() } else { 0 });
+        Options {
+            shards: 64,
+            limits: Limits::default(),
+            log: LogOptions::default(),
+            workers,
+            durability: Durability::Fsync,
+        }
     }
 }
 
@@ -103,6 +117,8 @@ pub struct Opened {
     pub snapshotter: Snapshotter,
     /// What was found.
     pub recovery: Recovery,
+    /// What whoever is answered may rely on.
+    pub durability: Durability,
 }
 
 /// The random parts of a new directory: its id and the keys of its hashes.
@@ -166,6 +182,7 @@ fn create(storage: Arc<dyn Storage>, options: Options, seed: Seed) -> Result<Ope
         snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
         store,
         recovery,
+        durability: options.durability,
     })
 }
 
@@ -175,10 +192,12 @@ fn recover(
     mut manifest: Manifest,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Opened, OpenError> {
-    let (store, recovery, writer) = rebuild(&*storage, options, &manifest, progress, |expect, visit| {
-        let recovered = log::recover(Arc::clone(&storage), expect, options.log, visit)?;
-        Ok((recovered.scanned, recovered.writer))
+    let (store, recovery, read) = rebuild(&*storage, options, &manifest, progress, |expect, visit| {
+        let read = log::read_back(&*storage, expect, options.log, visit)?;
+        Ok((read.scanned().clone(), read))
     })?;
+    // Only now: a log that does not fit is left as it is.
+    let writer = read.resume(Arc::clone(&storage))?;
     // What is damaged takes no good one's place.
     manifest.snapshots.drain(..recovery.passed_over.len());
     Ok(Opened {
@@ -186,6 +205,7 @@ fn recover(
         snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
         store,
         recovery,
+        durability: options.durability,
     })
 }
 
@@ -211,125 +231,4 @@ pub fn inspect_from(
     let scan = |expect, visit: &mut log::Visit<'_>| Ok((log::scan(&**storage, expect, visit)?, ()));
     let (store, recovery, ()) = rebuild(&**storage, options, manifest, progress, scan)?;
     Ok((store, recovery))
-}
-
-/// The state from the newest snapshot and the log behind it, as `read_log` reads it; with what that gives beside.
-fn rebuild<R>(
-    storage: &dyn Storage,
-    options: Options,
-    manifest: &Manifest,
-    progress: &mut dyn FnMut(Progress),
-    read_log: impl FnOnce(log::Expect, &mut log::Visit<'_>) -> Result<(Scanned, R), LogError>,
-) -> Result<(Arc<Store>, Recovery, R), OpenError> {
-    let (store, snapshot, passed_over) = load(storage, options, manifest, progress)?;
-    let mut records = 0;
-    let (scanned, beside) = read_log(expected(manifest, snapshot), &mut |epoch| {
-        progress(Progress { stage: "log", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
-        records += replay(&store, &epoch)?;
-        Ok(())
-    })?;
-    let Scanned { head, closed, torn, epochs, bytes, .. } = scanned;
-    if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
-        return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
-    }
-    store.resume(next_epoch(head.epoch, manifest));
-    let recovery = Recovery {
-        created: false,
-        snapshot,
-        passed_over,
-        epochs,
-        records,
-        log_bytes: bytes,
-        last_epoch: head.epoch,
-        closed,
-        torn,
-    };
-    Ok((store, recovery, beside))
-}
-
-/// The epoch that fills first. Empty epochs are in no log, so that a snapshot may begin behind the log's end: what came
-/// to fill an epoch before its first would be passed over by the next recovery.
-fn next_epoch(newest: u64, manifest: &Manifest) -> u64 {
-    manifest.snapshots.iter().map(|entry| entry.first_epoch).fold(newest + 1, u64::max)
-}
-
-fn expected(manifest: &Manifest, snapshot: Option<SnapshotEntry>) -> log::Expect {
-    log::Expect {
-        identity: LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) },
-        from_epoch: snapshot.map_or(1, |entry| entry.first_epoch),
-        known: None,
-    }
-}
-
-/// Applies one epoch; gives how many records it held.
-fn replay(store: &Store, epoch: &log::RecoveredEpoch<'_>) -> Result<u64, LogError> {
-    let refuse = |source: Box<dyn std::error::Error + Send + Sync>| LogError::Replay { epoch: epoch.epoch, source };
-    let mut records = 0;
-    for tail in epoch.tails.clone() {
-        let place = PlaceId::from_u32(tail.place.0).ok_or_else(|| refuse("a place of unknown kind".into()))?;
-        let logged = LoggedTail {
-            epoch: epoch.epoch,
-            place,
-            first_sequence: tail.first_sequence,
-            base_ms: tail.base_ms,
-            count: tail.count,
-            records: tail.records,
-        };
-        store.replay(&logged).map_err(|error| refuse(Box::new(error)))?;
-        records += u64::from(tail.count);
-    }
-    Ok(records)
-}
-
-/// A store as the newest readable snapshot holds it.
-type Loaded = (Arc<Store>, Option<SnapshotEntry>, Vec<String>);
-
-/// Loads the newest snapshot that reads well. An older one with the longer log gives the same state, so that a damaged
-/// file is passed over with a word, never guessed over.
-fn load(
-    storage: &dyn Storage,
-    options: Options,
-    manifest: &Manifest,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Loaded, OpenError> {
-    let mut passed_over = Vec::new();
-    let mut newest_error = None;
-    for entry in &manifest.snapshots {
-        let store = Arc::new(Store::new(manifest.shape, options.limits, 1));
-        match load_one(storage, manifest, entry, &store, progress) {
-            Ok(()) => return Ok((store, Some(*entry), passed_over)),
-            Err(error) => {
-                passed_over.push(error.to_string());
-                newest_error.get_or_insert(error);
-            }
-        }
-    }
-    match newest_error {
-        // With fewer snapshots than are kept the log still begins with epoch 1, or recovery from there says that it does not.
-        Some(error) if manifest.snapshots.len() >= SNAPSHOTS_KEPT => Err(error.into()),
-        _ => Ok((Arc::new(Store::new(manifest.shape, options.limits, 1)), None, passed_over)),
-    }
-}
-
-fn load_one(
-    storage: &dyn Storage,
-    manifest: &Manifest,
-    entry: &SnapshotEntry,
-    store: &Store,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(), SnapshotError> {
-    let mut reader = SnapshotReader::open(storage, &entry.path())?;
-    let head = reader.head();
-    if head.directory != manifest.directory || head.first_epoch != entry.first_epoch {
-        return Err(reader.misfit("it belongs to another data directory or another epoch than the manifest says"));
-    }
-    while let Some(section) = reader.next_section()? {
-        store.restore(&section).map_err(|why| reader.misfit(why))?;
-        progress(Progress { stage: "snapshot", done_bytes: reader.position(), total_bytes: reader.length() });
-    }
-    store.restored().map_err(|why| reader.misfit(why))?;
-    if reader.foot() != Some((entry.last_epoch, entry.hash)) {
-        return Err(reader.misfit("its last epoch or its hash is not the one in the manifest"));
-    }
-    Ok(())
 }

@@ -15,7 +15,12 @@ pub(super) fn move_before(storage: &dyn Storage, index: &RwLock<Index>, epoch: u
     let stays = index.read().segments.iter().rev().find(|(_, s)| !s.archived && s.previous < epoch).map(|(&n, _)| n);
     let Some(stays) = stays else { return Ok(0) };
     let mut moved = 0;
-    for number in numbers(storage, LOG_FOLDER)?.into_iter().take_while(|&number| number < stays) {
+    let moving: Vec<u64> = numbers(storage, LOG_FOLDER)?.into_iter().take_while(|&number| number < stays).collect();
+    if !moving.is_empty() {
+        // A move whose sync failed the last time must not be overtaken: a power loss could take it back, and keep those behind it.
+        sync(storage)?;
+    }
+    for number in moving {
         let (from, to) = (segment::path(number), segment::path_archived(number));
         {
             // Readers find a segment by the index: name and index change together.
@@ -25,12 +30,17 @@ pub(super) fn move_before(storage: &dyn Storage, index: &RwLock<Index>, epoch: u
                 segment.archived = true;
             }
         }
-        for folder in [ARCHIVE_FOLDER, LOG_FOLDER] {
-            storage.sync_dir(folder).map_err(LogError::storage("sync", folder))?;
-        }
+        sync(storage)?;
         moved += 1;
     }
     Ok(moved)
+}
+
+/// Makes moves durable.
+fn sync(storage: &dyn Storage) -> Result<(), LogError> {
+    [ARCHIVE_FOLDER, LOG_FOLDER]
+        .into_iter()
+        .try_for_each(|folder| storage.sync_dir(folder).map_err(LogError::storage("sync", folder)))
 }
 
 /// Drops the oldest archived segments until the others fit into `budget_bytes`.

@@ -112,6 +112,9 @@ pub enum LogError {
         /// What the visitor said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The visitor of a recovery asked for no more epochs; it knows why.
+    #[error("the log was not read to its end")]
+    Stopped,
 }
 
 impl LogError {

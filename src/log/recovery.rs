@@ -18,44 +18,76 @@ use super::writer::{Current, Resume};
 use super::{Expect, LOG_FOLDER, LogError, LogOptions, LogWriter, Scanned, Visit, segment};
 use crate::storage::Storage;
 
+/// A log that was read and checked, and in which nothing was changed yet.
+pub struct ReadBack {
+    outcome: Outcome,
+    expect: Expect,
+    options: LogOptions,
+}
+
+/// Reads and checks the log, for a writer to go on behind it.
+pub fn read_back(
+    storage: &dyn Storage,
+    expect: Expect,
+    options: LogOptions,
+    visit: &mut Visit<'_>,
+) -> Result<ReadBack, LogError> {
+    options.check()?;
+    Ok(ReadBack { outcome: scan::read(storage, expect, visit)?, expect, options })
+}
+
+impl ReadBack {
+    /// What was found.
+    pub fn scanned(&self) -> &Scanned {
+        &self.outcome.scanned
+    }
+
+    /// Makes the last epoch durable beyond doubt, and opens the log for writing behind it. The newest epoch may lack the
+    /// closing block ([`LogWriter::is_open`]).
+    pub fn resume(self, storage: Arc<dyn Storage>) -> Result<LogWriter, LogError> {
+        let ReadBack { outcome, expect, options } = self;
+        make_durable(&*storage, &outcome)?;
+        remove_unfinished(&*storage)?;
+        let Outcome { scanned, last, last_header, end, spares, highest, index, .. } = outcome;
+        let spares = keep_spares(&*storage, spares, options.segment_bytes)?;
+        let next_number = highest + 1 + spares.len() as u64;
+        let same = scanned.torn.is_none()
+            && last_header.identity == expect.identity
+            && last_header.block_bytes == options.block_bytes
+            && last.len == last_header.segment_bytes;
+        let current = same.then(|| Current {
+            number: last.number,
+            file: last.file,
+            len: last.len,
+            position: end,
+            previous: last_header.previous.epoch,
+        });
+        let resume = Resume { head: scanned.head, open: !scanned.closed, current, spares, next_number, index };
+        // Without room the writer refuses until there is some; reading the log must not fail for a full disk.
+        let (mut writer, _) = LogWriter::resume(storage, expect.identity, options, resume);
+        writer.allocate_ahead();
+        Ok(writer)
+    }
+}
+
 /// A recovered log.
 pub struct Recovered {
-    /// Goes on behind the last epoch. Its newest epoch may lack the closing block ([`LogWriter::is_open`]).
+    /// Goes on behind the last epoch.
     pub writer: LogWriter,
     /// What was found.
     pub scanned: Scanned,
 }
 
-/// Reads and checks the log, makes its last epoch durable beyond doubt, and opens it for writing behind it.
+/// Both steps at once, for a visitor that has done its work with each epoch when it returns.
 pub fn recover(
     storage: Arc<dyn Storage>,
     expect: Expect,
     options: LogOptions,
     visit: &mut Visit<'_>,
 ) -> Result<Recovered, LogError> {
-    options.check()?;
-    let outcome = scan::read(&*storage, expect, visit)?;
-    make_durable(&*storage, &outcome)?;
-    remove_unfinished(&*storage)?;
-    let Outcome { scanned, last, last_header, end, spares, highest, index, .. } = outcome;
-    let spares = keep_spares(&*storage, spares, options.segment_bytes)?;
-    let next_number = highest + 1 + spares.len() as u64;
-    let same = scanned.torn.is_none()
-        && last_header.identity == expect.identity
-        && last_header.block_bytes == options.block_bytes
-        && last.len == last_header.segment_bytes;
-    let current = same.then(|| Current {
-        number: last.number,
-        file: last.file,
-        len: last.len,
-        position: end,
-        previous: last_header.previous.epoch,
-    });
-    let resume = Resume { head: scanned.head, open: !scanned.closed, current, spares, next_number, index };
-    // Without room the writer refuses until there is some; reading the log must not fail for a full disk.
-    let (mut writer, _) = LogWriter::resume(storage, expect.identity, options, resume);
-    writer.allocate_ahead();
-    Ok(Recovered { writer, scanned })
+    let read = read_back(&*storage, expect, options, visit)?;
+    let scanned = read.scanned().clone();
+    Ok(Recovered { writer: read.resume(storage)?, scanned })
 }
 
 /// Writes the newest epoch again (and the segment's header, if that came with it), and syncs it and the names.

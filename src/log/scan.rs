@@ -8,7 +8,7 @@
 //! | A | zeros | zeros to the end, later segments are spares | clean end |
 //! | B | broken block, or zeros | nothing, or blocks of one epoch that begins at *x* with previous epoch *W*, not all whole | torn tail: cut, reported |
 //! | C | anything | a next segment whose header goes on exactly from *W* and its hash | the tail was cut by an earlier recovery: go on there |
-//! | D | broken or zero segment header, no whole header later | as B, with *x* the segment's first block | torn begin of a segment: cut, reported |
+//! | D | broken or zero segment header, no whole header later | as B, or a closing block of *W*, with *x* the segment's first block | torn begin of a segment: cut, reported |
 //! | E | the file ends early | as B | torn tail: cut, reported |
 //!
 //! and everything else is damage, which refuses (with file, offset, expected, found):
@@ -428,11 +428,16 @@ impl<'a, 'v> Scan<'a, 'v> {
         Ok(end)
     }
 
-    /// Cases F and G: may this whole header stand behind the end of the log, as part of the one epoch that was on its way?
+    /// Cases F and G: may this whole header stand behind the end of the log, as part of the one write that was on its way?
     fn torn_or_damage(&self, segment: &Segment, start: u64, at: u64, block: &BlockHeader) -> Result<(), LogError> {
         let last = self.scanned.head.epoch;
         let placed = (block.segment, block.offset, block.start) == (segment.number, at, start);
-        if placed && block.kind == Kind::Epoch && block.previous.epoch == last && block.epoch > last {
+        let on_its_way = match block.kind {
+            Kind::Epoch => block.previous.epoch == last && block.epoch > last,
+            // Where a segment begins with a closing block, its header came with it, and one may survive without the other.
+            Kind::Closing => segment.opening.is_err() && at == start && block.previous == self.scanned.head,
+        };
+        if placed && on_its_way {
             return Ok(());
         }
         let expected = if block.previous.epoch > last {

@@ -6,12 +6,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
+use super::reserve::{Ready, Reserve};
 use super::segment::{self, HEADER_BYTES};
 use super::{Ahead, LOG_FOLDER, LogOptions};
 use crate::storage::{File, SECTOR_BYTES, Storage};
@@ -34,8 +33,8 @@ pub(super) struct Spare {
     pub(super) len: u64,
 }
 
-impl Spare {
-    pub(super) fn room(&self) -> u64 {
+impl Ready for Spare {
+    fn room(&self) -> u64 {
         usable(self.len, HEADER_BYTES)
     }
 }
@@ -55,14 +54,7 @@ struct Shared {
     storage: Arc<dyn Storage>,
     options: LogOptions,
     room: Arc<AtomicU64>,
-    state: Mutex<State>,
-    wake: Condvar,
-    stop: AtomicBool,
-}
-
-struct State {
-    ready: VecDeque<Spare>,
-    next_number: u64,
+    reserve: Reserve<Spare>,
 }
 
 impl Spares {
@@ -78,9 +70,8 @@ impl Spares {
     ) -> (Spares, io::Result<()>) {
         room.fetch_add(ready.iter().map(Spare::room).sum(), Ordering::AcqRel);
         let enough = !one_now || !ready.is_empty();
-        let state = Mutex::new(State { ready, next_number });
-        let shared =
-            Arc::new(Shared { storage, options, room, state, wake: Condvar::new(), stop: AtomicBool::new(false) });
+        let reserve = Reserve::new(options.spares, ready, next_number);
+        let shared = Arc::new(Shared { storage, options, room, reserve });
         let made = if enough { Ok(()) } else { shared.make(next_number) };
         let thread = (options.ahead == Ahead::Thread).then(|| {
             let shared = Arc::clone(&shared);
@@ -94,10 +85,7 @@ impl Spares {
 
     /// The next segment, if one is ready. Its room goes over to the caller.
     pub(super) fn take(&mut self) -> Option<Spare> {
-        let spare = self.shared.state.lock().ready.pop_front()?;
-        self.shared.room.fetch_sub(spare.room(), Ordering::AcqRel);
-        self.shared.wake.notify_one();
-        Some(spare)
+        self.shared.reserve.take(&self.shared.room)
     }
 
     /// Has a thread of its own, which is woken by `take` and else left to its own pace.
@@ -108,10 +96,10 @@ impl Spares {
     /// Makes what is missing, or wakes the thread that does. Failures show in the room only.
     pub(super) fn fill(&mut self) {
         if self.thread.is_some() {
-            self.shared.wake.notify_one();
+            self.shared.reserve.wake();
             return;
         }
-        while let Some(number) = self.shared.missing() {
+        while let Some(number) = self.shared.reserve.missing() {
             if self.shared.make(number).is_err() {
                 break;
             }
@@ -121,11 +109,7 @@ impl Spares {
 
 impl Drop for Spares {
     fn drop(&mut self) {
-        // Under the lock, so that the thread cannot look at it and then sleep through the call.
-        let state = self.shared.state.lock();
-        self.shared.stop.store(true, Ordering::Release);
-        drop(state);
-        self.shared.wake.notify_all();
+        self.shared.reserve.stop();
         if let Some(thread) = self.thread.take() {
             // A panic there has said so already, and costs only the room ahead.
             let _ = thread.join();
@@ -135,24 +119,10 @@ impl Drop for Spares {
 
 impl Shared {
     fn run(&self) {
-        while !self.stop.load(Ordering::Acquire) {
-            let failed = self.missing().is_some_and(|number| self.make(number).is_err());
-            let mut state = self.state.lock();
-            if self.stop.load(Ordering::Acquire) {
-                break;
-            }
-            if failed {
-                self.wake.wait_for(&mut state, RETRY);
-            } else if state.ready.len() >= self.options.spares {
-                self.wake.wait(&mut state);
-            }
+        let mut failed = None;
+        while self.reserve.rest(failed) {
+            failed = self.reserve.missing().and_then(|number| self.make(number).err()).map(|_| RETRY);
         }
-    }
-
-    /// The number of the next spare, if one is missing.
-    fn missing(&self) -> Option<u64> {
-        let state = self.state.lock();
-        (state.ready.len() < self.options.spares).then_some(state.next_number)
     }
 
     /// Makes the spare with this number. Only one thread ever does.
@@ -160,12 +130,7 @@ impl Shared {
         let len = self.options.segment_bytes;
         match self.allocate(number, len) {
             Ok(file) => {
-                let spare = Spare { number, file, len };
-                let room = spare.room();
-                let mut state = self.state.lock();
-                state.ready.push_back(spare);
-                state.next_number = number + 1;
-                self.room.fetch_add(room, Ordering::AcqRel);
+                self.reserve.put(Spare { number, file, len }, &self.room);
                 Ok(())
             }
             Err(error) => {
@@ -191,7 +156,7 @@ impl Shared {
         let zeros = vec![0; FILL_BYTES.min(len) as usize];
         let mut offset = 0;
         while offset < len {
-            if self.stop.load(Ordering::Acquire) {
+            if self.reserve.is_stopped() {
                 return Err(io::ErrorKind::Interrupted.into());
             }
             let step = FILL_BYTES.min(len - offset);
@@ -200,7 +165,7 @@ impl Shared {
             if offset.is_multiple_of(SYNC_BYTES) {
                 file.sync_data()?;
             }
-            if self.options.ahead == Ahead::Thread && self.state.lock().ready.len() >= 2 {
+            if self.options.ahead == Ahead::Thread && self.reserve.len() >= 2 {
                 std::thread::sleep(REST);
             }
         }

@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 
 use super::block::{self, Position};
 use super::index::{Index, Indexed};
+use super::reserve::Ready;
 use super::segment::{self, HEADER_BYTES, SegmentHeader};
 use super::spares::{Spare, Spares, usable};
 use super::{ARCHIVE_FOLDER, ChainHead, LOG_FOLDER, LogError, LogIdentity, LogOptions, LogPages, PlaceTail};
@@ -308,8 +309,9 @@ impl LogWriter {
         };
         spare.file.write_at(0, &header.encode())?;
         let left = self.current.as_ref().map_or(0, |old| usable(old.len, old.position));
-        self.room.fetch_add(spare.room(), Ordering::AcqRel);
+        // In this order, so that it never says more than there is.
         self.room.fetch_sub(left, Ordering::AcqRel);
+        self.room.fetch_add(spare.room(), Ordering::AcqRel);
         self.counters.segments += 1;
         let Spare { number, file, len } = spare;
         self.current = Some(Current { number, file, len, position: HEADER_BYTES, previous: self.head.epoch });

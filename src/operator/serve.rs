@@ -12,19 +12,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::data::{self, Options, Progress, Recovery, Seed};
-use crate::log::LogOptions;
+use crate::log::{Durability, LogOptions};
 use crate::programme::Bundle;
 use crate::server::clock::{Clock, SystemClock};
-use crate::server::{Endpoint, Node, SnapshotPolicy, http, identity};
+use crate::server::{Endpoint, Listener, Node, SnapshotPolicy, http, identity};
+use crate::snapshot::Manifest;
 use crate::storage::{Disk, Storage};
 use crate::store::{ActivationError, Later, Limits};
 
 /// Serve a data directory over QUIC.
 ///
-/// A directory that does not exist is made. One that exists is recovered first: the newest snapshot, then the log. On
-/// SIGTERM or Ctrl-C the server refuses changes with `draining`, answers what it decided, takes a snapshot and ends with 0.
-/// On SIGHUP it reads its certificates again.
-#[derive(Debug, clap::Args)]
+/// A directory that does not exist is made. One that exists is recovered first: the newest snapshot, then the log; whoever
+/// connects meanwhile is told how far that is. On SIGTERM or Ctrl-C the server takes a snapshot (a second signal does without),
+/// refuses changes with `draining`, answers what it decided and ends with 0. On SIGHUP it reads its certificates again.
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   tidegate certs certs
   tidegate serve --data data --certs certs --programme programmes/monthly-exchange
@@ -71,6 +72,10 @@ pub struct Serve {
     /// Keep this much of the older log in the archive.
     #[arg(long, value_name = "BYTES", default_value_t = LogOptions::default().archive_bytes)]
     archive_bytes: u64,
+    /// What an answer promises: `fsync`, that it is durable; `interval=50ms`, that a crash takes back no more than was answered
+    /// within 50 ms. Such answers say so.
+    #[arg(long, value_name = "PROMISE", default_value = "fsync", value_parser = durability)]
+    durability: Durability,
     /// Go on although the clock is behind the newest record; time stands still until the clock has caught up.
     #[arg(long)]
     accept_clock: bool,
@@ -97,10 +102,28 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The longest interval: what is not durable must fit into memory in any case.
+const INTERVAL_MS_MOST: u64 = 10_000;
+
+fn durability(text: &str) -> Result<Durability, String> {
+    let wrong =
+        || format!("`{text}` is no promise; write fsync, or interval=TIME from 1ms to 10s, for example interval=50ms");
+    if text == "fsync" {
+        return Ok(Durability::Fsync);
+    }
+    let time = text.strip_prefix("interval=").ok_or_else(wrong)?;
+    let ms = match time.strip_suffix("ms") {
+        Some(ms) => ms.parse::<u64>().ok(),
+        None => time.strip_suffix('s').and_then(|s| s.parse::<u64>().ok()).and_then(|s| s.checked_mul(1000)),
+    };
+    let ms = ms.filter(|ms| (1..=INTERVAL_MS_MOST).contains(ms)).ok_or_else(wrong)?;
+    Ok(Durability::Interval(Duration::from_millis(ms)))
+}
+
 /// How far the clock may be behind the newest record without an operator's word.
 const CLOCK_BEHIND_MS_MOST: i64 = 1_000;
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Serve {
     /// Runs until told to go.
@@ -129,28 +152,52 @@ impl Serve {
         let tls = identity::server_config(&self.certs)?;
         let bundles = self.programme.iter().map(|dir| Bundle::read(dir)).collect::<Result<Vec<_>, _>>()?;
         let storage: Arc<dyn Storage> = Arc::new(Disk::open(&self.data)?);
+        let seed = Seed::random();
+        let keys = Manifest::read(&*storage)?.map_or(seed.keys, |manifest| manifest.shape.keys);
         let http = http::serve(self.http, Arc::clone(&health))?;
-        let clock = Arc::new(SystemClock::default());
-        let node = self.open(storage, clock, &health)?;
-        let served = self.activate(&node, bundles).and_then(|()| self.listen(&node, tls, http, &health));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (node, served) = runtime.block_on(async {
+            let listener = Listener::bind(self.listen, tls, keys)?;
+            let (serve, known) = (self.clone(), Arc::clone(&health));
+            let preparing = tokio::task::spawn_blocking(move || serve.prepare(storage, seed, bundles, &known));
+            let node = tokio::select! {
+                () = listener.starting(&health) => return Err("the endpoint was closed".into()),
+                prepared = preparing => prepared.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?,
+            };
+            let served = self.listen(listener.serve(Arc::clone(&node)), &node, http, &health).await;
+            Ok::<_, Failure>((node, served))
+        })?;
         node.drain();
-        if served.is_ok() {
-            match node.take_snapshot().blocking_recv() {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "no snapshot at the end; the log has everything"),
-                Err(_) => tracing::warn!("no snapshot at the end; the log has everything"),
-            }
-        }
         let stopped = node.stop();
+        // The process ends: to give millions of members back one by one would only keep the next one waiting.
+        std::mem::forget(node);
         served?;
         stopped?;
         tracing::info!("ended; everything is durable");
         Ok(())
     }
 
+    /// Opens the data directory, and puts the bundles in force.
+    fn prepare(
+        &self,
+        storage: Arc<dyn Storage>,
+        seed: Seed,
+        bundles: Vec<Bundle>,
+        health: &http::Health,
+    ) -> Result<Arc<Node>, Failure> {
+        let node = self.open(storage, seed, Arc::new(SystemClock::default()), health)?;
+        if let Err(error) = self.activate(&node, bundles) {
+            node.drain();
+            node.stop()?;
+            return Err(error);
+        }
+        Ok(node)
+    }
+
     fn open(
         &self,
         storage: Arc<dyn Storage>,
+        seed: Seed,
         clock: Arc<SystemClock>,
         health: &http::Health,
     ) -> Result<Arc<Node>, Failure> {
@@ -161,10 +208,10 @@ impl Serve {
             ..Limits::default()
         };
         let log = LogOptions { archive_bytes: self.archive_bytes, ..LogOptions::default() };
-        let options = Options { shards: self.shards, limits, log };
+        let options = Options { shards: self.shards, limits, log, durability: self.durability, ..Options::default() };
         let started = Instant::now();
         let bar = bar();
-        let opened = data::open(storage, options, Some(Seed::random()), &mut |progress| {
+        let opened = data::open(storage, options, Some(seed), &mut |progress| {
             show(&bar, progress);
             health.recovering(progress);
         })?;
@@ -211,26 +258,22 @@ impl Serve {
         Ok(())
     }
 
-    fn listen(
+    async fn listen(
         &self,
+        endpoint: Endpoint,
         node: &Arc<Node>,
-        tls: rustls::ServerConfig,
         http: SocketAddr,
         health: &http::Health,
     ) -> Result<(), Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let endpoint = Endpoint::bind(self.listen, tls, Arc::clone(node))?;
-            let quic = endpoint.address()?;
-            endpoint.show(health);
-            let drain = Arc::new(Notify::new());
-            tokio::spawn(signals(Arc::clone(node), Arc::clone(&drain), endpoint.handle(), self.certs.clone()));
-            tracing::info!(%quic, %http, "ready");
-            if let Some(path) = &self.port_file {
-                write_ports(path, quic, http)?;
-            }
-            Ok(endpoint.run(drain).await?)
-        })
+        let quic = endpoint.address()?;
+        endpoint.show(health);
+        let drain = Arc::new(Notify::new());
+        tokio::spawn(signals(Arc::clone(node), Arc::clone(&drain), endpoint.handle(), self.certs.clone()));
+        tracing::info!(%quic, %http, "ready");
+        if let Some(path) = &self.port_file {
+            write_ports(path, quic, http)?;
+        }
+        Ok(endpoint.run(drain).await?)
     }
 }
 
@@ -246,7 +289,10 @@ fn write_ports(path: &Path, quic: SocketAddr, http: SocketAddr) -> std::io::Resu
     std::fs::rename(fresh, path)
 }
 
-/// SIGTERM and SIGINT drain; SIGHUP reads the certificates again.
+/// SIGTERM and SIGINT take a snapshot and then drain; SIGHUP reads the certificates again.
+///
+/// The snapshot comes first, while everything is served: what is written after it is all that the next start has to replay,
+/// and nobody waits for it. Whoever cannot wait sends the signal again.
 async fn signals(node: Arc<Node>, drain: Arc<Notify>, endpoint: quinn::Endpoint, certs: PathBuf) {
     let streams = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
@@ -262,6 +308,16 @@ async fn signals(node: Arc<Node>, drain: Arc<Notify>, endpoint: quinn::Endpoint,
                 Err(error) => tracing::error!(%error, "the certificates stay as they were"),
             },
         }
+    }
+    tracing::info!("going: a snapshot first, then draining");
+    tokio::select! {
+        taken = node.take_snapshot() => match taken {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "no snapshot at the end; the log has everything"),
+            Err(_) => tracing::warn!("no snapshot at the end; the log has everything"),
+        },
+        _ = terminate.recv() => tracing::warn!("no snapshot at the end; the log has everything"),
+        _ = interrupt.recv() => tracing::warn!("no snapshot at the end; the log has everything"),
     }
     tracing::info!("draining");
     node.drain();

@@ -1,6 +1,7 @@
 //! A connection: its certificate, its `HELLO`, its streams.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use crate::engine::{AHEAD_MS_MOST, DEADLINE_MS_MOST};
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
 /// Connections, handshakes included, beyond which a new address must prove itself.
 const UNPROVEN_MOST: i64 = 64;
+/// When to come back while the server drains: the next one says soon itself how far it is.
+const DRAINING_MS: u32 = 50;
 /// Frames in flight on a stream.
 pub(super) const IN_FLIGHT_MOST: u16 = 256;
 
@@ -41,24 +44,37 @@ impl Peer {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(shared: Rc<Shared>, incoming: quinn::Incoming) {
-    let refused = |shared: &Shared| Traffic::add(&shared.traffic.connections_refused, 1);
-    let open = shared.traffic.connections_open.load(Ordering::Relaxed);
+    let traffic = Arc::clone(&shared.traffic);
+    if !connected(&traffic, incoming, |connection| async move { greet(&shared, connection).await }).await {
+        Traffic::add(&traffic.connections_refused, 1);
+    }
+}
+
+/// Takes a connection in, if there is room for it, and hands it to `greet` once its handshake is done; whether it was.
+pub(super) async fn connected<F: Future<Output = ()>>(
+    traffic: &Traffic,
+    incoming: quinn::Incoming,
+    greet: impl FnOnce(quinn::Connection) -> F,
+) -> bool {
+    let open = traffic.connections_open.load(Ordering::Relaxed);
     if open >= CONNECTIONS_MOST {
-        refused(&shared);
-        return incoming.refuse();
+        incoming.refuse();
+        return false;
     }
     // Among many, an address must first show that it is real: handshakes are dear, and a made-up sender costs it nothing.
     if open >= UNPROVEN_MOST && !incoming.remote_address_validated() {
         let _ = incoming.retry();
-        return;
+        return true;
     }
     // From here on it counts, so that handshakes are bounded too.
-    shared.traffic.opened(1);
-    match handshake(incoming).await {
-        Some(connection) => greet(&shared, connection).await,
-        None => refused(&shared),
+    traffic.opened(1);
+    let connection = handshake(incoming).await;
+    let taken = connection.is_some();
+    if let Some(connection) = connection {
+        greet(connection).await;
     }
-    shared.traffic.opened(-1);
+    traffic.opened(-1);
+    taken
 }
 
 async fn handshake(incoming: quinn::Incoming) -> Option<quinn::Connection> {
@@ -99,30 +115,70 @@ type Welcomed = (Peer, quinn::SendStream, quinn::RecvStream);
 /// Reads and answers the `HELLO`; a refusal has been told when this fails.
 async fn welcome(shared: &Shared, connection: &quinn::Connection) -> Result<Welcomed, ()> {
     let (mut send, mut recv) = connection.accept_bi().await.map_err(drop)?;
-    let answer = match identity(connection) {
-        Ok(identity) => match read_hello(&mut recv).await {
-            Ok((correlation, hello)) => (correlation, admit(shared, identity, &hello)),
-            Err(sentence) => (0, Err(refusal(HelloRefused::MALFORMED, 0, sentence))),
-        },
-        Err(sentence) => (0, Err(refusal(HelloRefused::NO_ROLE, 0, sentence))),
-    };
-    match answer {
-        (correlation, Ok((identity, pass, welcome))) => {
+    let (correlation, hello) = hello(connection, &mut recv).await;
+    match hello.and_then(|(identity, version, hello)| admit(shared, identity, version, &hello)) {
+        Ok((identity, pass, welcome)) => {
             durable(shared).await?;
             tell(&mut send, Kind::Welcome, correlation, &welcome).await?;
             let peer = Peer { connection: connection.clone(), identity, pass };
             Ok((peer, send, recv))
         }
-        (correlation, Err(refused)) => {
-            tracing::info!(reason = refused.sentence.as_str(), "HELLO refused");
-            tell(&mut send, Kind::HelloRefused, correlation, &refused).await?;
-            let _ = send.finish();
-            // The peer closes when it has read the refusal; a peer that does not is closed.
-            let _ = tokio::time::timeout(Duration::from_secs(1), connection.closed()).await;
-            connection.close(VarInt::from_u32(close::HELLO), refused.sentence.as_str().as_bytes());
+        Err(refused) => {
+            refuse(connection, send, correlation, &refused).await;
             Err(())
         }
     }
+}
+
+/// Hears the `HELLO` of a peer that nothing can be done for yet, and refuses it: with what is wrong with it, or else with
+/// `why`.
+pub(super) async fn refuse_within(connection: &quinn::Connection, why: impl FnOnce() -> HelloRefused) {
+    let refusing = async {
+        let Ok((send, mut recv)) = connection.accept_bi().await else { return };
+        let (correlation, hello) = hello(connection, &mut recv).await;
+        let refused = hello.err().unwrap_or_else(why);
+        refuse(connection, send, correlation, &refused).await;
+    };
+    if tokio::time::timeout(HELLO_WITHIN, refusing).await.is_err() {
+        connection.close(VarInt::from_u32(close::TIME_OUT), b"no HELLO in time");
+    }
+}
+
+async fn refuse(connection: &quinn::Connection, mut send: quinn::SendStream, correlation: u64, refused: &HelloRefused) {
+    tracing::info!(reason = refused.sentence.as_str(), "HELLO refused");
+    if tell(&mut send, Kind::HelloRefused, correlation, refused).await.is_err() {
+        return;
+    }
+    let _ = send.finish();
+    // The peer closes when it has read the refusal; a peer that does not is closed.
+    let _ = tokio::time::timeout(Duration::from_secs(1), connection.closed()).await;
+    connection.close(VarInt::from_u32(close::HELLO), refused.sentence.as_str().as_bytes());
+}
+
+/// Who says hello, the version that both speak, and what was said; or what is wrong with it. With the frame's correlation.
+async fn hello(
+    connection: &quinn::Connection,
+    recv: &mut quinn::RecvStream,
+) -> (u64, Result<(Identity, u16, Hello), HelloRefused>) {
+    let identity = match identity(connection) {
+        Ok(identity) => identity,
+        Err(sentence) => return (0, Err(refusal(HelloRefused::NO_ROLE, 0, sentence))),
+    };
+    match read_hello(recv).await {
+        Ok((correlation, hello)) => (correlation, version(&hello).map(|version| (identity, version, hello))),
+        Err(sentence) => (0, Err(refusal(HelloRefused::MALFORMED, 0, sentence))),
+    }
+}
+
+fn version(hello: &Hello) -> Result<u16, HelloRefused> {
+    let (ours_min, ours_max) = VERSIONS;
+    let version = hello.version_max.min(ours_max);
+    if version < hello.version_min.max(ours_min) {
+        let (min, max) = (hello.version_min, hello.version_max);
+        let sentence = format!("the client speaks versions {min} to {max}, this server {ours_min} to {ours_max}");
+        return Err(refusal(HelloRefused::VERSION, 0, sentence));
+    }
+    Ok(version)
 }
 
 fn identity(connection: &quinn::Connection) -> Result<Identity, String> {
@@ -165,21 +221,20 @@ async fn durable(shared: &Shared) -> Result<(), ()> {
     Ok(())
 }
 
-fn refusal(reason: u16, retry_ms: u32, sentence: String) -> HelloRefused {
+pub(super) fn refusal(reason: u16, retry_ms: u32, sentence: String) -> HelloRefused {
     let (version_min, version_max) = VERSIONS;
-    HelloRefused { reason, version_min, version_max, retry_ms, sentence: Prose::cut(&sentence) }
+    let sentence = Prose::cut(&sentence);
+    HelloRefused { reason, version_min, version_max, retry_ms, progress_per_mille: 0, sentence }
 }
 
-fn admit(shared: &Shared, identity: Identity, hello: &Hello) -> Result<(Identity, Rc<Pass>, Welcome), HelloRefused> {
-    let (ours_min, ours_max) = VERSIONS;
-    let version = hello.version_max.min(ours_max);
-    if version < hello.version_min.max(ours_min) {
-        let (min, max) = (hello.version_min, hello.version_max);
-        let sentence = format!("the client speaks versions {min} to {max}, this server {ours_min} to {ours_max}");
-        return Err(refusal(HelloRefused::VERSION, 0, sentence));
-    }
+fn admit(
+    shared: &Shared,
+    identity: Identity,
+    version: u16,
+    hello: &Hello,
+) -> Result<(Identity, Rc<Pass>, Welcome), HelloRefused> {
     if shared.node.is_draining() {
-        return Err(refusal(HelloRefused::DRAINING, 500, "the server is going; come back in a moment".into()));
+        return Err(refusal(HelloRefused::DRAINING, DRAINING_MS, "the server is going; come back in a moment".into()));
     }
     let pass = shared.sessions.admit(hello.instance, hello.session).map_err(|in_force| {
         let sentence = format!("session {} is below session {in_force}, which is in force", hello.session);
@@ -187,7 +242,7 @@ fn admit(shared: &Shared, identity: Identity, hello: &Hello) -> Result<(Identity
     })?;
     let programmes = shared.node.store.programmes();
     let admitted = programmes.iter().filter(|active| identity.programmes.admits(&active.programme.slug));
-    let name = |active: &std::sync::Arc<crate::store::Active>| ProgrammeName {
+    let name = |active: &Arc<crate::store::Active>| ProgrammeName {
         number: active.number,
         version: active.version,
         slug: Text::try_from(active.programme.slug.as_str()).unwrap_or_default(),

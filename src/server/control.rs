@@ -14,6 +14,7 @@ use tidegate_protocol::{Decode, List, Prose, Text, decode};
 use super::identity::Role;
 use super::node::Node;
 use super::traffic::Traffic;
+use crate::log::Durability;
 use crate::store::{ActivationError, bundle};
 
 /// Answers one operator request into `out`. Gives the epoch that the answer waits for. May take long: not for a thread
@@ -161,6 +162,7 @@ pub(super) fn figures(node: &Node, traffic: &Traffic) -> Vec<(String, i64)> {
         ("peers_too_slow", load(&traffic.peers_too_slow)),
         ("frames", load(&traffic.frames)),
         ("requests", load(&traffic.requests)),
+        ("durability_interval_ms", interval_ms(node.durability)),
         ("uptime_s", node.started.elapsed().as_secs()),
     ];
     if let Some(resident) = resident_bytes() {
@@ -177,6 +179,14 @@ pub(super) fn figures(node: &Node, traffic: &Traffic) -> Vec<(String, i64)> {
     counts.chain(signed).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// How much of what is told a crash may take back, as time; 0 where nothing.
+fn interval_ms(durability: Durability) -> u64 {
+    match durability {
+        Durability::Fsync => 0,
+        Durability::Interval(interval) => interval.as_millis() as u64,
+    }
+}
+
 /// Memory that the process holds, where the system tells it.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -191,7 +201,12 @@ fn status(node: &Node, traffic: &Traffic, books: bool) -> (StatusView, u64) {
     let answers = node.store.answers_given();
     all.extend(answers.into_iter().map(|(code, count)| (format!("answers_{}", code::name(code)), count as i64)));
     let (_, head) = node.log.counters();
+    let durability = match node.durability {
+        Durability::Fsync => "fsync".to_owned(),
+        Durability::Interval(interval) => format!("interval={}ms", interval.as_millis()),
+    };
     let mut facts = vec![
+        ("durability".to_owned(), durability),
         ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("chain_head".to_owned(), head.hash.iter().map(|byte| format!("{byte:02x}")).collect()),
         ("lineage".to_owned(), node.store.shape().lineage.to_string()),

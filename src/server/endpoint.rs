@@ -15,10 +15,11 @@ use tokio::task::{LocalSet, spawn_local};
 use super::connection;
 use super::fencing::Sessions;
 use super::node::Node;
-use super::outbox::{Outbox, ReleaseQueue};
+use super::outbox::{Outbox, ReleaseQueue, Waits};
 use super::traffic::Traffic;
-use super::{reset, stream};
-use crate::store::Turn;
+use super::{reset, starting, stream};
+use crate::log::Promise;
+use crate::store::{HashKeys, Turn};
 
 /// Streams that one connection may have open.
 const STREAMS_MOST: u32 = 16;
@@ -30,6 +31,9 @@ const STREAM_WINDOW_BYTES: u32 = 2 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 /// How long draining waits for answers to be read.
 const DRAIN_MOST: Duration = Duration::from_secs(5);
+
+/// How long the last words of closed connections may take. The next server cannot listen before that.
+const CLOSE_MOST: Duration = Duration::from_millis(100);
 
 /// What can end a server.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,7 @@ pub(super) struct Shared {
     /// Places for frames that are completed on other threads.
     pub(super) aside: Arc<Semaphore>,
     outboxes: RefCell<Vec<Weak<Outbox>>>,
+    promise: RefCell<Promise>,
 }
 
 impl Shared {
@@ -72,8 +77,48 @@ impl Shared {
         outbox
     }
 
+    /// Takes from an outbox what may be told now.
+    pub(super) fn take(&self, outbox: &Outbox, out: &mut Vec<u8>) {
+        let durable = self.node.log.watermark.durable();
+        outbox.take(&mut self.promise.borrow_mut(), durable, self.node.started.elapsed(), out);
+    }
+
     fn open_outboxes(&self) -> Vec<Rc<Outbox>> {
         self.outboxes.borrow().iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// A bound address, before there is a node behind it.
+pub struct Listener {
+    endpoint: quinn::Endpoint,
+    traffic: Arc<Traffic>,
+}
+
+impl Listener {
+    /// Binds; must be called within the runtime that everything after runs on. `keys` are the data directory's.
+    pub fn bind(address: SocketAddr, tls: rustls::ServerConfig, keys: HashKeys) -> Result<Listener, ServeError> {
+        let config = configuration(tls)?;
+        let failed = |source| ServeError::Bind { address, source };
+        let socket = tidegate_client::socket::bind(address).map_err(failed)?;
+        let shape = reset::endpoint_config(keys);
+        let endpoint = quinn::Endpoint::new(shape, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
+        Ok(Listener { endpoint, traffic: Arc::new(Traffic::default()) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.endpoint.local_addr()
+    }
+
+    /// Tells whoever connects that the server is starting, until this is dropped.
+    pub async fn starting(&self, health: &Arc<super::http::Health>) {
+        starting::answer(&self.endpoint, &self.traffic, health).await;
+    }
+
+    /// Puts a node behind it.
+    pub fn serve(self, node: Arc<Node>) -> Endpoint {
+        let Listener { endpoint, traffic } = self;
+        Endpoint { endpoint, node, traffic }
     }
 }
 
@@ -85,14 +130,9 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Binds; must be called within the runtime that [`Endpoint::run`] runs on.
+    /// Binds for a node that is there; must be called within the runtime that [`Endpoint::run`] runs on.
     pub fn bind(address: SocketAddr, tls: rustls::ServerConfig, node: Arc<Node>) -> Result<Endpoint, ServeError> {
-        let config = configuration(tls)?;
-        let failed = |source| ServeError::Bind { address, source };
-        let socket = tidegate_client::socket::bind(address).map_err(failed)?;
-        let shape = reset::endpoint_config(node.store.shape().keys);
-        let endpoint = quinn::Endpoint::new(shape, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
-        Ok(Endpoint { endpoint, node, traffic: Arc::new(Traffic::default()) })
+        Ok(Listener::bind(address, tls, node.store.shape().keys)?.serve(node))
     }
 
     /// Where it listens.
@@ -128,6 +168,7 @@ impl Endpoint {
         let moved = Arc::new(Notify::new());
         let wake = Arc::clone(&moved);
         node.log.watermark.on_move(Box::new(move || wake.notify_one()));
+        let promise = RefCell::new(Promise::new(node.durability));
         let shared = Rc::new(Shared {
             node,
             traffic,
@@ -136,6 +177,7 @@ impl Endpoint {
             turn: RefCell::default(),
             aside: Arc::new(Semaphore::new(stream::ASIDE_MOST)),
             outboxes: RefCell::default(),
+            promise,
         });
         let local = LocalSet::new();
         let served = local.run_until(async {
@@ -158,7 +200,7 @@ impl Endpoint {
                 None => (close::DRAINING, Ok(())),
             };
             endpoint.close(VarInt::from_u32(code), b"");
-            let _ = tokio::time::timeout(Duration::from_secs(1), endpoint.wait_idle()).await;
+            let _ = tokio::time::timeout(CLOSE_MOST, endpoint.wait_idle()).await;
             result
         });
         served.await
@@ -210,7 +252,7 @@ async fn release(shared: &Shared, moved: &Notify) {
 async fn drained(shared: &Shared) {
     for outbox in shared.open_outboxes() {
         outbox.frame_read();
-        outbox.put(0, |out| frame::write(out, Kind::Draining, 0, 0, |_| {}));
+        outbox.put(Waits::default(), |out| frame::write(out, Kind::Draining, 0, 0, |_| {}));
         outbox.wake();
     }
     let all_gone = async {

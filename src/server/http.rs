@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -13,11 +14,30 @@ use tidegate_protocol::code;
 
 use super::control::{Watched, figures};
 
-/// What the server is at, for those who ask over HTTP.
-#[derive(Default)]
+/// What the server is at, for those who ask over HTTP, and for those who connect before it is ready.
 pub struct Health {
     stage: Mutex<Stage>,
+    began: Instant,
 }
+
+impl Default for Health {
+    fn default() -> Health {
+        Health { stage: Mutex::default(), began: Instant::now() }
+    }
+}
+
+/// How far a server is that is not ready yet.
+pub(super) struct Starting {
+    /// About; the snapshot counts for the first half, the log for the second.
+    pub(super) per_mille: u16,
+    /// When to ask again.
+    pub(super) retry_ms: u32,
+    /// For a person.
+    pub(super) sentence: String,
+}
+
+/// When to ask a starting server again: at the earliest, and at the latest.
+const RETRY_MS: (u64, u64) = (10, 250);
 
 #[derive(Default, Clone)]
 enum Stage {
@@ -42,6 +62,24 @@ impl Health {
         *self.stage.lock() = Stage::Ready(watched);
     }
 
+    /// How far it is.
+    pub(super) fn starting(&self) -> Starting {
+        let (per_mille, sentence) = match &*self.stage.lock() {
+            Stage::Starting => (0, "it has just begun".to_owned()),
+            Stage::Recovering { stage, done_bytes, total_bytes } => {
+                let half = done_bytes * 500 / (*total_bytes).max(1);
+                let before = if *stage == "log" { 500 } else { 0 };
+                (before + half.min(500), format!("{stage}, {done_bytes} of {total_bytes} bytes"))
+            }
+            Stage::Ready(_) => (1000, "it is ready by now".to_owned()),
+        };
+        let elapsed_ms = self.began.elapsed().as_millis() as u64;
+        // As long again as it took so far, in proportion; while that is not known, as long as it took.
+        let left_ms = (elapsed_ms * (1000 - per_mille)).checked_div(per_mille).unwrap_or(elapsed_ms);
+        let retry_ms = left_ms.clamp(RETRY_MS.0, RETRY_MS.1) as u32;
+        Starting { per_mille: per_mille as u16, retry_ms, sentence }
+    }
+
     fn healthz(&self) -> (StatusCode, String) {
         match &*self.stage.lock() {
             Stage::Ready((node, _)) if node.log.watermark.has_failed() => {
@@ -53,10 +91,12 @@ impl Health {
 
     fn readyz(&self) -> (StatusCode, String) {
         let unready = StatusCode::SERVICE_UNAVAILABLE;
-        match &*self.stage.lock() {
+        let stage = self.stage.lock().clone();
+        match &stage {
             Stage::Starting => (unready, "starting\n".into()),
-            Stage::Recovering { stage, done_bytes, total_bytes } => {
-                (unready, format!("recovering: {stage}, {done_bytes} of {total_bytes} bytes\n"))
+            Stage::Recovering { .. } => {
+                let Starting { per_mille, sentence, .. } = self.starting();
+                (unready, format!("recovering: {sentence}, {per_mille} per mille\n"))
             }
             Stage::Ready((node, _)) if node.log.watermark.has_failed() => (unready, "the log failed\n".into()),
             Stage::Ready((node, _)) if node.is_draining() => (unready, "draining\n".into()),

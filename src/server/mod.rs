@@ -1,7 +1,7 @@
 //! The QUIC server: who may connect, what is read, what is told and when.
 //!
 //! Promises: a frame is decided where its bytes arrive, on the thread that read it, and answered once its epoch is
-//! durable; whatever a peer sends or does not read is bounded (I8). Never: awaits, or touches the disk, while deciding.
+//! durable (or as the operator chose to promise less); whatever a peer sends or does not read is bounded (I8). Never: awaits, or touches the disk, while deciding.
 
 pub mod clock;
 mod connection;
@@ -14,9 +14,10 @@ mod node;
 pub mod outbox;
 pub mod outcome;
 mod reset;
+mod starting;
 mod stream;
 mod traffic;
 
-pub use endpoint::{Endpoint, ServeError};
+pub use endpoint::{Endpoint, Listener, ServeError};
 pub use node::{Node, SnapshotPolicy, Snapshots, Taken};
 pub use traffic::Traffic;

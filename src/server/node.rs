@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::clock::Clock;
 use crate::data::{Opened, Recovery};
-use crate::log::{LogError, LogState};
+use crate::log::{Durability, LogError, LogState};
 use crate::programme::Bundle;
 use crate::snapshot::{SnapshotEntry, SnapshotError, Snapshotter};
 use crate::store::{Activated, ActivationError, Later, Store};
@@ -52,6 +52,8 @@ pub struct Node {
     pub directory: [u8; 16],
     /// When the node started.
     pub started: Instant,
+    /// What callers may rely on.
+    pub durability: Durability,
     undurable_bytes_most: u64,
     draining: AtomicBool,
     disk_full: Arc<AtomicBool>,
@@ -87,7 +89,7 @@ impl Node {
         policy: SnapshotPolicy,
         undurable_bytes_most: u64,
     ) -> std::io::Result<Arc<Node>> {
-        let Opened { store, flusher, snapshotter, recovery } = opened;
+        let Opened { store, flusher, snapshotter, recovery, durability } = opened;
         // Or one slow sync under load would end in an epoch that fits nowhere.
         assert!(
             undurable_bytes_most + undurable_bytes_most / 4 <= flusher.max_epoch_bytes(),
@@ -122,6 +124,7 @@ impl Node {
             recovery,
             directory,
             started: Instant::now(),
+            durability,
             undurable_bytes_most,
             draining: AtomicBool::new(false),
             disk_full,

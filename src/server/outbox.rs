@@ -1,18 +1,50 @@
-//! A stream's answers on their way out, in order, each held back until its epoch is durable (I4).
+//! A stream's answers on their way out, in order, each held back until the promise to callers lets it be told: with fsync
+//! once its epoch is durable (I4).
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
+use tidegate_protocol::frame::{FLAG_NOT_DURABLE, Kind};
 use tokio::sync::Notify;
+
+use crate::log::{Promise, Telling};
+use crate::planted::{Bug, planted};
+
+/// Where kind and flags stand in a frame.
+const KIND_AT: usize = 4;
+const FLAGS_AT: usize = 5;
+
+/// What a frame waits for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Waits {
+    /// The epoch with which it is durable.
+    pub epoch: u64,
+    /// The epoch without which it is never told: that of versions, books and whatever else is not for telling early.
+    pub at_least: u64,
+}
+
+impl Waits {
+    /// For something that is told only when it is durable.
+    pub fn durably(epoch: u64) -> Waits {
+        Waits { epoch, at_least: epoch }
+    }
+}
+
+/// A frame that waits, and where it ends, counted from the first byte ever put in.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    waits: Waits,
+    end: u64,
+}
 
 /// Answers of one stream. Lives on its runtime's thread.
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: RefCell<Vec<u8>>,
-    /// For each frame the epoch it waits for and where it ends, counted from the first byte ever put in. A frame goes
-    /// behind those before it, so that it waits for their epochs too: marks never fall.
-    marks: RefCell<VecDeque<(u64, u64)>>,
+    /// A frame goes behind those before it, so that it waits for their epochs too: marks never fall.
+    marks: RefCell<VecDeque<Mark>>,
     /// Bytes taken out so far.
     taken: Cell<u64>,
     /// Frames decided and not yet handed to the transport.
@@ -31,21 +63,22 @@ pub struct Outbox {
 
 impl Outbox {
     /// Puts a frame in: `write` appends its bytes.
-    pub fn put(&self, epoch: u64, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn put(&self, waits: Waits, write: impl FnOnce(&mut Vec<u8>)) {
         self.put_if(|bytes| {
             write(bytes);
-            Some(epoch)
+            Some(waits)
         });
     }
 
-    /// Puts a frame in, if `write` gives it an epoch; else whatever it wrote it has taken back.
-    pub fn put_if(&self, write: impl FnOnce(&mut Vec<u8>) -> Option<u64>) {
+    /// Puts a frame in, if `write` says what it waits for; else whatever it wrote it has taken back.
+    pub fn put_if(&self, write: impl FnOnce(&mut Vec<u8>) -> Option<Waits>) {
         let mut bytes = self.bytes.borrow_mut();
-        if let Some(epoch) = write(&mut bytes) {
+        if let Some(Waits { epoch, at_least }) = write(&mut bytes) {
             let end = self.taken.get() + bytes.len() as u64;
             let mut marks = self.marks.borrow_mut();
-            let newest = marks.back().map_or(0, |(newest, _)| *newest);
-            marks.push_back((epoch.max(newest), end));
+            let newest = marks.back().map_or(Waits::default(), |mark| mark.waits);
+            let waits = Waits { epoch: epoch.max(newest.epoch), at_least: at_least.max(newest.at_least) };
+            marks.push_back(Mark { waits, end });
         }
     }
 
@@ -59,18 +92,28 @@ impl Outbox {
         self.in_flight.get()
     }
 
-    /// Takes everything that is durable, into `out`.
-    pub fn take(&self, durable: u64, out: &mut Vec<u8>) {
+    /// Takes everything that may be told now, into `out`; what is told early says so.
+    pub fn take(&self, promise: &mut Promise, durable: u64, now: Duration, out: &mut Vec<u8>) {
         let mut marks = self.marks.borrow_mut();
+        let mut bytes = self.bytes.borrow_mut();
         let mut end = self.taken.get();
         let mut frames = 0;
-        while let Some((_, frame_end)) = marks.front().copied().filter(|(epoch, _)| *epoch <= durable) {
+        promise.made_durable(durable);
+        while let Some(Mark { waits, end: frame_end }) = marks.front().copied() {
+            if waits.at_least > durable {
+                break;
+            }
+            let Some(telling) = promise.tell(waits.epoch, now) else { break };
+            let frame = &mut bytes[(end - self.taken.get()) as usize..];
+            let early = telling == Telling::Early && !planted(Bug::ForgottenFlag);
+            if early && frame[KIND_AT] == Kind::Answers as u8 {
+                frame[FLAGS_AT] |= FLAG_NOT_DURABLE;
+            }
             marks.pop_front();
             end = frame_end;
             frames += 1;
         }
         let count = (end - self.taken.get()) as usize;
-        let mut bytes = self.bytes.borrow_mut();
         if count == bytes.len() {
             std::mem::swap(&mut *bytes, out);
             bytes.clear();
@@ -91,7 +134,7 @@ impl Outbox {
 
     /// Whether anything waits for a later epoch than `durable`.
     fn waits(&self, durable: u64) -> bool {
-        self.marks.borrow().back().is_some_and(|(newest, _)| *newest > durable)
+        self.marks.borrow().back().is_some_and(|mark| mark.waits.epoch > durable)
     }
 
     /// Whether anything waits here.
@@ -154,11 +197,13 @@ pub struct ReleaseQueue {
 }
 
 impl ReleaseQueue {
-    /// Lets the writer take what was put in: now, or when it is durable.
-    pub fn hand_over(&self, outbox: &Rc<Outbox>, durable: u64) {
-        if !outbox.waits(durable) {
+    /// Lets the writer take what was put in: now if it is durable or `early` answers may be told, and when it is durable.
+    pub fn hand_over(&self, outbox: &Rc<Outbox>, durable: u64, early: bool) {
+        let waits = outbox.waits(durable);
+        if early || !waits {
             outbox.wake();
-        } else if !outbox.queued.replace(true) {
+        }
+        if waits && !outbox.queued.replace(true) {
             self.waiting.borrow_mut().push(Rc::clone(outbox));
         }
     }
@@ -178,24 +223,59 @@ impl ReleaseQueue {
 mod tests {
     use std::task::{Context, Poll, Waker};
 
-    use super::*;
+    use tidegate_protocol::frame;
 
-    /// Hands over a frame of one byte.
-    fn put(queue: &ReleaseQueue, outbox: &Rc<Outbox>, byte: u8, epoch: u64, durable: u64) {
-        outbox.frame_read();
-        outbox.put(epoch, |out| out.push(byte));
-        queue.hand_over(outbox, durable);
+    use super::*;
+    use crate::log::Durability;
+
+    fn answers(out: &mut Vec<u8>, byte: u8) {
+        frame::write(out, Kind::Answers, 0, 0, |out| out.push(byte));
     }
 
-    /// What the writer takes, if it was woken.
+    /// Hands over a frame with a body of one byte.
+    fn put(queue: &ReleaseQueue, outbox: &Rc<Outbox>, byte: u8, epoch: u64, durable: u64) {
+        outbox.frame_read();
+        outbox.put(Waits { epoch, at_least: 0 }, |out| answers(out, byte));
+        queue.hand_over(outbox, durable, false);
+    }
+
+    fn take(outbox: &Outbox, promise: &mut Promise, durable: u64, now_ms: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        outbox.take(promise, durable, Duration::from_millis(now_ms), &mut out);
+        out
+    }
+
+    /// The bodies of the frames that the writer takes, if it was woken.
     fn taken(outbox: &Outbox, durable: u64) -> Option<Vec<u8>> {
         let ready = std::pin::pin!(outbox.ready());
         let woken = ready.poll(&mut Context::from_waker(Waker::noop())).is_ready();
         woken.then(|| {
-            let mut out = Vec::new();
-            outbox.take(durable, &mut out);
-            out
+            let out = take(outbox, &mut Promise::default(), durable, 0);
+            out.chunks(FRAME_BYTES).map(|frame| *frame.last().expect("a body")).collect()
         })
+    }
+
+    const FRAME_BYTES: usize = frame::HEADER_BYTES + 1;
+
+    #[test]
+    fn with_an_interval_answers_go_early_and_say_so_until_the_log_is_behind() {
+        let (outbox, mut promise) = (Outbox::default(), Promise::new(Durability::Interval(Duration::from_millis(50))));
+        let put = |waits, kind| outbox.put(waits, |out| frame::write(out, kind, 0, 0, |out| out.push(1)));
+        let flags = |bytes: &[u8]| bytes.chunks(FRAME_BYTES).map(|frame| frame[FLAGS_AT]).collect::<Vec<_>>();
+        put(Waits { epoch: 8, at_least: 0 }, Kind::Answers);
+        put(Waits { epoch: 9, at_least: 8 }, Kind::Answers);
+        put(Waits { epoch: 0, at_least: 0 }, Kind::Draining);
+        assert_eq!(flags(&take(&outbox, &mut promise, 8, 10)), [0, FLAG_NOT_DURABLE, 0]);
+        put(Waits { epoch: 10, at_least: 0 }, Kind::Answers);
+        assert!(take(&outbox, &mut promise, 8, 60).is_empty(), "the one before could be lost for 50 ms");
+        assert_eq!(flags(&take(&outbox, &mut promise, 9, 60)), [FLAG_NOT_DURABLE]);
+        put(Waits::durably(11), Kind::Answers);
+        put(Waits { epoch: 11, at_least: 0 }, Kind::Answers);
+        assert!(
+            take(&outbox, &mut promise, 10, 61).is_empty(),
+            "books are told when they are durable, and nothing before them"
+        );
+        assert_eq!(flags(&take(&outbox, &mut promise, 11, 61)), [0, 0]);
     }
 
     #[test]
@@ -237,7 +317,7 @@ mod tests {
         {
             let mut room = std::pin::pin!(outbox.has_room(1));
             assert!(room.as_mut().poll(&mut context).is_pending());
-            outbox.take(9, &mut Vec::new());
+            take(&outbox, &mut Promise::default(), 9, 0);
             assert_eq!(room.poll(&mut context), Poll::Ready(true));
         }
         put(&queue, &outbox, b'b', 10, 9);
@@ -256,7 +336,7 @@ mod tests {
         assert!(!outbox.is_done(), "what is under way is told");
         let room = std::pin::pin!(outbox.has_room(9));
         assert_eq!(room.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(false), "nothing more is read");
-        outbox.take(9, &mut Vec::new());
+        take(&outbox, &mut Promise::default(), 9, 0);
         assert_eq!((outbox.is_done(), outbox.failure()), (true, Some(6)));
     }
 }

@@ -1,4 +1,4 @@
-//! A stream: frames in, decided at once; answers out, when they are durable.
+//! A stream: frames in, decided at once; answers out, when they may be told.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,9 +14,10 @@ use tokio::time::Instant;
 use super::connection::{IN_FLIGHT_MOST, Peer, spawn};
 use super::endpoint::Shared;
 use super::identity::Role;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Waits};
 use super::traffic::Traffic;
 use super::{control, outcome};
+use crate::log::Durability;
 use crate::store::{Executed, Later};
 
 /// Requests after which a stream lets others have a turn.
@@ -60,7 +61,7 @@ pub(super) fn serve(shared: Rc<Shared>, peer: Rc<Peer>, send: quinn::SendStream,
     });
 }
 
-/// Hands answers to the transport as they become durable.
+/// Hands answers to the transport as they may be told.
 async fn write(shared: Rc<Shared>, peer: Rc<Peer>, outbox: Rc<Outbox>, mut send: quinn::SendStream) {
     let mut bytes = Vec::new();
     while !outbox.is_done() {
@@ -68,7 +69,7 @@ async fn write(shared: Rc<Shared>, peer: Rc<Peer>, outbox: Rc<Outbox>, mut send:
         if shared.node.log.watermark.has_failed() {
             return;
         }
-        outbox.take(shared.node.log.watermark.durable(), &mut bytes);
+        shared.take(&outbox, &mut bytes);
         if bytes.is_empty() {
             continue;
         }
@@ -186,7 +187,8 @@ impl Stream {
                     if done.searches.is_empty() && done.operator.is_empty() {
                         close_answers(out, start, header.correlation, now_ms, done.count);
                         executed = Some(done);
-                        return Some(epoch);
+                        // Every answer names a version, or follows from one.
+                        return Some(Waits { epoch, at_least: node.store.programmes_epoch() });
                     }
                     answers = out.split_off(start);
                     executed = Some(done);
@@ -216,7 +218,9 @@ impl Stream {
     }
 
     fn hand_over(&self) {
-        self.shared.queue.hand_over(&self.outbox, self.shared.node.log.watermark.durable());
+        let node = &self.shared.node;
+        let early = node.durability != Durability::Fsync;
+        self.shared.queue.hand_over(&self.outbox, node.log.watermark.durable(), early);
     }
 
     /// Completes a frame elsewhere, where reading the log or walking the members makes nobody wait. A stream is not read
@@ -261,7 +265,7 @@ impl Stream {
                 Traffic::add(&stream.shared.traffic.streams_failed, 1);
                 return stream.outbox.lose(close::LOG_FAILED);
             };
-            stream.outbox.put(epoch, |out| {
+            stream.outbox.put(Waits::durably(epoch), |out| {
                 let start = out.len();
                 out.extend_from_slice(&answers);
                 close_answers(out, start, correlation, now_ms, count);

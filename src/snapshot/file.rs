@@ -236,11 +236,20 @@ impl SnapshotReader {
     }
 
     fn damaged(&self, why: String) -> SnapshotError {
-        SnapshotError::Damaged { path: self.path.clone(), offset: self.position(), why }
+        self.damaged_at(self.position(), why)
+    }
+
+    fn damaged_at(&self, offset: u64, why: String) -> SnapshotError {
+        SnapshotError::Damaged { path: self.path.clone(), offset, why }
     }
 
     /// What is wrong with a section that reads well but cannot be put back.
     pub fn misfit(&self, why: &str) -> SnapshotError {
         self.damaged(why.into())
+    }
+
+    /// The same of a section that ended at `offset`.
+    pub fn misfit_at(&self, offset: u64, why: &str) -> SnapshotError {
+        self.damaged_at(offset, why.into())
     }
 }

@@ -186,6 +186,8 @@ impl Directory {
             return Err("a chunk of orders that is empty, too long, or behind one that is not full");
         }
         let start = self.len() as u32;
+        // All ahead, as members do.
+        entries.iter().for_each(|entry| self.index.prefetch(within(&entry.key)));
         for (at, entry) in entries.into_iter().enumerate() {
             let slot = start + at as u32;
             if entry.programme == 0 {

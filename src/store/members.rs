@@ -170,7 +170,7 @@ impl Members {
         }
         if self.is_ahead(sequence, part.slot) {
             if let Change::Enrolled { programme, key, tier } = part.change {
-                self.push(Member::new(programme, key, tier), &hash);
+                self.push(Member::new(programme, key, tier), hash(programme, key));
             }
             self.member_mut(part.slot).apply(part, at);
             if let Some(answer) = Remembered::from_part(part, sequence, lineage) {
@@ -224,15 +224,14 @@ impl Members {
         member.newest_tick = member.newest_tick.max(tick);
     }
 
-    fn push(&mut self, member: Member, hash: &impl Fn(u32, MemberKey) -> u64) {
+    fn push(&mut self, member: Member, hash: u64) {
         let slot = self.free_slot();
         if self.chunks.last().is_none_or(|last| last.members.len() == CHUNK) {
             self.chunks.push(Chunk { sequence: 0, members: Vec::with_capacity(CHUNK) });
         }
-        let own = within(hash(member.programme(), member.key));
         let last = self.chunks.last_mut().expect("just made sure");
         last.members.push(member);
-        self.index.insert(own, slot);
+        self.index.insert(within(hash), slot);
     }
 
     fn total(&mut self, part: &MemberPart) {
@@ -275,9 +274,12 @@ impl Members {
         if members.is_empty() || members.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
             return Err("a chunk of members that is empty, too long, or behind one that is not full");
         }
-        for (member, answers) in members {
+        let hashes: Vec<u64> = members.iter().map(|(member, _)| hash(member.programme(), member.key)).collect();
+        // All ahead: the index is larger than any cache, and one look-up behind the other was half of a recovery.
+        hashes.iter().for_each(|hash| self.expect_index(*hash));
+        for ((member, answers), hash) in members.into_iter().zip(hashes) {
             let slot = self.free_slot();
-            self.push(member, &hash);
+            self.push(member, hash);
             for answer in answers {
                 self.remember(slot, answer);
             }

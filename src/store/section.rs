@@ -75,12 +75,9 @@ impl Store {
         for section in programmes {
             put(section)?;
         }
-        for shard in 0..self.members.len() {
-            newest = newest.max(self.copy_members(shard, &mut put)?);
-        }
-        for shard in 0..self.directory.len() {
-            newest = newest.max(self.copy_directory(shard, &mut put)?);
-        }
+        newest = newest.max(in_turns(self.members.len(), |shard, number| self.copy_members(shard, number, &mut put))?);
+        newest =
+            newest.max(in_turns(self.directory.len(), |shard, number| self.copy_directory(shard, number, &mut put))?);
         Ok(newest)
     }
 
@@ -98,77 +95,72 @@ impl Store {
         (sections, world.blocks.clone(), held.journal.last_epoch())
     }
 
-    fn copy_members(&self, shard: usize, put: &mut impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
-        let place = member_place(shard);
-        let (mut number, mut newest) = (0, 0);
-        // What stands behind a chunk that was not full when it was copied came later: it is the log's.
-        let mut more = true;
-        while more {
-            let held = self.members[shard].lock();
-            let members = &held.state.members;
-            let sequence = held.journal.sequence();
-            more = members.len() > number * members::CHUNK;
-            let (kind, body) = if number == 0 {
-                let mut body = held.journal.last_ms().to_le_bytes().to_vec();
-                body.extend_from_slice(&(members.totals().len() as u32).to_le_bytes());
-                for totals in members.totals() {
-                    body.extend_from_slice(&totals.members.to_le_bytes());
-                    body.extend_from_slice(&totals.issued.to_le_bytes());
-                    body.extend_from_slice(&totals.spent.to_le_bytes());
-                }
-                (SectionKind::MembersHead, body)
-            } else {
-                let mut body = vec![0; 2];
-                let mut count = 0u16;
-                for (member, answers) in members.chunk(number - 1) {
-                    write_member(member, &answers, &mut body);
-                    count += 1;
-                }
-                body[..2].copy_from_slice(&count.to_le_bytes());
-                (SectionKind::Members, body)
-            };
-            newest = held.journal.last_epoch();
-            drop(held);
-            put(Section { kind, place, sequence, body })?;
-            number += 1;
-        }
-        Ok(newest)
+    /// Copies section `number` of a shard: its head, or a chunk of members.
+    fn copy_members(
+        &self,
+        shard: usize,
+        number: usize,
+        put: &mut impl FnMut(Section) -> std::io::Result<()>,
+    ) -> std::io::Result<Copied> {
+        let held = self.members[shard].lock();
+        let members = &held.state.members;
+        let sequence = held.journal.sequence();
+        let more = members.len() > number * members::CHUNK;
+        let (kind, body) = if number == 0 {
+            let mut body = held.journal.last_ms().to_le_bytes().to_vec();
+            body.extend_from_slice(&(members.totals().len() as u32).to_le_bytes());
+            for totals in members.totals() {
+                body.extend_from_slice(&totals.members.to_le_bytes());
+                body.extend_from_slice(&totals.issued.to_le_bytes());
+                body.extend_from_slice(&totals.spent.to_le_bytes());
+            }
+            (SectionKind::MembersHead, body)
+        } else {
+            let mut body = vec![0; 2];
+            let mut count = 0u16;
+            for (member, answers) in members.chunk(number - 1) {
+                write_member(member, &answers, &mut body);
+                count += 1;
+            }
+            body[..2].copy_from_slice(&count.to_le_bytes());
+            (SectionKind::Members, body)
+        };
+        let newest = held.journal.last_epoch();
+        drop(held);
+        put(Section { kind, place: member_place(shard), sequence, body })?;
+        Ok(Copied { newest, more })
     }
 
+    /// Copies section `number` of a shard: its head, or a chunk of orders.
     fn copy_directory(
         &self,
         shard: usize,
+        number: usize,
         put: &mut impl FnMut(Section) -> std::io::Result<()>,
-    ) -> std::io::Result<u64> {
-        let place = directory_place(shard);
-        let (mut number, mut newest) = (0, 0);
-        let mut more = true;
-        while more {
-            let held = self.directory[shard].lock();
-            let sequence = held.journal.sequence();
-            more = held.state.len() > number * directory::CHUNK;
-            let (kind, body) = if number == 0 {
-                let mut body = held.journal.last_ms().to_le_bytes().to_vec();
-                let marks = held.state.marks();
-                body.extend_from_slice(&(marks.len() as u32).to_le_bytes());
-                body.extend(marks.iter().flat_map(|mark| mark.to_le_bytes()));
-                (SectionKind::DirectoryHead, body)
-            } else {
-                let mut body = vec![0; 2];
-                let mut count = 0u16;
-                for entry in held.state.chunk(number - 1) {
-                    body.extend_from_slice(&entry.to_bytes());
-                    count += 1;
-                }
-                body[..2].copy_from_slice(&count.to_le_bytes());
-                (SectionKind::Directory, body)
-            };
-            newest = held.journal.last_epoch();
-            drop(held);
-            put(Section { kind, place, sequence, body })?;
-            number += 1;
-        }
-        Ok(newest)
+    ) -> std::io::Result<Copied> {
+        let held = self.directory[shard].lock();
+        let sequence = held.journal.sequence();
+        let more = held.state.len() > number * directory::CHUNK;
+        let (kind, body) = if number == 0 {
+            let mut body = held.journal.last_ms().to_le_bytes().to_vec();
+            let marks = held.state.marks();
+            body.extend_from_slice(&(marks.len() as u32).to_le_bytes());
+            body.extend(marks.iter().flat_map(|mark| mark.to_le_bytes()));
+            (SectionKind::DirectoryHead, body)
+        } else {
+            let mut body = vec![0; 2];
+            let mut count = 0u16;
+            for entry in held.state.chunk(number - 1) {
+                body.extend_from_slice(&entry.to_bytes());
+                count += 1;
+            }
+            body[..2].copy_from_slice(&count.to_le_bytes());
+            (SectionKind::Directory, body)
+        };
+        let newest = held.journal.last_epoch();
+        drop(held);
+        put(Section { kind, place: directory_place(shard), sequence, body })?;
+        Ok(Copied { newest, more })
     }
 
     /// Puts a section back. `Err` names what is wrong with its bytes.
@@ -233,7 +225,7 @@ impl Store {
     fn restore_members(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
         let count = fields.u16()?;
         let members = (0..count).map(|_| read_member(fields)).collect::<Result<Vec<_>, _>>()?;
-        let programmes = self.programmes().len();
+        let programmes = self.world.load().programmes.len();
         if members.iter().any(|(member, _)| member.programme() as usize > programmes) {
             return Err(NO_PROGRAMME);
         }
@@ -244,6 +236,32 @@ impl Store {
         self.counts.members.fetch_add(u64::from(count), std::sync::atomic::Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// One section of a shard, copied.
+struct Copied {
+    /// The epoch of the shard's newest change.
+    newest: u64,
+    /// Whether there was another section behind it. What stands behind a chunk that was not full came later: it is the log's.
+    more: bool,
+}
+
+/// Copies the sections of all shards, one of each by turns, so that a recovery can put back several shards at a time and
+/// hold little of each. Gives the epoch of the newest change.
+fn in_turns(shards: usize, mut copy: impl FnMut(usize, usize) -> std::io::Result<Copied>) -> std::io::Result<u64> {
+    let (mut left, mut number, mut newest) = ((0..shards).collect::<Vec<_>>(), 0, 0);
+    while !left.is_empty() {
+        let mut longer = Vec::with_capacity(left.len());
+        for shard in left {
+            let copied = copy(shard, number)?;
+            newest = newest.max(copied.newest);
+            if copied.more {
+                longer.push(shard);
+            }
+        }
+        (left, number) = (longer, number + 1);
+    }
+    Ok(newest)
 }
 
 const NO_PROGRAMME: &str = "members or quotas of a programme that is not there";

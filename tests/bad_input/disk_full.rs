@@ -43,7 +43,11 @@ impl Small {
             ..LogOptions::default()
         };
         let limits = Limits { undurable_bytes: UNDURABLE_BYTES, ..Limits::default() };
-        Small { storage: Memory::new(), options: Options { shards: 4, limits, log }, certs }
+        Small {
+            storage: Memory::new(),
+            options: Options { shards: 4, limits, log, workers: 0, ..Options::default() },
+            certs,
+        }
     }
 
     fn node(&self) -> Arc<Node> {

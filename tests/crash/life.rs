@@ -30,7 +30,7 @@ pub fn options() -> Options {
         archive_bytes: 1 << 20,
     };
     let limits = Limits { members: 1_000, orders: 1_000, answers: 24, undurable_bytes: 1 << 20 };
-    Options { shards: 2, limits, log }
+    Options { shards: 2, limits, log, workers: 0, ..Options::default() }
 }
 
 /// A bug planted into the way answers and manifests are handled.

@@ -207,3 +207,44 @@ fn a_torn_begin_of_a_segment_is_cut_and_its_number_left_behind() {
     let (epochs, scanned) = scan_all(&memory, EXPECT).unwrap();
     assert_eq!((epochs.len(), scanned.torn), (6, None));
 }
+
+/// Behind a torn tail the next segment is begun, here with a closing block: header and block are on their way together.
+#[test]
+fn i4_a_crash_in_a_closing_block_that_begins_a_segment_loses_nothing() {
+    let (torn, _writer) = log_of(1..=5);
+    let mut bytes = torn.bytes(&segment(1)).unwrap();
+    let end = end_of(&bytes).next_multiple_of(512);
+    bytes[end..end + 512].fill(7);
+    torn.set_bytes(&segment(1), bytes);
+    let mut parted = 0;
+    for call in 1..=3 {
+        let memory = torn.power_loss(Loss::Kept);
+        let (_, mut recovered) = recover_all(&memory, EXPECT).unwrap();
+        assert!(recovered.scanned.torn.is_some() && recovered.writer.is_open());
+        memory.crash_at(memory.calls() + call);
+        assert!(recovered.writer.close_block().is_err(), "header, block, sync");
+        for loss in (0..32).map(|seed| Loss::Torn { seed }).chain([Loss::Lost, Loss::Kept]) {
+            let remains = memory.power_loss(loss);
+            let begun = remains.bytes(&segment(2)).unwrap();
+            parted += u64::from(end_of(&begun[..512]) == 0 && end_of(&begun) > 512);
+            holds(&remains, &[5], 1).unwrap_or_else(|problem| panic!("crash at call {call}, {loss:?}: {problem}"));
+        }
+    }
+    assert!(parted > 0, "a block survives without its header");
+}
+
+/// A move that is not durable must not be overtaken by the next: taken back alone, it would stand before a gap.
+#[test]
+fn i4_a_crash_after_a_failed_sync_of_the_archive_leaves_no_gap() {
+    for failing in 2..=5 {
+        let (memory, mut writer) = log_of(1..=33);
+        memory.fail_at(memory.calls() + failing, io::ErrorKind::Other);
+        assert!(writer.archive_before(14).is_err(), "call {failing} is one of its moves");
+        memory.crash_at(memory.calls() + 6);
+        let _ = writer.archive_before(30);
+        for loss in losses() {
+            let remains = memory.power_loss(loss);
+            holds(&remains, &[33], 30).unwrap_or_else(|problem| panic!("call {failing}, {loss:?}: {problem}"));
+        }
+    }
+}

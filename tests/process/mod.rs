@@ -201,6 +201,12 @@ impl Server {
         line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
+    /// SIGTERM, and how it ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended()
+    }
+
     pub async fn client(&self, identity: &str) -> Client {
         Client::connect(self.options(&self.certs, identity)).await.unwrap()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use tidegate::data::{self, OpenError};
+use tidegate::data::{self, OpenError, Options};
 use tidegate::storage::{Loss, Memory};
 use tidegate::store::{Limits, SectionKind, Store};
 use tidegate_protocol::code::answer;
@@ -64,11 +64,16 @@ fn a_recovered_state_is_the_live_one_to_the_last_byte() {
 fn recovers(memory: &Memory, store: &Store, limits: Limits) {
     let books = store.books();
     assert!(books.balance(), "{books:?}");
-    let again = open(&memory.power_loss(Loss::Lost), options(2, limits));
-    assert!(again.recovery.snapshot.is_some() && again.recovery.passed_over.is_empty());
-    assert_eq!(again.store.books(), tidegate::store::Books { epoch: again.store.books().epoch, ..books });
-    assert_eq!(again.store.member_count(), store.member_count());
-    assert_eq!(again.store.order_count(), store.order_count());
+    let found = [0, 1, 2, 5].map(|workers| {
+        let again = open(&memory.power_loss(Loss::Lost), Options { workers, ..options(2, limits) });
+        assert!(again.recovery.snapshot.is_some() && again.recovery.passed_over.is_empty());
+        let expected = tidegate::store::Books { epoch: again.store.books().epoch, ..books.clone() };
+        assert_eq!(again.store.books(), expected, "{workers} workers");
+        assert_eq!(again.store.member_count(), store.member_count());
+        assert_eq!(again.store.order_count(), store.order_count());
+        again.recovery
+    });
+    assert!(found.iter().all(|recovery| *recovery == found[0]), "the number of workers changes nothing: {found:?}");
 }
 
 /// A directory with two snapshots and log behind them; its state's hash.

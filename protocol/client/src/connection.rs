@@ -16,6 +16,9 @@ use crate::{Shared, socket};
 /// How long a silent server is taken for alive.
 const SILENCE: Duration = Duration::from_secs(15);
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
+/// The round trip that is assumed before one was measured: a third of the time after which the first packet is sent again, to a
+/// server that may just have come back.
+const FIRST_RTT: Duration = Duration::from_millis(25);
 /// How long answers are waited for after the server said that it is draining.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Frames are joined into one write up to about this size.
@@ -35,6 +38,7 @@ pub(crate) fn quic(tls: rustls::ClientConfig) -> Result<quinn::ClientConfig, Los
     transport
         .max_idle_timeout(Some(SILENCE.try_into().expect("seconds fit")))
         .keep_alive_interval(Some(KEEP_ALIVE))
+        .initial_rtt(FIRST_RTT)
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .receive_window(VarInt::from_u32(16 << 20))

@@ -14,8 +14,9 @@ use crate::error::Loss;
 
 /// Waits between two tries: from the first to the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
-/// How long one try may take.
-const TRY: Duration = Duration::from_secs(3);
+/// How long one try may take: from the first to the longest. A server that was away when a try began hears of it only when
+/// that try's packets are sent again, ever more seldom; a new try is heard sooner.
+const TRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
 
 /// What it takes to connect.
 pub(crate) struct Driver {
@@ -30,9 +31,9 @@ pub(crate) struct Driver {
 impl Driver {
     /// Tries until a server says welcome, at most `most`; a refusal that no other try can change ends it at once.
     pub(crate) async fn connect(&mut self, most: Duration) -> Result<Session, Loss> {
-        let (end, mut wait) = (Instant::now() + most, BACKOFF.0);
+        let (end, mut wait, mut within) = (Instant::now() + most, BACKOFF.0, TRY.0);
         loop {
-            let loss = match self.attempt().await {
+            let loss = match self.attempt(within).await {
                 Ok(session) => return Ok(session),
                 Err(loss) => loss,
             };
@@ -42,15 +43,16 @@ impl Driver {
             }
             sleep(pause).await;
             wait = (wait * 2).min(BACKOFF.1);
+            within = (within * 2).min(TRY.1);
         }
     }
 
-    async fn attempt(&mut self) -> Result<Session, Loss> {
+    async fn attempt(&mut self, within: Duration) -> Result<Session, Loss> {
         let address = self.addresses[self.next_address % self.addresses.len()];
         self.next_address += 1;
         self.hello.session += 1;
         let opening = Session::open(self.config.clone(), address, &self.server_name, &self.hello);
-        timeout(TRY, opening).await.unwrap_or(Err(Loss::TimedOut(TRY.as_millis() as u64)))
+        timeout(within, opening).await.unwrap_or(Err(Loss::TimedOut(within.as_millis() as u64)))
     }
 
     /// Runs the first session, and others after it, for as long as the client lives.

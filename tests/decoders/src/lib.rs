@@ -19,8 +19,11 @@ mod snapshot;
 mod state;
 mod wire;
 
-/// Every target: its name, which is that of its corpus, and what it does with bytes.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// What a target does with bytes: it panics if something does not hold.
+pub type Target = fn(&[u8]);
+
+/// Every target, by its name, which is that of its corpus.
+pub const TARGETS: [(&str, Target); 7] = [
     ("requests", wire::requests),
     ("answers", wire::answers),
     ("log", log::log),

@@ -156,7 +156,8 @@ impl Seeds {
 
     fn directory(&mut self) {
         let memory = Memory::new();
-        let options = Options { shards: 2, limits: Limits::default(), log: log_options() };
+        let options =
+            Options { shards: 2, limits: Limits::default(), log: log_options(), workers: 0, ..Options::default() };
         let seed = Seed { directory: state::DIRECTORY, keys: state::SHAPE.keys };
         let mut opened = data::open(Arc::new(memory.clone()), options, Some(seed), &mut |_| {}).expect("a directory");
         for section in state::sections() {

@@ -33,7 +33,7 @@ async fn played(bug: Option<Bug>) -> Result<(), String> {
     let limits = Limits { undurable_bytes: UNDURABLE_BYTES, ..Limits::default() };
     let log =
         LogOptions { segment_bytes: 1 << 22, max_epoch_bytes: 1 << 20, block_bytes: 1 << 16, ..LogOptions::default() };
-    let options = Options { shards: 4, limits, log };
+    let options = Options { shards: 4, limits, log, ..Options::default() };
     let opened = data::open(Arc::new(Memory::new()), options, Some(Seed::random()), &mut |_| {}).unwrap();
     let policy = SnapshotPolicy { every: Duration::from_secs(3600), log_bytes: u64::MAX };
     let node = Node::start(opened, Arc::new(SystemClock::default()), policy, UNDURABLE_BYTES).unwrap();

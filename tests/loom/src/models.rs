@@ -8,6 +8,7 @@ use loom::thread;
 
 use crate::doorbell::Doorbell;
 use crate::place::{Epochs, Place, end_epoch, lock_all, take_tails};
+use crate::reserve::{Ready, Reserve};
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::watermark::{LogFailed, Watermark};
 
@@ -239,5 +240,72 @@ fn what_is_decided_is_written_and_then_told() {
             watermark.publish(epoch);
         }
         deciders.into_iter().for_each(|decider| decider.join().unwrap());
+    });
+}
+
+/// A spare with room for ten bytes.
+struct Ten(u64);
+
+impl Ready for Ten {
+    fn room(&self) -> u64 {
+        10
+    }
+}
+
+fn make(reserve: &Reserve<Ten>, room: &AtomicU64) {
+    while reserve.rest(None) {
+        if let Some(number) = reserve.missing() {
+            reserve.put(Ten(number), room);
+        }
+    }
+}
+
+#[test]
+fn a_spare_that_is_taken_is_made_again_and_counted_once() {
+    model(|| {
+        let reserve = Arc::new(Reserve::new(1, [Ten(1)].into(), 2));
+        let room = Arc::new(AtomicU64::new(10));
+        let maker = {
+            let (reserve, room) = (Arc::clone(&reserve), Arc::clone(&room));
+            thread::spawn(move || make(&reserve, &room))
+        };
+        let decider = {
+            let room = Arc::clone(&room);
+            thread::spawn(move || {
+                let told = room.load(Ordering::Acquire);
+                assert!(told <= 10, "more room than there is: {told}");
+            })
+        };
+        let mut taken = Vec::new();
+        while taken.len() < 2 {
+            match reserve.take(&room) {
+                Some(Ten(number)) => taken.push(number),
+                None => thread::yield_now(),
+            }
+        }
+        assert_eq!(taken, [1, 2], "numbers rise without a gap");
+        decider.join().unwrap();
+        reserve.stop();
+        maker.join().unwrap();
+        assert_eq!(room.load(Ordering::Acquire), reserve.len() as u64 * 10);
+    });
+}
+
+#[test]
+fn a_maker_that_rests_hears_the_stop() {
+    model(|| {
+        let reserve = Arc::new(Reserve::new(1, [Ten(1)].into(), 2));
+        let room = Arc::new(AtomicU64::new(10));
+        let maker = {
+            let (reserve, room) = (Arc::clone(&reserve), Arc::clone(&room));
+            thread::spawn(move || make(&reserve, &room))
+        };
+        let taker = {
+            let (reserve, room) = (Arc::clone(&reserve), Arc::clone(&room));
+            thread::spawn(move || reserve.take(&room).is_some())
+        };
+        reserve.stop();
+        maker.join().unwrap();
+        assert!(taker.join().unwrap(), "what is ready is there for the taking");
     });
 }

@@ -7,7 +7,7 @@ use tidegate_client::table::{Finished, Limits, Reply, Request, Table};
 use tidegate_protocol::RequestId;
 use tidegate_protocol::batch::Answers;
 use tidegate_protocol::code::{Applied, answer, row};
-use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
+use tidegate_protocol::frame::{FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 
 use crate::dice::Dice;
 use crate::model::{Ask, Asked, Order};
@@ -17,8 +17,10 @@ use crate::wire;
 /// What a call came to, as its caller was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It changed the state.
+    /// It changed the state, and that is durable.
     Applied,
+    /// It changed the state, and a crash could still take it back.
+    AppliedEarly,
     /// It did not, and never will.
     Never,
     /// Nobody can say, or it asked for nothing to change.
@@ -164,9 +166,10 @@ impl Gateway {
         }
         let answers = Answers::new(&frame[HEADER_BYTES..]).expect("answers");
         self.offset_ms = answers.server_ms - mono_ms;
+        let durable = header.flags & FLAG_NOT_DURABLE == 0;
         let mut finished = Vec::new();
         self.table
-            .answers(header.correlation, answers, true, mono_ms as u64, &mut finished)
+            .answers(header.correlation, answers, durable, mono_ms as u64, &mut finished)
             .expect("answers that read");
         finished.into_iter().map(ended).collect()
     }
@@ -186,10 +189,14 @@ impl Gateway {
 
 fn ended((asked, result): Finished<Asked>) -> (Asked, End) {
     let end = match &result {
-        Ok(Reply { code, .. })
+        Ok(Reply { code, durable, .. })
             if [answer::ENROLLED, answer::CHECKED_IN, answer::RECORDED, answer::GRANTED].contains(code) =>
         {
-            End::Applied
+            if *durable {
+                End::Applied
+            } else {
+                End::AppliedEarly
+            }
         }
         Ok(Reply { code, .. }) => {
             let refused = row(*code).is_some_and(|row| row.applied == Applied::No);

@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tidegate::log::{LogError, LogState};
+use tidegate::log::{Durability, LogError, LogState, Promise};
 use tidegate::server::fencing::{Pass, Sessions};
-use tidegate::server::outbox::Outbox;
+use tidegate::server::outbox::{Outbox, Waits};
 use tidegate::store::{Later, OutcomeSearch, Scope, Store, Turn};
 use tidegate_protocol::RequestId;
 use tidegate_protocol::batch::{self, Answers, Entries};
 use tidegate_protocol::code::{answer, name};
-use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
+use tidegate_protocol::frame::{FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 
 use crate::dice::Dice;
 use crate::gateway::{End, Gateway, MEMBERS};
@@ -34,8 +35,8 @@ struct Connection {
     gateway: usize,
     pass: Rc<Pass>,
     outbox: Rc<Outbox>,
-    /// Epochs of the frames in the outbox.
-    epochs: VecDeque<u64>,
+    /// Of the frames in the outbox, the epoch that each waits for, with those before it, and that of the versions it names.
+    epochs: VecDeque<(u64, u64)>,
     up: VecDeque<Vec<u8>>,
     down: VecDeque<Vec<u8>>,
     /// Whether its gateway gave it up: what is on its way up may still arrive.
@@ -51,6 +52,10 @@ pub struct Process {
     sessions: Sessions,
     connections: BTreeMap<u64, Connection>,
     turn: Turn,
+    durability: Durability,
+    promise: Promise,
+    /// What was told before it was durable: when, and the epoch it waited for.
+    early: Vec<(i64, u64)>,
     /// Server time minus the machine's.
     offset_ms: i64,
     newest_ms: i64,
@@ -59,7 +64,7 @@ pub struct Process {
 
 impl Process {
     /// A process that has just recovered.
-    pub fn new(store: Arc<Store>, log: Arc<LogState>, offset_ms: i64) -> Process {
+    pub fn new(store: Arc<Store>, log: Arc<LogState>, offset_ms: i64, durability: Durability) -> Process {
         let newest_ms = store.latest_ms();
         Process {
             store,
@@ -67,6 +72,9 @@ impl Process {
             sessions: Sessions::default(),
             connections: BTreeMap::new(),
             turn: Turn::default(),
+            durability,
+            promise: Promise::new(durability),
+            early: Vec::new(),
             offset_ms,
             newest_ms,
             draining: false,
@@ -87,6 +95,12 @@ pub struct Counts {
     pub fenced: u64,
     /// Connections lost.
     pub lost: u64,
+    /// Frames told before they were durable, as the durability allows.
+    pub early: u64,
+    /// Of these, those that a crash took back.
+    pub taken_back: u64,
+    /// Frames held back because the interval was over.
+    pub held_back: u64,
     /// Epochs written.
     pub epochs: u64,
     /// Snapshots published.
@@ -110,13 +124,18 @@ pub struct Counts {
 impl Counts {
     /// Adds another run's.
     pub fn add(&mut self, other: &Counts) {
-        let Counts { decided, applied, meanwhile, fenced, lost, epochs, snapshots, .. } = other;
+        let Counts {
+            decided, applied, meanwhile, fenced, lost, early, taken_back, held_back, epochs, snapshots, ..
+        } = other;
         let Counts { crashes, crashes_in_recovery, restarts, activations, refused, survived, answers, .. } = other;
         self.decided += decided;
         self.applied += applied;
         self.meanwhile += meanwhile;
         self.fenced += fenced;
         self.lost += lost;
+        self.early += early;
+        self.taken_back += taken_back;
+        self.held_back += held_back;
         self.epochs += epochs;
         self.snapshots += snapshots;
         self.crashes += crashes;
@@ -139,7 +158,7 @@ pub struct Traffic {
     ends: BTreeMap<u64, Model>,
     /// The epoch in which the model last changed.
     changed_in: u64,
-    /// The newest epoch that an answer told of waited for.
+    /// The newest epoch that an answer waited for which was told as durable.
     pub promised: u64,
     /// The process.
     pub process: Process,
@@ -336,8 +355,10 @@ impl Traffic {
             let at = usize::from(search.index);
             self.searches.push((asked[at].clone(), *search, applied[at]));
         }
-        connection.epochs.push_back(done.epoch);
-        connection.outbox.put(done.epoch, |out| {
+        let before = connection.epochs.back().map_or(0, |(epoch, _)| *epoch);
+        connection.epochs.push_back((done.epoch.max(before), self.model.activated()));
+        let waits = Waits { epoch: done.epoch, at_least: self.process.store.programmes_epoch() };
+        connection.outbox.put(waits, |out| {
             let header =
                 Header { length: answers.len() as u32, kind: Kind::Answers, flags: 0, correlation: header.correlation };
             out.extend_from_slice(&header.encode());
@@ -392,24 +413,86 @@ impl Traffic {
         }
     }
 
-    /// A connection's writer hands over what is durable.
+    /// A connection's writer hands over what may be told.
     fn tell(&mut self) {
         let durable = self.process.log.watermark.durable();
         for (_, stands_in) in self.operator.extract_if(.., |(waits_for, _)| *waits_for <= durable) {
             self.promised = self.promised.max(stands_in);
         }
         let Some(number) = self.pick(|connection| !connection.epochs.is_empty()) else { return };
-        let durable = self.process.log.watermark.durable();
-        let connection = self.process.connections.get_mut(&number).expect("picked");
+        let now = Duration::from_millis(self.mono_ms as u64);
+        let Process { connections, promise, .. } = &mut self.process;
+        let connection = connections.get_mut(&number).expect("picked");
         let mut bytes = Vec::new();
-        connection.outbox.take(durable, &mut bytes);
+        connection.outbox.take(promise, durable, now, &mut bytes);
+        let mut told = Vec::new();
         let mut rest = &bytes[..];
         while let Some(head) = rest.first_chunk::<HEADER_BYTES>() {
-            let length = HEADER_BYTES + Header::decode(head).expect("a frame of the server's").length as usize;
+            let header = Header::decode(head).expect("a frame of the server's");
+            let length = HEADER_BYTES + header.length as usize;
             connection.down.push_back(rest[..length].to_vec());
             rest = &rest[length..];
-            let epoch = connection.epochs.pop_front().expect("an epoch a frame");
+            told.push((header.flags, connection.epochs.pop_front().expect("an epoch a frame")));
+        }
+        let held = connection.epochs.front().copied();
+        for (flags, (epoch, versions)) in told {
+            self.told(flags, epoch, versions, durable);
+        }
+        if let Some((epoch, versions)) = held {
+            self.held(epoch, versions, durable);
+        }
+    }
+
+    /// Holds a frame that was told to what it says of itself.
+    fn told(&mut self, flags: u8, epoch: u64, versions: u64, durable: u64) {
+        let says_early = flags & FLAG_NOT_DURABLE != 0;
+        if says_early != (epoch > durable) {
+            let says = if says_early { "not durable" } else { "durable" };
+            return self.fail(format!("I4: told as {says} was what waited for epoch {epoch}, with {durable} durable"));
+        }
+        if versions > durable {
+            return self.fail(format!("I4: versions of epoch {versions} were told, with {durable} durable"));
+        }
+        if says_early {
+            self.counts.early += 1;
+            self.process.early.push((self.mono_ms, epoch));
+        } else {
             self.promised = self.promised.max(epoch);
+        }
+    }
+
+    /// Holds a frame that was not told to the reasons there are for that.
+    fn held(&mut self, epoch: u64, versions: u64, durable: u64) {
+        let oldest = self.process.early.iter().find(|(_, epoch)| *epoch > durable);
+        let may_be_told = epoch <= durable
+            || match self.process.durability {
+                Durability::Fsync => false,
+                Durability::Interval(interval) => {
+                    oldest.is_none_or(|(at, _)| self.mono_ms - at < interval.as_millis() as i64)
+                }
+            };
+        if may_be_told && versions <= durable {
+            return self.fail(format!("held back without a reason is what waits for epoch {epoch}"));
+        }
+        self.counts.held_back += u64::from(oldest.is_some());
+    }
+
+    /// Whether a recovery through epoch `last` keeps what was promised: all that was told as durable; and of what was told
+    /// early it takes back no more than was told within one interval.
+    pub fn is_kept(&mut self, last: u64) -> Result<(), String> {
+        let promised = self.promised;
+        if last < promised {
+            return Err(format!("answers that waited for epoch {promised} were told, recovered is epoch {last}"));
+        }
+        let lost = self.process.early.iter().filter(|(_, epoch)| *epoch > last).map(|(at, _)| *at);
+        let lost: Vec<i64> = lost.collect();
+        let (Some(first), Some(newest)) = (lost.first(), lost.last()) else { return Ok(()) };
+        self.counts.taken_back += lost.len() as u64;
+        match self.process.durability {
+            Durability::Interval(interval) if newest - first < interval.as_millis() as i64 => Ok(()),
+            durability => Err(format!(
+                "with {durability:?} answers were taken back that were told from {first} to {newest} ms, recovered is epoch {last}"
+            )),
         }
     }
 
@@ -431,7 +514,9 @@ impl Traffic {
             let key = (asked.programme, asked.member, asked.id);
             let applied = self.model.has_applied(key.0, key.1, key.2);
             match end {
-                End::Applied if !applied => return self.fail(format!("{asked:?} was told to be applied, and is not")),
+                End::Applied | End::AppliedEarly if !applied => {
+                    return self.fail(format!("{asked:?} was told to be applied, and is not"));
+                }
                 End::Applied => self.applied_told.push(key),
                 // Sent once, so that what its caller was told is the last word.
                 End::Never if self.submitted.get(&key) == Some(&1) => {
@@ -440,7 +525,7 @@ impl Traffic {
                     }
                     self.never.insert(key);
                 }
-                End::Never | End::Open => {}
+                End::AppliedEarly | End::Never | End::Open => {}
             }
         }
     }

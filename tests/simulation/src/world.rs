@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate::data::{self, Opened, Options, Seed};
-use tidegate::log::{Ahead, Flusher, LogOptions};
+use tidegate::log::{Ahead, Durability, Flusher, LogOptions};
 use tidegate::planted::{Bug, plant, planted};
 use tidegate::snapshot::{Snapshotter, Written};
 use tidegate::storage::{Loss, Memory, Storage};
@@ -138,7 +139,10 @@ fn options(dice: &mut Dice, ample: bool) -> Options {
     };
     let members = if dice.chance(80) { 1_000 } else { MEMBERS + 2 };
     let limits = Limits { members, orders: 100_000, answers, undurable_bytes: UNDURABLE_BYTES };
-    Options { shards: shards as u32, limits, log }
+    let interval = dice.chance(30).then(|| *dice.one(&[1, 20, 50, 500]));
+    let durability = interval.map_or(Durability::Fsync, |ms| Durability::Interval(Duration::from_millis(ms)));
+    // Nobody helps at recovery: everything is one thread's.
+    Options { shards: shards as u32, limits, log, workers: 0, durability }
 }
 
 impl World {
@@ -415,12 +419,7 @@ impl World {
         self.life = life;
         let mut traffic = self.traffic.borrow_mut();
         traffic.disk_full = false;
-        if last < traffic.promised {
-            return Err(format!(
-                "I4: {after}; answers that waited for epoch {} were told, recovered is epoch {last}",
-                traffic.promised
-            ));
-        }
+        traffic.is_kept(last).map_err(|why| format!("I4: {after}; {why}"))?;
         let model = traffic.as_of(last).ok_or_else(|| format!("nothing is known of epoch {last}"))?;
         traffic.restarted(process, model, last);
         traffic.look_at_all();
@@ -511,7 +510,7 @@ impl World {
 }
 
 fn split(opened: Opened, offset_ms: i64) -> (Life, Process) {
-    let Opened { store, flusher, snapshotter, .. } = opened;
-    let process = Process::new(store, flusher.state(), offset_ms);
+    let Opened { store, flusher, snapshotter, durability, .. } = opened;
+    let process = Process::new(store, flusher.state(), offset_ms, durability);
     (Life { flusher, snapshotter, written: None }, process)
 }

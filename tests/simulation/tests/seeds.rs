@@ -45,6 +45,7 @@ fn every_seed_holds_the_invariants() {
     // That it has tried what it is for.
     assert!(sum.decided >= 1_000 * seeds && sum.applied > 50 * seeds && sum.meanwhile > 100 * seeds, "{sum:?}");
     assert!(sum.crashes >= seeds && sum.snapshots >= 2 * seeds && sum.restarts >= seeds, "{sum:?}");
+    assert!(sum.early > seeds && sum.taken_back > 0 && sum.held_back > 0, "{sum:?}");
     assert!(sum.crashes_in_recovery > 0 && sum.fenced > 0 && sum.refused > 0 && sum.survived > 0, "{sum:?}");
     for answer in [
         "enrolled",
@@ -139,4 +140,6 @@ canaries! {
     canary_a_unit_returned_twice_is_found: UnitReturnedTwice, "";
     canary_an_activation_revealed_early_is_found: EarlyActivation, "I4";
     canary_a_deadline_judged_before_the_remembered_answer_is_found: DeadlineFirst, "";
+    canary_a_forgotten_flag_is_found: ForgottenFlag, "told as durable";
+    canary_an_interval_that_is_not_kept_is_found: EndlessInterval, "were taken back";
 }

@@ -107,6 +107,11 @@ impl Model {
         self.programmes.get(programme as usize - 1).map_or(0, |it| it.version)
     }
 
+    /// The epoch of the newest activation.
+    pub fn activated(&self) -> u64 {
+        self.programmes.iter().map(|it| it.activated).max().unwrap_or(0)
+    }
+
     /// Programmes there are.
     pub fn programme_count(&self) -> u32 {
         self.programmes.len() as u32
