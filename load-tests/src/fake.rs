@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tidegate::programme::{self, Bundle, Campaign, Numbering, Programme, Span};
@@ -106,6 +106,9 @@ async fn stream(mut send: SendStream, mut receive: RecvStream, state: Rc<RefCell
         let header = Header::decode(&head).unwrap();
         let mut body = vec![0; header.length as usize];
         receive.read_exact(&mut body).await.unwrap();
+        if takes_snapshot(&header, &body) {
+            tokio::time::sleep(SNAPSHOT_TAKES).await;
+        }
         let mut out = Vec::new();
         match header.kind {
             Kind::Hello => frame::write(&mut out, Kind::Welcome, 0, 0, |out| encode(&welcome(), out)),
@@ -115,6 +118,14 @@ async fn stream(mut send: SendStream, mut receive: RecvStream, state: Rc<RefCell
             return;
         }
     }
+}
+
+/// So long that frames come and go meanwhile.
+const SNAPSHOT_TAKES: Duration = Duration::from_millis(60);
+
+fn takes_snapshot(header: &Header, body: &[u8]) -> bool {
+    let first = || Entries::new(body).ok()?.next()?.ok();
+    header.kind == Kind::Requests && first().is_some_and(|entry| entry.code == op::TAKE_SNAPSHOT)
 }
 
 fn welcome() -> Welcome {
