@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod process;
+#[allow(dead_code, reason = "a part of it is used here")]
 #[path = "bad_input/raw.rs"]
 mod raw;
 
