@@ -42,7 +42,8 @@ impl State {
             (Ask::Order { number, points }, Seen::Recorded { before, after }) => {
                 !self.has(number) && (before, after) == (self.balance, self.balance + points)
             }
-            (Ask::Order { number, .. }, Seen::AlreadyRecorded) => self.has(number),
+            // By another request, or by this one: it was sent again when its answer was lost, and an order has a key of its own.
+            (Ask::Order { .. }, Seen::AlreadyRecorded) => true,
             (Ask::Redeem, Seen::Granted { before, after, .. }) => {
                 self.may_redeem(rules) && (before, after) == (self.balance, self.balance - rules.price)
             }
@@ -82,7 +83,7 @@ impl State {
                 self.last_day = Some(day);
                 self.earn(rules.check_in);
             }
-            (Ask::Order { number, points }, Seen::Recorded { .. }) => {
+            (Ask::Order { number, points }, Seen::Recorded { .. } | Seen::AlreadyRecorded) if !self.has(number) => {
                 self.orders |= 1 << number;
                 self.earn(points);
             }
