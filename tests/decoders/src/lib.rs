@@ -2,7 +2,7 @@
 //!
 //! One function a target, each over plain bytes. The fuzz targets (`fuzz/`) call them with what libFuzzer makes up; the tests
 //! of this package call them with every file of the committed corpus (`fuzz/corpus/`), on the stable toolchain. Inputs for files
-//! with checksums begin with a byte that says which checksums are put right before decoding ([`mend`]): else no
+//! with checksums begin with a byte that says which checksums are put right before decoding (`mend`): else no
 //! change would ever get behind them.
 //!
 //! A target panics when something does not hold; it has no other result.

@@ -56,7 +56,12 @@ struct Seeds(Vec<Seeded>);
 
 impl Seeds {
     fn add(&mut self, target: &'static str, name: &str, bytes: Vec<u8>) {
-        self.0.push(Seeded { target, name: format!("seed-{name}"), bytes });
+        let name = format!("seed-{name}");
+        assert!(
+            !self.0.iter().any(|seed| (seed.target, &seed.name) == (target, &name)),
+            "{name} of {target} is one seed"
+        );
+        self.0.push(Seeded { target, name, bytes });
     }
 
     /// For files with checksums: as it stands, and put right whatever changes.
@@ -78,13 +83,13 @@ impl Seeds {
             let bytes = if what == "header" { hex(vector) } else { framed(kind, &hex(vector)) };
             self.add(target, &format!("invalid-{at}"), bytes);
         }
-        for vector in golden("hello") {
+        for (at, vector) in golden("hello").iter().enumerate() {
             let (target, kind) = match vector["body"].as_str() {
                 Some("Hello") => ("requests", Kind::Hello),
                 Some("Welcome") => ("answers", Kind::Welcome),
                 _ => ("answers", Kind::HelloRefused),
             };
-            self.add(target, &format!("{kind:?}").to_lowercase(), framed(kind, &hex(&vector)));
+            self.add(target, &format!("{kind:?}-{at}").to_lowercase(), framed(kind, &hex(vector)));
         }
         let batch = |entries: &[_], first| state::requests(entries, state::NOW_MS, first);
         let operations = golden("operations");
