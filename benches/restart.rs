@@ -126,8 +126,9 @@ fn make(what: &str, directory: &Path, members: u64) {
     if what == "snapshot" {
         let written = filling.opened.snapshotter.write(filling.now_ms, |_| {}).expect("a snapshot");
         filling.opened.flusher.turn().expect("the log works");
-        let durable = filling.opened.flusher.state().watermark.durable();
-        filling.opened.snapshotter.publish(written, durable).expect("a manifest");
+        let log = filling.opened.flusher.state();
+        let (durable, head) = (log.watermark.durable(), log.counters().1);
+        filling.opened.snapshotter.publish(written, durable, head, &[]).expect("a manifest");
     } else {
         for _ in 0..8 {
             filling.all(op::REDEEM, answer::GRANTED, |member| Redeem {

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tidegate::operator::{
-    activate::Activate, campaign::Campaign, certs::Certs, check::Check, demo::Demo, inspect::Inspect, member::Member,
-    outcome::Outcome, serve::Serve, snapshot::Snapshot, status::Status, verify::Verify,
+    activate::Activate, backup::Backup, campaign::Campaign, certs::Certs, check::Check, demo::Demo, inspect::Inspect,
+    member::Member, outcome::Outcome, restore::Restore, serve::Serve, snapshot::Snapshot, status::Status,
+    verify::Verify,
 };
 
 /// A points and campaign engine: atomic, exact, durable.
@@ -40,6 +41,8 @@ enum Command {
     Outcome(Outcome),
     Snapshot(Snapshot),
     Activate(Activate),
+    Backup(Backup),
+    Restore(Restore),
     Verify(Verify),
     Inspect(Inspect),
 }
@@ -62,6 +65,8 @@ fn main() -> ExitCode {
         Command::Outcome(command) => command.run(),
         Command::Snapshot(command) => command.run(),
         Command::Activate(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Inspect(command) => command.run(),
     }

@@ -15,13 +15,13 @@ use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
 use tidegate::log::{
-    Ahead, ChainHead, Expect, LogError, LogIdentity, LogOptions, LogWriter, PlaceId, PlaceTail, Recovered, Scanned,
-    recover, scan,
+    Ahead, ChainHead, Expect, LogError, LogIdentity, LogOptions, LogWriter, PlaceId, PlaceTail, Reach, Recovered,
+    Retention, Scanned, recover, scan,
 };
 use tidegate::storage::{Disk, File, Loss, Memory, Storage};
 
 const IDENTITY: LogIdentity = LogIdentity { directory: *b"tidegate-testlog", lineage: 3 };
-const EXPECT: Expect = Expect { identity: IDENTITY, from_epoch: 1, known: None };
+const EXPECT: Expect = Expect { identity: IDENTITY, from_epoch: 1, known: None, reach: Reach::InUse };
 
 /// Small enough that a few epochs fill a segment and some take several blocks.
 fn small() -> LogOptions {
@@ -31,7 +31,7 @@ fn small() -> LogOptions {
         block_bytes: 1024,
         spares: 1,
         ahead: Ahead::Step,
-        archive_bytes: 1 << 20,
+        retention: Retention { bytes: 1 << 20, age_ms: None },
     }
 }
 
@@ -133,20 +133,6 @@ fn an_epoch_costs_one_write_and_one_fdatasync() {
     let counters = writer.counters();
     assert_eq!((counters.epochs, counters.closing_blocks, counters.fdatasyncs), (2, 1, 3));
     assert_eq!((counters.blocks, counters.bytes, counters.segments), (3, 3 * 512, 1));
-}
-
-#[test]
-fn a_log_goes_on_behind_a_restored_snapshot() {
-    let (_, writer) = log_of(1..=10);
-    let memory = Memory::new();
-    let raised = LogIdentity { lineage: IDENTITY.lineage + 1, ..IDENTITY };
-    let mut writer = LogWriter::create_after(Arc::new(memory.clone()), raised, writer.head(), small()).unwrap();
-    write(&mut writer, 11).unwrap();
-    let expect = Expect { identity: raised, from_epoch: 11, known: None };
-    assert_eq!(scan_all(&memory, expect).unwrap().0, [11]);
-    let before = scan_all(&memory, Expect { from_epoch: 10, ..expect });
-    assert!(matches!(before, Err(LogError::EpochsMissing { needed: 10, first: 10 })));
-    assert!(matches!(create(&memory), Err(LogError::NotEmpty { .. })));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use asking::{Told, bundle, id, request};
 use tidegate::data::{self, Opened, Options, Seed};
-use tidegate::log::{Ahead, LogOptions};
+use tidegate::log::{Ahead, LogOptions, Retention};
 use tidegate::storage::Memory;
 use tidegate::store::{HashKeys, Limits, Store};
 use tidegate_protocol::answer::{CampaignView, MemberView};
@@ -40,7 +40,7 @@ fn options(shards: u32, limits: Limits) -> Options {
         block_bytes: 1 << 16,
         spares: 1,
         ahead: Ahead::Step,
-        archive_bytes: 1 << 30,
+        retention: Retention { bytes: 1 << 30, age_ms: None },
     };
     Options { shards, limits, log, workers: 0, ..Options::default() }
 }
@@ -61,8 +61,9 @@ fn opened_with(programme: &str, options: Options) -> (Memory, Opened) {
 fn snapshot(opened: &mut Opened, mut meanwhile: impl FnMut(&Store)) {
     let written = opened.snapshotter.write(NOON_MS, |_| meanwhile(&opened.store)).unwrap();
     drain(opened);
-    let oldest = opened.snapshotter.publish(written, opened.flusher.state().watermark.durable()).unwrap();
-    opened.flusher.state().pages.archive_before(oldest).unwrap();
+    let log = opened.flusher.state();
+    let oldest = opened.snapshotter.publish(written, log.watermark.durable(), log.counters().1, &[]).unwrap();
+    log.pages.archive_before(oldest).unwrap();
 }
 
 /// Makes everything durable that was decided.

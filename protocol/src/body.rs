@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Malformed, answer, code, decode, operator, refusal};
+use crate::{Malformed, answer, code, decode, files, operator, refusal};
 
 macro_rules! bodies {
     ($($(#[$doc:meta])* $name:ident($type:ty),)*) => {
@@ -57,6 +57,9 @@ bodies! {
     SnapshotTaken(operator::SnapshotTaken),
     Activated(operator::Activated),
     VersionConflict(operator::VersionConflict),
+    FilesView(files::FilesView),
+    FileBytes(files::FileBytes),
+    FileChecked(files::FileChecked),
     Plain(refusal::Plain),
     AlreadyCheckedIn(refusal::AlreadyCheckedIn),
     NotOpen(refusal::NotOpen),

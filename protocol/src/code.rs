@@ -22,6 +22,12 @@ pub mod op {
     pub const TAKE_SNAPSHOT: u16 = 0x0102;
     /// [`crate::operator::Activate`].
     pub const ACTIVATE: u16 = 0x0103;
+    /// [`crate::files::ListFiles`].
+    pub const LIST_FILES: u16 = 0x0104;
+    /// [`crate::files::ReadFile`].
+    pub const READ_FILE: u16 = 0x0105;
+    /// [`crate::files::CheckFile`].
+    pub const CHECK_FILE: u16 = 0x0106;
 }
 
 /// Every operation: its code, its name in texts, metrics and reports, and the body it carries.
@@ -36,6 +42,9 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::GET_STATUS, "get-status", "GetStatus"),
     (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
     (op::ACTIVATE, "activate", "Activate"),
+    (op::LIST_FILES, "list-files", "ListFiles"),
+    (op::READ_FILE, "read-file", "ReadFile"),
+    (op::CHECK_FILE, "check-file", "CheckFile"),
 ];
 
 /// Application close codes of QUIC streams and connections.
@@ -131,6 +140,9 @@ answers! {
     STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
     SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
     ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
+    FILES = 0x0084, "files", No, Done, "FilesView", "The files of the data directory.";
+    FILE_BYTES = 0x0085, "file-bytes", No, Done, "FileBytes", "A piece of the file.";
+    FILE_CHECKED = 0x0086, "file-checked", No, Done, "FileChecked", "Every byte of the file is what was written.";
 
     NO_SUCH_MEMBER = 0x0100, "no-such-member", No, NewId, "Plain", "The member is not enrolled.";
     ALREADY_ENROLLED = 0x0101, "already-enrolled", No, Done, "Plain", "The member is enrolled, by another request.";
@@ -174,6 +186,9 @@ answers! {
     BUNDLE_REFUSED = 0x0500, "bundle-refused", No, Correct, "Because", "The programme bundle has errors.";
     VERSION_CONFLICT = 0x0501, "version-conflict", No, Correct, "VersionConflict", "Another version is in force than the one to be replaced.";
     SNAPSHOT_FAILED = 0x0502, "snapshot-failed", No, NewId, "Because", "The snapshot could not be written; the one before stands.";
+    NO_SUCH_FILE = 0x0503, "no-such-file", No, NewId, "Plain", "There is no such file, or no longer: list the files again.";
+    FILE_DAMAGED = 0x0504, "file-damaged", No, Correct, "Because", "The file is not what was written.";
+    FILE_UNREADABLE = 0x0505, "file-unreadable", No, NewId, "Because", "The storage does not give the file's bytes.";
 }
 
 /// The specification of one answer; `None` for a code that this crate does not know, which a client takes as final and

@@ -20,10 +20,10 @@
 //! answer for each, in any order, named by the entry's index. Each body is decoded alone: an unknown operation or a
 //! malformed body fails only itself.
 //!
-//! # Bodies ([`operation`], [`answer`], [`refusal`], [`operator`])
+//! # Bodies ([`operation`], [`answer`], [`refusal`], [`operator`], [`files`])
 //! bincode 2 in its fixed-width little-endian configuration: fields in order, no padding, no tags. Beyond integers
 //! there are only these: [`Text`] is a `u8` length (at most 64) and UTF-8; [`Prose`] is a `u32` length and UTF-8;
-//! [`List`] is a `u16` count and its items. Trailing bytes are refused.
+//! [`Blob`] is a `u32` length and bytes; [`List`] is a `u16` count and its items. Trailing bytes are refused.
 //!
 //! A released layout is frozen for ever: a change is a new code.
 //!
@@ -35,9 +35,11 @@
 
 pub mod answer;
 pub mod batch;
+mod blob;
 mod body;
 pub mod code;
 mod codec;
+pub mod files;
 pub mod frame;
 pub mod hello;
 mod id;
@@ -46,6 +48,7 @@ pub mod operator;
 pub mod refusal;
 mod text;
 
+pub use blob::Blob;
 pub use body::Body;
 pub use codec::{Decode, Encode, Malformed, decode, encode};
 pub use id::{LedgerId, MemberKey, NotAKey, RequestId};

@@ -165,15 +165,9 @@ impl<C, const MOST: usize> Decode<C> for Prose<MOST> {
         if length > MOST {
             return Err(DecodeError::OtherString(format!("a text of {length} bytes, at most {MOST} are allowed")));
         }
-        // Read piece by piece, so that a length that lies costs no more than the bytes that are really there.
-        let mut bytes = Vec::new();
-        let mut piece = [0; 1024];
-        while bytes.len() < length {
-            let take = (length - bytes.len()).min(piece.len());
-            from.reader().read(&mut piece[..take])?;
-            bytes.extend_from_slice(&piece[..take]);
-        }
-        String::from_utf8(bytes).map(Prose).map_err(|error| DecodeError::Utf8 { inner: error.utf8_error() })
+        String::from_utf8(read_pieces(from, length)?)
+            .map(Prose)
+            .map_err(|error| DecodeError::Utf8 { inner: error.utf8_error() })
     }
 }
 
@@ -181,6 +175,18 @@ impl<'de, C, const MOST: usize> BorrowDecode<'de, C> for Prose<MOST> {
     fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(from: &mut D) -> Result<Prose<MOST>, DecodeError> {
         Prose::decode(from)
     }
+}
+
+/// So many bytes, read piece by piece, so that a length that lies costs no more than the bytes that are really there.
+pub(crate) fn read_pieces<D: Decoder>(from: &mut D, length: usize) -> Result<Vec<u8>, DecodeError> {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 1024];
+    while bytes.len() < length {
+        let take = (length - bytes.len()).min(piece.len());
+        from.reader().read(&mut piece[..take])?;
+        bytes.extend_from_slice(&piece[..take]);
+    }
+    Ok(bytes)
 }
 
 /// A list of at most `MOST` items: a `u16` count, then the items.

@@ -8,9 +8,9 @@ use tidegate_protocol::batch::{Answers, Entries, finish_answers, finish_requests
 use tidegate_protocol::batch::{push_answer, push_entry, start_answers, start_requests};
 use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use tidegate_protocol::{
-    Body, Decode, Encode, LedgerId, List, MemberKey, Prose, RequestId, Text, code, decode, encode,
+    Blob, Body, Decode, Encode, LedgerId, List, MemberKey, Prose, RequestId, Text, code, decode, encode,
 };
-use tidegate_protocol::{answer::*, hello::*, operation::*, operator::*, refusal::*};
+use tidegate_protocol::{answer::*, files::*, hello::*, operation::*, operator::*, refusal::*};
 
 /// Any value of a type.
 trait Arb: Sized + Debug + 'static {
@@ -21,7 +21,7 @@ macro_rules! arb_any {
     ($($ty:ty)*) => { $(impl Arb for $ty { fn arb() -> BoxedStrategy<Self> { any::<$ty>().boxed() } })* };
 }
 
-arb_any! { u8 u16 u32 u64 i32 i64 [u8; 16] }
+arb_any! { u8 u16 u32 u64 i32 i64 [u8; 16] [u8; 32] }
 
 impl Arb for Text {
     fn arb() -> BoxedStrategy<Self> {
@@ -32,6 +32,12 @@ impl Arb for Text {
 impl<const MOST: usize> Arb for Prose<MOST> {
     fn arb() -> BoxedStrategy<Self> {
         ".{0,40}".prop_map(|text| Prose::cut(&text)).boxed()
+    }
+}
+
+impl<const MOST: usize> Arb for Blob<MOST> {
+    fn arb() -> BoxedStrategy<Self> {
+        vec(any::<u8>(), 0..40).prop_map(|bytes| Blob::try_from(bytes).expect("no place takes less")).boxed()
     }
 }
 
@@ -113,6 +119,9 @@ bodies! {
     take_snapshot: TakeSnapshot {}
     bundle_file: BundleFile { name, contents }
     activate: Activate { replaces, dry_run, files }
+    list_files: ListFiles { from_segment }
+    read_file: ReadFile { kind, number, offset, bytes }
+    check_file: CheckFile { kind, number, known_epoch, known_hash }
 
     ledger_id: LedgerId { lineage, place, sequence }
     enrolled: Enrolled { ledger, version, tier }
@@ -137,6 +146,13 @@ bodies! {
     snapshot_taken: SnapshotTaken { first_epoch, last_epoch, members, bytes, took_ms, file }
     activated: Activated { programme, version, warnings }
     version_conflict: VersionConflict { in_force }
+    snapshot_file: SnapshotFile { first_epoch, last_epoch, bytes, members, taken_ms, hash }
+    segment_file: SegmentFile { number, bytes, used_bytes, previous_epoch }
+    files_view: FilesView {
+        directory, lineage, shards, key_short, key_long, head_epoch, head_hash, snapshots, segments
+    }
+    file_bytes: FileBytes { bytes }
+    file_checked: FileChecked { bytes, epochs, previous_epoch, previous_hash, epoch, hash, torn }
 
     plain: Plain {}
     already_checked_in: AlreadyCheckedIn { day, streak, next_ms }

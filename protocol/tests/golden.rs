@@ -15,10 +15,11 @@ use tidegate_protocol::batch::{push_answer, push_entry, start_answers, start_req
 use tidegate_protocol::code::{self, op};
 use tidegate_protocol::frame::{self, FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 use tidegate_protocol::{Body, Decode, Encode, LedgerId, List, MemberKey, Prose, RequestId, Text, decode, encode};
-use tidegate_protocol::{answer::*, hello::*, operation::*, operator::*, refusal::*};
+use tidegate_protocol::{answer::*, files::*, hello::*, operation::*, operator::*, refusal::*};
 
 const NOW_MS: i64 = 1_792_461_600_000;
 const DAY: i32 = 20_745;
+const HASH: [u8; 32] = [0x5a; 32];
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -135,7 +136,48 @@ fn operations() -> Vec<String> {
         case("GetStatus", &operation(op::GET_STATUS), GetStatus { books: 1 }),
         case("TakeSnapshot", &operation(op::TAKE_SNAPSHOT), TakeSnapshot {}),
         case("Activate", &operation(op::ACTIVATE), Activate { replaces: 3, dry_run: 0, files: List::cut([file]) }),
+        case("ListFiles", &operation(op::LIST_FILES), ListFiles { from_segment: 57 }),
+        case("ReadFile", &operation(op::READ_FILE), ReadFile { kind: 2, number: 57, offset: 524_288, bytes: 524_288 }),
+        case(
+            "CheckFile",
+            &operation(op::CHECK_FILE),
+            CheckFile { kind: 2, number: 57, known_epoch: 912, known_hash: HASH },
+        ),
     ]
+}
+
+fn files() -> [Body; 3] {
+    let snapshot = SnapshotFile {
+        first_epoch: 900,
+        last_epoch: 912,
+        bytes: 180_000_000,
+        members: 1_000_000,
+        taken_ms: NOW_MS,
+        hash: HASH,
+    };
+    let segment = SegmentFile { number: 57, bytes: 67_108_864, used_bytes: 12_800, previous_epoch: 899 };
+    let files = FilesView {
+        directory: *b"directory-of-now",
+        lineage: 1,
+        shards: 64,
+        key_short: [3; 16],
+        key_long: [4; 16],
+        head_epoch: 912,
+        head_hash: HASH,
+        snapshots: List::cut([snapshot]),
+        segments: List::cut([segment]),
+    };
+    let checked = FileChecked {
+        bytes: 12_800,
+        epochs: 13,
+        previous_epoch: 899,
+        previous_hash: [1; 32],
+        epoch: 912,
+        hash: HASH,
+        torn: Prose::cut(""),
+    };
+    let bytes = b"TIDESEGM".to_vec().try_into().unwrap();
+    [Body::FilesView(files), Body::FileBytes(FileBytes { bytes }), Body::FileChecked(checked)]
 }
 
 fn views() -> [Body; 5] {
@@ -218,6 +260,7 @@ fn bodies() -> Vec<Body> {
         Body::Because(Because { sentence: Prose::cut("the body has 3 bytes; `Redeem` has 24") }),
     ];
     bodies.extend(views());
+    bodies.extend(files());
     bodies
 }
 

@@ -3,16 +3,23 @@
 //! Promises: what is opened holds every acknowledged change, exactly once, or it is not opened and the error says which
 //! file is wrong and how. Opening changes nothing that an earlier state could still need.
 
+mod backup;
 mod crew;
+mod files;
 mod rebuild;
+mod restore;
 
 use std::sync::Arc;
 
 use crate::log::{self, Durability, Flusher, LogError, LogIdentity, LogOptions, LogWriter, TornTail};
-use crate::snapshot::{Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, Snapshotter};
+use crate::snapshot::{DirectoryKind, Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, Snapshotter};
 use crate::storage::Storage;
 use crate::store::{HashKeys, Limits, Shape, Store};
 use rebuild::rebuild;
+
+pub use backup::{BackupError, BackupOptions, Copied, Listing, Origin, backup};
+pub use files::{CheckedFile, Files, StoredFile};
+pub use restore::{Point, RestoreError, Until, point, restore};
 
 /// How a directory is made and opened.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +75,11 @@ pub enum OpenError {
     /// A folder cannot be made.
     #[error("making the folder `{0}`: {1}")]
     Folder(&'static str, std::io::Error),
+    /// A backup was to be served.
+    #[error(
+        "this is a backup: it is restored from and never served, or two servers would go on from the same point; make a data directory of it with `tidegate restore`"
+    )]
+    Backup,
     /// A directory without a manifest, where one was expected.
     #[error("there is no manifest: this is no data directory of Tidegate, or it was never completely made")]
     NoManifest,
@@ -115,6 +127,8 @@ pub struct Opened {
     pub flusher: Flusher,
     /// Takes snapshots.
     pub snapshotter: Snapshotter,
+    /// Gives out files while the directory is served.
+    pub files: Arc<Files>,
     /// What was found.
     pub recovery: Recovery,
     /// What whoever is answered may rely on.
@@ -148,6 +162,7 @@ pub fn open(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Opened, OpenError> {
     match (Manifest::read(&*storage)?, seed) {
+        (Some(Manifest { kind: DirectoryKind::Backup, .. }), _) => Err(OpenError::Backup),
         (Some(manifest), _) => recover(storage, options, manifest, progress),
         (None, Some(seed)) => create(storage, options, seed),
         (None, None) => Err(OpenError::NoManifest),
@@ -160,7 +175,8 @@ fn create(storage: Arc<dyn Storage>, options: Options, seed: Seed) -> Result<Ope
     }
     storage.sync_dir("").map_err(|error| OpenError::Folder(".", error))?;
     let shape = Shape { shards: options.shards, keys: seed.keys, lineage: 0 };
-    let manifest = Manifest { directory: seed.directory, shape, snapshots: Vec::new() };
+    let (directory, kind) = (seed.directory, DirectoryKind::Data);
+    let manifest = Manifest { directory, shape, kind, head: None, snapshots: Vec::new() };
     let identity = LogIdentity { directory: seed.directory, lineage: 0 };
     let writer = LogWriter::create(Arc::clone(&storage), identity, options.log)?;
     // Last, so that a directory with a manifest is complete.
@@ -178,6 +194,7 @@ fn create(storage: Arc<dyn Storage>, options: Options, seed: Seed) -> Result<Ope
         torn: None,
     };
     Ok(Opened {
+        files: Arc::new(Files::new(Arc::clone(&storage), &manifest, writer.pages())),
         flusher: Flusher::new(Arc::clone(&store), writer, 0),
         snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
         store,
@@ -201,6 +218,7 @@ fn recover(
     // What is damaged takes no good one's place.
     manifest.snapshots.drain(..recovery.passed_over.len());
     Ok(Opened {
+        files: Arc::new(Files::new(Arc::clone(&storage), &manifest, writer.pages())),
         flusher: Flusher::new(Arc::clone(&store), writer, recovery.last_epoch),
         snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
         store,

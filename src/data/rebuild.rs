@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::crew::{Crew, Piece, with_crew};
 use super::{OpenError, Options, Progress, Recovery};
 use crate::engine::{PlaceId, PlaceKind};
-use crate::log::{self, LogError, LogIdentity, Scanned};
+use crate::log::{self, LogError, LogIdentity, Reach, Scanned};
 use crate::snapshot::{Manifest, SNAPSHOTS_KEPT, SnapshotEntry, SnapshotError, SnapshotReader};
 use crate::storage::Storage;
 use crate::store::{LoggedTail, Section, SectionKind, Store};
@@ -63,13 +63,15 @@ fn expected(manifest: &Manifest, snapshot: Option<SnapshotEntry>) -> log::Expect
     log::Expect {
         identity: LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) },
         from_epoch: snapshot.map_or(1, |entry| entry.first_epoch),
-        known: None,
+        known: manifest.head,
+        reach: Reach::InUse,
     }
 }
 
 /// A tail of the log on its way to its place.
 struct PlacedTail {
     epoch: u64,
+    lineage: u16,
     place: PlaceId,
     first_sequence: u64,
     base_ms: i64,
@@ -95,8 +97,8 @@ impl Piece for PlacedTail {
     }
 
     fn put(&self, store: &Store) -> Result<(), Misfit> {
-        let PlacedTail { epoch, place, first_sequence, base_ms, count, .. } = *self;
-        let tail = LoggedTail { epoch, place, first_sequence, base_ms, count, records: &self.records };
+        let PlacedTail { epoch, lineage, place, first_sequence, base_ms, count, .. } = *self;
+        let tail = LoggedTail { epoch, lineage, place, first_sequence, base_ms, count, records: &self.records };
         store.replay(&tail).map_err(|error| Misfit { epoch, source: Box::new(error) })
     }
 }
@@ -108,6 +110,8 @@ fn hand_over(crew: &mut Crew<'_, PlacedTail>, epoch: &log::RecoveredEpoch<'_>) -
         let unknown = || LogError::Replay { epoch: epoch.epoch, source: "a place of unknown kind".into() };
         let piece = PlacedTail {
             epoch: epoch.epoch,
+            // No segment has more than the directory, whose lineage is as wide.
+            lineage: epoch.lineage as u16,
             place: PlaceId::from_u32(tail.place.0).ok_or_else(unknown)?,
             first_sequence: tail.first_sequence,
             base_ms: tail.base_ms,
@@ -207,8 +211,5 @@ fn load_one(
     }
     read?;
     store.restored().map_err(|why| reader.misfit(why))?;
-    if reader.foot() != Some((entry.last_epoch, entry.hash)) {
-        return Err(reader.misfit("its last epoch or its hash is not the one in the manifest"));
-    }
-    Ok(())
+    reader.is_the_one(entry)
 }

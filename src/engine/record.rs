@@ -39,6 +39,19 @@ pub enum Record {
     Directory(DirectoryPart),
 }
 
+impl Record {
+    /// The decision's instant.
+    pub fn now_ms(&self) -> i64 {
+        match self {
+            Record::Member(MemberPart { now_ms, .. })
+            | Record::Block(
+                BlockPart::Opened { now_ms, .. } | BlockPart::Granted { now_ms, .. } | BlockPart::Folded { now_ms, .. },
+            )
+            | Record::Directory(DirectoryPart::Taken { now_ms, .. } | DirectoryPart::Forgot { now_ms, .. }) => *now_ms,
+        }
+    }
+}
+
 /// Bytes that are no record of this version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadRecord {

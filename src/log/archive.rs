@@ -1,7 +1,7 @@
-//! Segments that recovery no longer needs: moved, kept within a budget of bytes, dropped oldest first.
+//! Segments that recovery no longer needs: moved, kept for a time and within a budget of bytes, dropped oldest first.
 //!
-//! Only whole segments move, from the oldest up, each move durable before the next, so that `log/` never has a gap. The segment that
-//! recovery would begin with stays, and so does everything behind it.
+//! Only whole segments move or go, from the oldest up, each step durable before the next, so that neither folder ever has a gap, nor
+//! both together. The segment that recovery would begin with stays, and so does everything behind it.
 
 use super::index::Index;
 use super::segment;
@@ -43,29 +43,57 @@ fn sync(storage: &dyn Storage) -> Result<(), LogError> {
         .try_for_each(|folder| storage.sync_dir(folder).map_err(LogError::storage("sync", folder)))
 }
 
-/// Drops the oldest archived segments until the others fit into `budget_bytes`.
-pub(super) fn drop_beyond(storage: &dyn Storage, index: &RwLock<Index>, budget_bytes: u64) -> Result<(), LogError> {
+/// How much of the log is kept beyond what recovery needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// The most bytes.
+    pub bytes: u64,
+    /// How long a segment is kept after its last epoch, milliseconds; however long, if nothing is said.
+    pub age_ms: Option<i64>,
+}
+
+/// Drops the oldest archived segments until the others are within the retention. The number of segments dropped.
+pub(super) fn drop_beyond(
+    storage: &dyn Storage,
+    index: &RwLock<Index>,
+    retention: Retention,
+    now_ms: i64,
+) -> Result<usize, LogError> {
+    let archived = numbers(storage, ARCHIVE_FOLDER)?;
     let mut kept = 0;
-    let mut dropped = false;
-    for number in numbers(storage, ARCHIVE_FOLDER)?.into_iter().rev() {
+    let mut drops = archived.len();
+    while drops > 0 {
+        let number = archived[drops - 1];
         let path = segment::path_archived(number);
-        let len = storage.open(&path).and_then(|file| file.len()).map_err(LogError::storage("read", path.clone()))?;
+        let len = storage.open(&path).and_then(|file| file.len()).map_err(LogError::storage("read", path))?;
         kept += len;
-        if kept > budget_bytes {
-            let mut index = index.write();
-            index.segments.remove(&number);
-            storage.remove(&path).map_err(LogError::storage("remove", path))?;
-            dropped = true;
+        if kept > retention.bytes || is_older(&index.read(), number, retention.age_ms, now_ms) {
+            break;
         }
+        drops -= 1;
     }
-    if dropped {
+    for &number in &archived[..drops] {
+        let path = segment::path_archived(number);
+        {
+            // Readers find a segment by the index: name and index change together.
+            let mut index = index.write();
+            storage.remove(&path).map_err(LogError::storage("remove", path))?;
+            index.segments.remove(&number);
+        }
+        // Each for itself, so that a power loss leaves no gap.
         storage.sync_dir(ARCHIVE_FOLDER).map_err(LogError::storage("sync", ARCHIVE_FOLDER))?;
     }
-    Ok(())
+    Ok(drops)
+}
+
+/// Whether the last epoch of a segment is older than it may be: what follows it was begun then.
+fn is_older(index: &Index, number: u64, age_ms: Option<i64>, now_ms: i64) -> bool {
+    let ended_ms = index.segments.get(&(number + 1)).map(|next| next.made_ms);
+    age_ms.zip(ended_ms).is_some_and(|(age_ms, ended_ms)| ended_ms < now_ms.saturating_sub(age_ms))
 }
 
 /// The numbers of the segments in a folder, rising.
-pub(super) fn numbers(storage: &dyn Storage, folder: &str) -> Result<Vec<u64>, LogError> {
+pub(crate) fn numbers(storage: &dyn Storage, folder: &str) -> Result<Vec<u64>, LogError> {
     let names = storage.list(folder).map_err(LogError::storage("list", folder))?;
     Ok(names.iter().filter_map(|name| segment::number(name)).collect())
 }

@@ -119,7 +119,7 @@ pub enum LogError {
 
 impl LogError {
     /// For `map_err` on a storage call.
-    pub(super) fn storage(action: &'static str, path: impl Into<String>) -> impl FnOnce(io::Error) -> LogError {
+    pub(crate) fn storage(action: &'static str, path: impl Into<String>) -> impl FnOnce(io::Error) -> LogError {
         let path = path.into();
         move |source| LogError::Storage { action, path, source }
     }

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::segment::SegmentHeader;
+use super::survey::Segment;
+
 /// A point is kept once this many bytes lie behind the last.
 const POINT_BYTES: u64 = 64 << 10;
 
@@ -21,8 +24,12 @@ pub(super) struct Index {
 pub(super) struct Indexed {
     /// The last epoch before it.
     pub(super) previous: u64,
+    /// The newest time in its first epoch.
+    pub(super) made_ms: i64,
     /// Its length in bytes.
     pub(super) len: u64,
+    /// Where its last durable block ends; its length where that is not known.
+    pub(super) end: u64,
     pub(super) block_bytes: u32,
     pub(super) archived: bool,
     /// Epochs and where they start, both rising.
@@ -30,8 +37,22 @@ pub(super) struct Indexed {
 }
 
 impl Indexed {
-    pub(super) fn new(previous: u64, len: u64, block_bytes: u32, archived: bool) -> Indexed {
-        Indexed { previous, len, block_bytes, archived, points: Vec::new() }
+    /// One that is being written, up to `end`.
+    pub(super) fn current(previous: u64, made_ms: i64, len: u64, end: u64, block_bytes: u32) -> Indexed {
+        Indexed { previous, made_ms, len, end, block_bytes, archived: false, points: Vec::new() }
+    }
+
+    /// One of which only the header was read.
+    pub(super) fn unread(segment: &Segment, header: &SegmentHeader) -> Indexed {
+        Indexed {
+            previous: header.previous.epoch,
+            made_ms: header.made_ms,
+            len: segment.len,
+            end: segment.len,
+            block_bytes: header.block_bytes,
+            archived: segment.archived,
+            points: Vec::new(),
+        }
     }
 
     /// Remembers where an epoch starts, if it is far enough behind the last one remembered.

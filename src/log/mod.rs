@@ -15,6 +15,7 @@
 
 mod archive;
 mod block;
+mod check;
 mod doorbell;
 mod epoch;
 mod error;
@@ -33,17 +34,26 @@ mod survey;
 mod watermark;
 mod writer;
 
+pub use archive::Retention;
+pub(crate) use archive::numbers;
+pub use check::{CheckedSegment, check};
 pub use doorbell::Doorbell;
 pub use epoch::{Tail, Tails};
 pub use error::LogError;
 pub use flusher::{Flusher, LogState};
-pub use pages::{LogPages, Page};
+pub use pages::{ListedSegment, LogPages, Page};
 pub use promise::{Durability, Promise, Telling};
 pub use recovery::{ReadBack, Recovered, read_back, recover};
-pub use scan::{Expect, RecoveredEpoch, Scanned, TornTail, Visit, scan};
+pub use scan::{EpochEnd, Expect, Reach, RecoveredEpoch, Scanned, TornTail, Visit, scan};
+pub(crate) use segment::path;
 pub use summary::{SegmentSummary, summaries};
+pub(crate) use survey::hex;
+pub use survey::{SegmentBegin, begins};
 pub use watermark::{LogFailed, Wake, Watermark};
 pub use writer::{LogCounters, LogWriter};
+
+use std::fmt;
+use std::str::FromStr;
 
 use crate::storage::SECTOR_BYTES;
 
@@ -89,6 +99,38 @@ pub struct ChainHead {
     pub hash: [u8; 32],
 }
 
+/// As commands show it and take it: the epoch, a colon, the hash as 64 hexadecimal digits.
+impl fmt::Display for ChainHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.epoch, survey::hex(&self.hash))
+    }
+}
+
+/// A text that is no head of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no head of the chain; write EPOCH:HASH with 64 hexadecimal digits, as `tidegate status` shows it as chain_head"
+)]
+pub struct NotAHead(String);
+
+impl FromStr for ChainHead {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<ChainHead, NotAHead> {
+        let read = || {
+            let (epoch, digits) = text.split_once(':')?;
+            let digits = Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+            let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+            let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+            let hash: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+            let epoch = epoch.parse().ok().filter(|&epoch| epoch > 0)?;
+            let hash = rest.is_empty().then_some(hash?)?.try_into().ok()?;
+            Some(ChainHead { epoch, hash })
+        };
+        read().ok_or_else(|| NotAHead(text.to_owned()))
+    }
+}
+
 /// How the segments ahead are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ahead {
@@ -111,8 +153,8 @@ pub struct LogOptions {
     pub spares: usize,
     /// Who makes them.
     pub ahead: Ahead,
-    /// Archived segments are dropped, oldest first, beyond this many bytes.
-    pub archive_bytes: u64,
+    /// Archived segments are dropped, oldest first, beyond this.
+    pub retention: Retention,
 }
 
 impl Default for LogOptions {
@@ -124,7 +166,7 @@ impl Default for LogOptions {
             block_bytes: segment::BLOCK_BYTES_MAX,
             spares: 4,
             ahead: Ahead::Thread,
-            archive_bytes: 4 << 30,
+            retention: Retention { bytes: 4 << 30, age_ms: None },
         }
     }
 }

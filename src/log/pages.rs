@@ -11,7 +11,7 @@ use super::block::{BlockHeader, HEADER_BYTES, Kind, NoBlock};
 use super::epoch::{COUNT_BYTES, ENTRY_BYTES, Entry};
 use super::index::{Index, Indexed};
 use super::segment::{self, padded};
-use super::{LogError, PlaceId, archive};
+use super::{LogError, PlaceId, Retention, archive};
 use crate::storage::{File, Storage};
 
 /// A piece of one place's tail.
@@ -21,8 +21,23 @@ pub struct Page {
     pub first_sequence: u64,
     /// The instant from which the tail's records count their times, in milliseconds since 1970 UTC.
     pub base_ms: i64,
+    /// The lineage that they were written in.
+    pub lineage: u32,
     /// The bytes asked for.
     pub bytes: Vec<u8>,
+}
+
+/// A segment, for those who copy it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedSegment {
+    /// Its number.
+    pub number: u64,
+    /// The length of its file.
+    pub bytes: u64,
+    /// How much of it may be read: what is durable, or all where that is not known.
+    pub used_bytes: u64,
+    /// The last epoch before it.
+    pub previous_epoch: u64,
 }
 
 /// Reads single pages of durable epochs, in use or archived. Clones share their index.
@@ -34,14 +49,14 @@ pub struct LogPages {
 struct Shared {
     storage: Arc<dyn Storage>,
     index: Arc<RwLock<Index>>,
-    archive_bytes: u64,
+    retention: Retention,
     /// Held while segments move: one archiver at a time.
     archiving: Mutex<()>,
 }
 
 impl LogPages {
-    pub(super) fn new(storage: Arc<dyn Storage>, index: Arc<RwLock<Index>>, archive_bytes: u64) -> LogPages {
-        LogPages { shared: Arc::new(Shared { storage, index, archive_bytes, archiving: Mutex::new(()) }) }
+    pub(super) fn new(storage: Arc<dyn Storage>, index: Arc<RwLock<Index>>, retention: Retention) -> LogPages {
+        LogPages { shared: Arc::new(Shared { storage, index, retention, archiving: Mutex::new(()) }) }
     }
 
     /// The bytes of `place`'s tail in `epoch` from `offset` on, at most `limit`. `None` if the epoch is not durable yet, is beyond the archive's
@@ -55,23 +70,61 @@ impl LogPages {
         }
         let len = limit.min((entry.len - offset) as usize);
         let bytes = segment.payload(first, u64::from(entry.offset) + u64::from(offset), len)?;
-        Ok(Some(Page { first_sequence: entry.first_sequence, base_ms: entry.base_ms, bytes }))
+        let Entry { first_sequence, base_ms, .. } = entry;
+        Ok(Some(Page { first_sequence, base_ms, lineage: first.lineage, bytes }))
     }
 
-    /// See [`LogWriter::archive_before`](super::LogWriter::archive_before); may run beside the writer.
+    /// Moves segments that hold only epochs below `epoch` into the archive. The number of segments moved. An error does not poison the
+    /// log; call again later. May run beside the writer.
     pub fn archive_before(&self, epoch: u64) -> Result<usize, LogError> {
-        let Shared { storage, index, archive_bytes, archiving } = &*self.shared;
+        let Shared { storage, index, archiving, .. } = &*self.shared;
         let _alone = archiving.lock();
-        let moved = archive::move_before(&**storage, index, epoch)?;
-        archive::drop_beyond(&**storage, index, *archive_bytes)?;
-        Ok(moved)
+        archive::move_before(&**storage, index, epoch)
+    }
+
+    /// Drops archived segments beyond the retention, the oldest first. While somebody copies them, only beyond twice its bytes. The number
+    /// of segments dropped; errors as above.
+    pub fn drop_archived(&self, now_ms: i64, are_copied: bool) -> Result<usize, LogError> {
+        let Shared { storage, index, retention, archiving } = &*self.shared;
+        let copied = Retention { bytes: retention.bytes.saturating_mul(2), age_ms: None };
+        let _alone = archiving.lock();
+        archive::drop_beyond(&**storage, index, if are_copied { copied } else { *retention }, now_ms)
+    }
+
+    /// The segments from a number on that hold durable epochs, rising.
+    pub fn segments(&self, from: u64) -> Vec<ListedSegment> {
+        let index = self.shared.index.read();
+        let listed = index.segments.range(from..).map(|(&number, segment)| ListedSegment {
+            number,
+            bytes: segment.len,
+            used_bytes: segment.end,
+            previous_epoch: segment.previous,
+        });
+        listed.collect()
+    }
+
+    /// Bytes of a segment, from `offset` until `bytes` is full or what is durable of it ends; how many they are. `None` if there is no such
+    /// segment.
+    pub fn read_segment(&self, number: u64, offset: u64, bytes: &mut [u8]) -> Result<Option<usize>, LogError> {
+        let (path, file, end) = {
+            // Opened under the lock, so that the file cannot be moved between look-up and opening.
+            let index = self.shared.index.read();
+            let Some(indexed) = index.segments.get(&number) else { return Ok(None) };
+            let path = if indexed.archived { segment::path_archived(number) } else { segment::path(number) };
+            let file = self.shared.storage.open(&path).map_err(LogError::storage("open", path.clone()))?;
+            (path, file, indexed.end)
+        };
+        let count = (bytes.len() as u64).min(end.saturating_sub(offset)) as usize;
+        file.read_at(offset, &mut bytes[..count]).map(Some).map_err(LogError::storage("read", path))
     }
 
     /// Makes an epoch (or a segment without one) readable.
     pub(super) fn publish(&self, durable: u64, number: u64, segment: Indexed, start: Option<u64>) {
         let mut index = self.shared.index.write();
         index.durable = durable;
+        let end = segment.end;
         let segment = index.segments.entry(number).or_insert(segment);
+        segment.end = end;
         if let Some(start) = start {
             segment.note(durable, start);
         }

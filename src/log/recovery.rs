@@ -55,13 +55,19 @@ impl ReadBack {
             && last_header.identity == expect.identity
             && last_header.block_bytes == options.block_bytes
             && last.len == last_header.segment_bytes;
-        let current = same.then(|| Current {
-            number: last.number,
-            file: last.file,
-            len: last.len,
-            position: end,
-            previous: last_header.previous.epoch,
-        });
+        let current = if same {
+            let (file, previous) = (last.open(&*storage)?, last_header.previous.epoch);
+            Some(Current {
+                number: last.number,
+                file,
+                len: last.len,
+                position: end,
+                previous,
+                made_ms: last_header.made_ms,
+            })
+        } else {
+            None
+        };
         let resume = Resume { head: scanned.head, open: !scanned.closed, current, spares, next_number, index };
         // Without room the writer refuses until there is some; reading the log must not fail for a full disk.
         let (mut writer, _) = LogWriter::resume(storage, expect.identity, options, resume);
@@ -94,19 +100,20 @@ pub fn recover(
 fn make_durable(storage: &dyn Storage, outcome: &Outcome) -> Result<(), LogError> {
     const STEP_BYTES: u64 = 1 << 20;
     let Outcome { last, newest, end, .. } = outcome;
+    let file = last.open(storage)?;
     let mut bytes = Vec::new();
     let mut at = *newest;
     while at < *end {
         bytes.resize(STEP_BYTES.min(end - at) as usize, 0);
-        let read = last.file.read_at(at, &mut bytes).map_err(LogError::storage("read", last.path.clone()))?;
+        let read = file.read_at(at, &mut bytes).map_err(LogError::storage("read", last.path.clone()))?;
         // A file that was cut within the padding of its last block is whole enough.
         if read == 0 {
             break;
         }
-        last.file.write_at(at, &bytes[..read]).map_err(LogError::storage("write", last.path.clone()))?;
+        file.write_at(at, &bytes[..read]).map_err(LogError::storage("write", last.path.clone()))?;
         at += read as u64;
     }
-    last.file.sync_all().map_err(LogError::storage("sync", last.path.clone()))?;
+    file.sync_all().map_err(LogError::storage("sync", last.path.clone()))?;
     storage.sync_dir(LOG_FOLDER).map_err(LogError::storage("sync", LOG_FOLDER))
 }
 
@@ -128,5 +135,5 @@ fn keep_spares(storage: &dyn Storage, mut spares: Vec<Segment>, len: u64) -> Res
         storage.remove(&segment::path(spare.number)).map_err(LogError::storage("remove", spare.path))?;
         storage.sync_dir(LOG_FOLDER).map_err(LogError::storage("sync", LOG_FOLDER))?;
     }
-    Ok(spares.into_iter().map(|Segment { number, file, len, .. }| Spare { number, file, len }).collect())
+    spares.iter().map(|spare| Ok(Spare { number: spare.number, file: spare.open(storage)?, len: spare.len })).collect()
 }

@@ -25,21 +25,37 @@
 
 use super::block::{BlockHeader, HEADER_BYTES as BLOCK_HEADER_BYTES, Kind, MAGIC, NoBlock};
 use super::index::{Index, Indexed};
-use super::segment::{self, HEADER_BYTES, NoHeader, Reader, SegmentHeader, padded};
-use super::survey::{Segment, first_needed, hex, open, survey};
+use super::segment::{HEADER_BYTES, NoHeader, Reader, SegmentHeader, padded};
+use super::survey::{Segment, first_needed, hex, look, survey};
 use super::{ChainHead, LogError, LogIdentity, Tails, archive};
 use crate::planted::{Bug, planted};
 use crate::storage::{SECTOR_BYTES, Storage};
+
+/// How far back a log is read, if it has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The segments in use: all that a recovery needs.
+    InUse,
+    /// Those of the archive, too.
+    Archived,
+}
 
 /// What the caller knows of the log before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expect {
     /// The directory's id must be in every segment; segments may have this lineage or a lower one.
     pub identity: LogIdentity,
-    /// The first epoch that is needed. Segments that end before it are not read.
+    /// The first epoch that is needed, or [`Expect::OLDEST`]. Segments that end before it are not read.
     pub from_epoch: u64,
-    /// A head that a snapshot or a backup has seen durable: a log that ends before it, or has another hash there, is refused.
+    /// A head that was seen durable: a log that ends before it, or has another hash there, is refused.
     pub known: Option<ChainHead>,
+    /// Where to look for segments.
+    pub reach: Reach,
+}
+
+impl Expect {
+    /// As the first epoch: whichever is the oldest that there is.
+    pub const OLDEST: u64 = 0;
 }
 
 /// One epoch, read back whole and checked.
@@ -49,12 +65,25 @@ pub struct RecoveredEpoch<'a> {
     pub epoch: u64,
     /// The hash of its last block.
     pub hash: [u8; 32],
+    /// The lineage it was written in.
+    pub lineage: u32,
+    /// Where it ends.
+    pub end: EpochEnd,
     /// What each place added.
     pub tails: Tails<'a>,
     /// Bytes of log read so far, for a progress bar.
     pub done_bytes: u64,
     /// Bytes of log there are to read, at most.
     pub total_bytes: u64,
+}
+
+/// The byte behind an epoch's last block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochEnd {
+    /// The number of the segment.
+    pub segment: u64,
+    /// The byte in it.
+    pub offset: u64,
 }
 
 /// Bytes behind the last whole epoch that were never acknowledged.
@@ -112,16 +141,16 @@ pub(super) struct Outcome {
 }
 
 /// Where a segment's whole blocks end, and why.
-struct Stop {
+pub(super) struct Stop {
     at: u64,
     /// `None` if zeros or the end of the segment stand there.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 pub(super) fn read(storage: &dyn Storage, expect: Expect, visit: &mut Visit<'_>) -> Result<Outcome, LogError> {
-    let mut segments = survey(storage, expect.identity)?;
+    let mut segments = survey(storage, expect.identity, expect.reach)?;
     let first = first_needed(&segments, expect.from_epoch)?;
-    let mut scan = Scan::new(expect, visit, &segments, first)?;
+    let mut scan = Scan::new(storage, expect, visit, &segments, first)?;
     let mut last = (first, Stop { at: 0, reason: None });
     for (index, segment) in segments.iter().enumerate().skip(first) {
         if let Ok(header) = &segment.opening {
@@ -146,23 +175,23 @@ pub(super) fn read(storage: &dyn Storage, expect: Expect, visit: &mut Visit<'_>)
 
 /// Lets pages be read from segments that recovery had no need to read.
 fn index_unread(storage: &dyn Storage, segments: &[Segment], index: &mut Index) -> Result<(), LogError> {
-    let mut add = |segment: &Segment, archived| {
+    let mut add = |segment: &Segment| {
         if let Ok(header) = &segment.opening {
-            let indexed = Indexed::new(header.previous.epoch, segment.len, header.block_bytes, archived);
-            index.segments.entry(segment.number).or_insert(indexed);
+            index.segments.entry(segment.number).or_insert(Indexed::unread(segment, header));
         }
     };
-    segments.iter().for_each(|segment| add(segment, false));
+    segments.iter().for_each(&mut add);
     for number in archive::numbers(storage, super::ARCHIVE_FOLDER)? {
-        add(&open(storage, segment::path_archived(number), number)?, true);
+        add(&look(storage, number, true)?);
     }
     Ok(())
 }
 
-struct Scan<'a, 'v> {
+pub(super) struct Scan<'a, 'v> {
+    storage: &'a dyn Storage,
     expect: Expect,
     visit: &'a mut Visit<'v>,
-    scanned: Scanned,
+    pub(super) scanned: Scanned,
     index: Index,
     newest: u64,
     total_bytes: u64,
@@ -171,14 +200,20 @@ struct Scan<'a, 'v> {
 }
 
 impl<'a, 'v> Scan<'a, 'v> {
-    fn new(expect: Expect, visit: &'a mut Visit<'v>, segments: &[Segment], first: usize) -> Result<Self, LogError> {
+    pub(super) fn new(
+        storage: &'a dyn Storage,
+        expect: Expect,
+        visit: &'a mut Visit<'v>,
+        segments: &[Segment],
+        first: usize,
+    ) -> Result<Self, LogError> {
         let header = segments[first].opening.as_ref().expect("the first segment needed has a header");
         let read = || segments[first..].iter().filter(|segment| segment.opening.is_ok());
         let scanned =
             Scanned { head: header.previous, segments: read().count() as u64, closed: true, ..Scanned::default() };
         let total_bytes = read().map(|segment| segment.len).sum();
-        let mut scan =
-            Scan { expect, visit, scanned, index: Index::default(), newest: 0, total_bytes, payload: Vec::new() };
+        let (index, payload) = (Index::default(), Vec::new());
+        let mut scan = Scan { storage, expect, visit, scanned, index, newest: 0, total_bytes, payload };
         scan.check_known(&segments[first], 0)?;
         Ok(scan)
     }
@@ -213,10 +248,10 @@ impl<'a, 'v> Scan<'a, 'v> {
     }
 
     /// Reads a segment up to its last whole block.
-    fn segment(&mut self, segment: &Segment, header: &SegmentHeader) -> Result<Stop, LogError> {
-        let mut reader = Reader::new(&*segment.file, segment.len.min(header.segment_bytes));
-        let indexed = Indexed::new(header.previous.epoch, segment.len, header.block_bytes, false);
-        self.index.segments.insert(segment.number, indexed);
+    pub(super) fn segment(&mut self, segment: &Segment, header: &SegmentHeader) -> Result<Stop, LogError> {
+        let file = segment.open(self.storage)?;
+        let mut reader = Reader::new(&*file, segment.len.min(header.segment_bytes));
+        self.index.segments.insert(segment.number, Indexed::unread(segment, header));
         self.newest = 0;
         let mut at = HEADER_BYTES;
         let mut payload = std::mem::take(&mut self.payload);
@@ -245,6 +280,7 @@ impl<'a, 'v> Scan<'a, 'v> {
             }
         };
         self.payload = payload;
+        self.indexed(segment).end = stop.at;
         Ok(stop)
     }
 
@@ -314,12 +350,12 @@ impl<'a, 'v> Scan<'a, 'v> {
             at += padded(block.body_bytes.into());
             if first.pieces == 1 {
                 let payload = &whole[BLOCK_HEADER_BYTES..];
-                self.whole_epoch(segment, &first, hash, payload)?;
+                self.whole_epoch(segment, &first, hash, at, payload)?;
                 return Ok(Ok(at));
             }
             payload.extend_from_slice(&whole[BLOCK_HEADER_BYTES..]);
         }
-        self.whole_epoch(segment, &first, hash, payload)?;
+        self.whole_epoch(segment, &first, hash, at, payload)?;
         Ok(Ok(at))
     }
 
@@ -328,6 +364,7 @@ impl<'a, 'v> Scan<'a, 'v> {
         segment: &Segment,
         first: &BlockHeader,
         hash: [u8; 32],
+        end: u64,
         payload: &[u8],
     ) -> Result<(), LogError> {
         let tails = Tails::check(payload)
@@ -338,14 +375,20 @@ impl<'a, 'v> Scan<'a, 'v> {
         self.scanned.head = ChainHead { epoch: first.epoch, hash };
         self.scanned.closed = false;
         self.newest = if first.offset == HEADER_BYTES { 0 } else { first.offset };
-        self.index.segments.get_mut(&segment.number).expect("inserted at its start").note(first.epoch, first.offset);
+        self.indexed(segment).note(first.epoch, first.offset);
         self.check_known(segment, first.offset)?;
         if first.epoch < self.expect.from_epoch {
             return Ok(());
         }
         self.scanned.epochs += 1;
         let (done_bytes, total_bytes) = (self.scanned.bytes, self.total_bytes);
-        (self.visit)(RecoveredEpoch { epoch: first.epoch, hash, tails, done_bytes, total_bytes })
+        let end = EpochEnd { segment: segment.number, offset: end };
+        let BlockHeader { epoch, lineage, .. } = *first;
+        (self.visit)(RecoveredEpoch { epoch, hash, lineage, end, tails, done_bytes, total_bytes })
+    }
+
+    fn indexed(&mut self, segment: &Segment) -> &mut Indexed {
+        self.index.segments.get_mut(&segment.number).expect("inserted at its start")
     }
 
     /// Case L, the hash.
@@ -407,7 +450,8 @@ impl<'a, 'v> Scan<'a, 'v> {
     /// The end of what is not zero from `from` on, if anything; refuses if a block there proves that acknowledged bytes are damaged.
     fn remains(&self, segment: &Segment, from: u64) -> Result<Option<u64>, LogError> {
         const ZEROS: [u8; SECTOR_BYTES as usize] = [0; SECTOR_BYTES as usize];
-        let mut reader = Reader::new(&*segment.file, segment.len);
+        let file = segment.open(self.storage)?;
+        let mut reader = Reader::new(&*file, segment.len);
         let start = from.max(HEADER_BYTES);
         let mut end = None;
         let mut at = from;

@@ -32,7 +32,7 @@ pub(super) const BLOCK_BYTES_MAX: u32 = 1 << 20;
 const MAGIC: &[u8; 8] = b"TIDESEGM";
 const CRC_AT: usize = 508;
 
-pub(super) fn path(number: u64) -> String {
+pub(crate) fn path(number: u64) -> String {
     format!("{LOG_FOLDER}/{number:020}.log")
 }
 

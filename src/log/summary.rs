@@ -3,7 +3,7 @@
 
 use super::block::{BlockHeader, HEADER_BYTES as BLOCK_HEADER_BYTES, Kind, NoBlock};
 use super::segment::{self, HEADER_BYTES, NoHeader, Reader, padded};
-use super::survey::{Segment, open};
+use super::survey::{Segment, look};
 use super::{ARCHIVE_FOLDER, LOG_FOLDER, LogError, archive};
 use crate::storage::Storage;
 
@@ -44,15 +44,15 @@ pub struct SegmentSummary {
 /// All segments: the archived ones, then those in use, each rising.
 pub fn summaries(storage: &dyn Storage) -> Result<Vec<SegmentSummary>, LogError> {
     let mut summaries = Vec::new();
-    for (folder, path) in [(ARCHIVE_FOLDER, segment::path_archived as fn(u64) -> String), (LOG_FOLDER, segment::path)] {
+    for (folder, archived) in [(ARCHIVE_FOLDER, true), (LOG_FOLDER, false)] {
         for number in archive::numbers(storage, folder)? {
-            summaries.push(summarize(&open(storage, path(number), number)?)?);
+            summaries.push(summarize(storage, &look(storage, number, archived)?)?);
         }
     }
     Ok(summaries)
 }
 
-fn summarize(segment: &Segment) -> Result<SegmentSummary, LogError> {
+fn summarize(storage: &dyn Storage, segment: &Segment) -> Result<SegmentSummary, LogError> {
     let mut summary = SegmentSummary {
         path: segment.path.clone(),
         number: segment.number,
@@ -74,7 +74,7 @@ fn summarize(segment: &Segment) -> Result<SegmentSummary, LogError> {
             summary.lineage = header.identity.lineage;
             summary.made_ms = header.made_ms;
             summary.previous_epoch = header.previous.epoch;
-            walk(segment, &mut summary)?;
+            walk(storage, segment, &mut summary)?;
         }
         Err(NoHeader::Zero) => summary.spare = true,
         Err(NoHeader::Version(version)) => summary.broken = Some((8, format!("format version {version}"))),
@@ -84,8 +84,9 @@ fn summarize(segment: &Segment) -> Result<SegmentSummary, LogError> {
 }
 
 /// Goes from block to block.
-fn walk(segment: &Segment, summary: &mut SegmentSummary) -> Result<(), LogError> {
-    let mut reader = Reader::new(&*segment.file, segment.len);
+fn walk(storage: &dyn Storage, segment: &Segment, summary: &mut SegmentSummary) -> Result<(), LogError> {
+    let file = segment.open(storage)?;
+    let mut reader = Reader::new(&*file, segment.len);
     let mut at = HEADER_BYTES;
     while at + padded(0) <= segment.len {
         match block(&mut reader, segment, at)? {

@@ -1,14 +1,14 @@
 //! Which segments there are, before any block is read: names, headers, and where reading has to begin.
 
 use super::segment::{self, HEADER_BYTES, NoHeader, SegmentHeader};
-use super::{LOG_FOLDER, LogError, LogIdentity, archive};
+use super::{ARCHIVE_FOLDER, Expect, LOG_FOLDER, LogError, LogIdentity, Reach, archive};
 use crate::storage::{File, Storage};
 
-/// A file in `log/`.
+/// A segment's file, closed: there may be more of them than a process may have open.
 pub(super) struct Segment {
     pub(super) number: u64,
     pub(super) path: String,
-    pub(super) file: Box<dyn File>,
+    pub(super) archived: bool,
     pub(super) len: u64,
     /// Its header, or why it has none.
     pub(super) opening: Result<SegmentHeader, NoHeader>,
@@ -22,55 +22,100 @@ impl Segment {
     pub(super) fn read_error(&self) -> impl FnOnce(std::io::Error) -> LogError + use<> {
         LogError::storage("read", self.path.clone())
     }
+
+    pub(super) fn open(&self, storage: &dyn Storage) -> Result<Box<dyn File>, LogError> {
+        storage.open(&self.path).map_err(LogError::storage("open", self.path.clone()))
+    }
 }
 
-/// All segments in `log/`, rising without a gap, each header checked against name and directory.
-pub(super) fn survey(storage: &dyn Storage, identity: LogIdentity) -> Result<Vec<Segment>, LogError> {
+/// All segments within reach, rising without a gap, each header checked against name and directory.
+pub(super) fn survey(storage: &dyn Storage, identity: LogIdentity, reach: Reach) -> Result<Vec<Segment>, LogError> {
     let mut segments: Vec<Segment> = Vec::new();
     let mut lineage = 0;
-    for number in archive::numbers(storage, LOG_FOLDER)? {
+    let archived = match reach {
+        Reach::InUse => Vec::new(),
+        Reach::Archived => archive::numbers(storage, ARCHIVE_FOLDER)?,
+    };
+    let in_use = archive::numbers(storage, LOG_FOLDER)?;
+    let numbers = archived.into_iter().map(|number| (number, true)).chain(in_use.into_iter().map(|n| (n, false)));
+    for (number, archived) in numbers {
         if let Some(before) = segments.last()
             && before.number + 1 != number
         {
             return Err(LogError::SegmentMissing { file: segment::path(before.number + 1) });
         }
-        let segment = open(storage, segment::path(number), number)?;
-        match &segment.opening {
-            Ok(header) if header.identity.directory != identity.directory => {
-                return Err(LogError::OtherDirectory {
-                    file: segment.path,
-                    expected: hex(&identity.directory),
-                    found: hex(&header.identity.directory),
-                });
-            }
-            Ok(header) if header.number != number => {
-                return Err(segment.damaged(32, format!("segment number {number}"), header.number.to_string()));
-            }
-            Ok(header) if !(lineage..=identity.lineage).contains(&header.identity.lineage) => {
-                let expected = format!("a lineage from {lineage} to {}", identity.lineage);
-                return Err(segment.damaged(12, expected, header.identity.lineage.to_string()));
-            }
-            Ok(header) => lineage = header.identity.lineage,
-            Err(NoHeader::Version(found)) => {
-                return Err(LogError::Version { file: segment.path, found: *found, known: segment::VERSION });
-            }
-            Err(NoHeader::Zero | NoHeader::Broken(_)) => {}
+        let segment = look(storage, number, archived)?;
+        belongs(&segment, identity, lineage)?;
+        if let Ok(header) = &segment.opening {
+            lineage = header.identity.lineage;
         }
         segments.push(segment);
     }
     Ok(segments)
 }
 
-pub(super) fn open(storage: &dyn Storage, path: String, number: u64) -> Result<Segment, LogError> {
+/// What a segment begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentBegin {
+    /// Its file.
+    pub path: String,
+    /// Its number.
+    pub number: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// The last epoch before it.
+    pub previous_epoch: u64,
+    /// The newest time in its first epoch, and so, about, in all before it; milliseconds since 1970.
+    pub made_ms: i64,
+}
+
+/// All segments that were begun, the archived ones first, by their headers alone.
+pub fn begins(storage: &dyn Storage, identity: LogIdentity) -> Result<Vec<SegmentBegin>, LogError> {
+    let begin = |segment: Segment| {
+        let header = segment.opening.ok()?;
+        let (previous_epoch, made_ms) = (header.previous.epoch, header.made_ms);
+        Some(SegmentBegin { path: segment.path, number: segment.number, bytes: segment.len, previous_epoch, made_ms })
+    };
+    Ok(survey(storage, identity, Reach::Archived)?.into_iter().filter_map(begin).collect())
+}
+
+/// Whether a header, if there is one, is this directory's, this segment's, and of a lineage from `lineage` to the directory's.
+pub(super) fn belongs(segment: &Segment, identity: LogIdentity, lineage: u32) -> Result<(), LogError> {
+    match &segment.opening {
+        Ok(header) if header.identity.directory != identity.directory => Err(LogError::OtherDirectory {
+            file: segment.path.clone(),
+            expected: hex(&identity.directory),
+            found: hex(&header.identity.directory),
+        }),
+        Ok(header) if header.number != segment.number => {
+            Err(segment.damaged(32, format!("segment number {}", segment.number), header.number.to_string()))
+        }
+        Ok(header) if !(lineage..=identity.lineage).contains(&header.identity.lineage) => {
+            let expected = format!("a lineage from {lineage} to {}", identity.lineage);
+            Err(segment.damaged(12, expected, header.identity.lineage.to_string()))
+        }
+        Err(NoHeader::Version(found)) => {
+            Err(LogError::Version { file: segment.path.clone(), found: *found, known: segment::VERSION })
+        }
+        Ok(_) | Err(NoHeader::Zero | NoHeader::Broken(_)) => Ok(()),
+    }
+}
+
+/// Reads a segment's header.
+pub(super) fn look(storage: &dyn Storage, number: u64, archived: bool) -> Result<Segment, LogError> {
+    let path = if archived { segment::path_archived(number) } else { segment::path(number) };
     let file = storage.open(&path).map_err(LogError::storage("open", path.clone()))?;
     let mut bytes = [0; HEADER_BYTES as usize];
     let read = file.len().and_then(|len| Ok((len, file.read_at(0, &mut bytes)?)));
     let (len, count) = read.map_err(LogError::storage("read", path.clone()))?;
-    Ok(Segment { number, path, file, len, opening: SegmentHeader::decode(&bytes[..count]) })
+    Ok(Segment { number, path, archived, len, opening: SegmentHeader::decode(&bytes[..count]) })
 }
 
 /// The index of the last segment that begins before the first epoch needed.
 pub(super) fn first_needed(segments: &[Segment], from_epoch: u64) -> Result<usize, LogError> {
+    if from_epoch == Expect::OLDEST && segments.first().is_some_and(|segment| segment.opening.is_ok()) {
+        return Ok(0);
+    }
     let needed = from_epoch.max(1);
     let before = |s: &Segment| s.opening.as_ref().is_ok_and(|header| header.previous.epoch < needed);
     if let Some(index) = segments.iter().rposition(before) {
@@ -91,6 +136,6 @@ pub(super) fn first_needed(segments: &[Segment], from_epoch: u64) -> Result<usiz
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -66,6 +66,8 @@ pub(super) struct Current {
     pub(super) position: u64,
     /// The last epoch before the segment.
     pub(super) previous: u64,
+    /// The newest time in its first epoch.
+    pub(super) made_ms: i64,
 }
 
 struct Pending {
@@ -94,25 +96,15 @@ impl LogWriter {
         identity: LogIdentity,
         options: LogOptions,
     ) -> Result<LogWriter, LogError> {
-        LogWriter::create_after(storage, identity, ChainHead::default(), options)
-    }
-
-    /// Like [`LogWriter::create`], for a directory that begins with a restored snapshot: the log goes on behind `head`.
-    pub fn create_after(
-        storage: Arc<dyn Storage>,
-        identity: LogIdentity,
-        head: ChainHead,
-        options: LogOptions,
-    ) -> Result<LogWriter, LogError> {
         options.check()?;
         prepare(&*storage)?;
         let resume = Resume {
-            head,
+            head: ChainHead::default(),
             open: false,
             current: None,
             spares: VecDeque::new(),
             next_number: 1,
-            index: Index { durable: head.epoch, ..Index::default() },
+            index: Index::default(),
         };
         let (mut writer, made) = LogWriter::resume(storage, identity, options, resume);
         made.and_then(|()| writer.begin_first()).map_err(LogError::storage("make", segment::path(1)))?;
@@ -146,7 +138,7 @@ impl LogWriter {
             resume.next_number,
             resume.current.is_none(),
         );
-        let pages = LogPages::new(storage, Arc::new(RwLock::new(resume.index)), options.archive_bytes);
+        let pages = LogPages::new(storage, Arc::new(RwLock::new(resume.index)), options.retention);
         let writer = LogWriter {
             identity,
             options,
@@ -272,12 +264,6 @@ impl LogWriter {
         self.pages.clone()
     }
 
-    /// Moves segments that hold only epochs below `epoch` into the archive, and drops the oldest archived ones beyond the budget. The number
-    /// of segments moved. An error does not poison the log; call again later. [`LogPages::archive_before`] does the same from another thread.
-    pub fn archive_before(&mut self, epoch: u64) -> Result<usize, LogError> {
-        self.pages.archive_before(epoch)
-    }
-
     /// Finds the place for so many bytes, in the next segment if the current one has too few.
     fn make_way(&mut self, bytes: u64) -> Result<Position, LogError> {
         if self.current.as_ref().is_none_or(|current| current.position + bytes > current.len) {
@@ -314,7 +300,8 @@ impl LogWriter {
         self.room.fetch_add(spare.room(), Ordering::AcqRel);
         self.counters.segments += 1;
         let Spare { number, file, len } = spare;
-        self.current = Some(Current { number, file, len, position: HEADER_BYTES, previous: self.head.epoch });
+        let (previous, made_ms) = (self.head.epoch, self.newest_ms);
+        self.current = Some(Current { number, file, len, position: HEADER_BYTES, previous, made_ms });
         Ok(())
     }
 
@@ -330,7 +317,8 @@ impl LogWriter {
     }
 
     fn indexed(&self, current: &Current) -> Indexed {
-        Indexed::new(current.previous, current.len, self.options.block_bytes, false)
+        let Current { previous, made_ms, len, position, .. } = *current;
+        Indexed::current(previous, made_ms, len, position, self.options.block_bytes)
     }
 
     fn refuse_if_poisoned(&self) -> Result<(), LogError> {

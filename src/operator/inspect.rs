@@ -9,7 +9,7 @@ use super::offline::{self, OfflineError};
 use super::show::{self, Table};
 use crate::data::OpenError;
 use crate::engine::{PlaceId, read_record};
-use crate::log::{self, Expect, LogIdentity, SegmentSummary, Tail};
+use crate::log::{self, Expect, LogIdentity, Reach, SegmentSummary, Tail};
 use crate::snapshot::Manifest;
 use crate::storage::Storage;
 
@@ -128,13 +128,17 @@ impl Inspect {
     fn epoch(&self, storage: &dyn Storage, manifest: &Manifest, epoch: u64) -> Result<ExitCode, OfflineError> {
         let identity = LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) };
         let mut found = None;
-        let scanned = log::scan(storage, Expect { identity, from_epoch: epoch, known: None }, &mut |read| {
-            if read.epoch == epoch {
-                let tails = read.tails.map(|tail| TailShown::new(&tail)).collect();
-                found = Some(EpochShown { epoch, hash: show::hex(&read.hash), tails, behind: None });
-            }
-            Ok(())
-        });
+        let scanned = log::scan(
+            storage,
+            Expect { identity, from_epoch: epoch, known: None, reach: Reach::Archived },
+            &mut |read| {
+                if read.epoch == epoch {
+                    let tails = read.tails.map(|tail| TailShown::new(&tail)).collect();
+                    found = Some(EpochShown { epoch, hash: show::hex(&read.hash), tails, behind: None });
+                }
+                Ok(())
+            },
+        );
         let Some(mut shown) = found else {
             let last = scanned.map_err(OpenError::from)?.head.epoch;
             let sentence = if epoch > last {

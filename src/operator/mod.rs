@@ -1,6 +1,7 @@
 //! What operators run: the commands of the binary.
 
 pub mod activate;
+pub mod backup;
 pub mod campaign;
 pub mod certs;
 pub mod check;
@@ -10,8 +11,10 @@ pub mod inspect;
 pub mod member;
 mod offline;
 pub mod outcome;
+pub mod restore;
 pub mod serve;
 mod show;
 pub mod snapshot;
 pub mod status;
+mod time;
 pub mod verify;

@@ -11,8 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+use super::time;
 use crate::data::{self, Options, Progress, Recovery, Seed};
-use crate::log::{Durability, LogOptions};
+use crate::log::{Durability, LogOptions, Retention};
 use crate::programme::Bundle;
 use crate::server::clock::{Clock, SystemClock};
 use crate::server::{Endpoint, Listener, Node, SnapshotPolicy, http, identity};
@@ -64,14 +65,17 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = power_of_two)]
     shards: u32,
     /// Take a snapshot this long after the one before, if anything changed: 90s, 10m, 1h.
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time::duration)]
     snapshot_every: Duration,
     /// Take a snapshot after this much log.
     #[arg(long, value_name = "BYTES", default_value_t = SnapshotPolicy::default().log_bytes)]
     snapshot_log_bytes: u64,
-    /// Keep this much of the older log in the archive.
-    #[arg(long, value_name = "BYTES", default_value_t = LogOptions::default().archive_bytes)]
+    /// Keep at most this much of the older log in the archive.
+    #[arg(long, value_name = "BYTES", default_value_t = LogOptions::default().retention.bytes)]
     archive_bytes: u64,
+    /// Keep the older log no longer than this: 90s, 10m, 1h, 30d. However long, unless told otherwise.
+    #[arg(long, value_name = "TIME", value_parser = time::duration)]
+    archive_for: Option<Duration>,
     /// What an answer promises: `fsync`, that it is durable; `interval=50ms`, that a crash takes back no more than was answered
     /// within 50 ms. Such answers say so.
     #[arg(long, value_name = "PROMISE", default_value = "fsync", value_parser = durability)]
@@ -88,18 +92,6 @@ fn power_of_two(text: &str) -> Result<u32, String> {
     let shards: u32 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
     let right = shards.is_power_of_two() && shards <= 65_536;
     right.then_some(shards).ok_or_else(|| format!("{shards} is no power of two up to 65536; 64 suits most machines"))
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, unit) = text.split_at(split);
-    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no time; write 90s, 10m or 1h"))?;
-    match unit {
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number * 60)),
-        "h" => Ok(Duration::from_secs(number * 3600)),
-        _ => Err(format!("`{text}` is no time; write 90s, 10m or 1h")),
-    }
 }
 
 /// The longest interval: what is not durable must fit into memory in any case.
@@ -207,7 +199,9 @@ impl Serve {
             answers: self.remember_answers,
             ..Limits::default()
         };
-        let log = LogOptions { archive_bytes: self.archive_bytes, ..LogOptions::default() };
+        let age_ms = self.archive_for.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let retention = Retention { bytes: self.archive_bytes, age_ms };
+        let log = LogOptions { retention, ..LogOptions::default() };
         let options = Options { shards: self.shards, limits, log, durability: self.durability, ..Options::default() };
         let started = Instant::now();
         let bar = bar();

@@ -11,6 +11,7 @@ use tidegate_protocol::operator::{
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, List, Prose, Text, decode};
 
+use super::files;
 use super::identity::Role;
 use super::node::Node;
 use super::traffic::Traffic;
@@ -43,6 +44,18 @@ pub(super) fn answer(
             snapshot(node, index, out);
             0
         }),
+        op::LIST_FILES => with_body(index, body, out, |body, out| {
+            files::list(node, index, &body, out);
+            0
+        }),
+        op::READ_FILE => with_body(index, body, out, |body, out| {
+            files::read(node, index, &body, out);
+            0
+        }),
+        op::CHECK_FILE => with_body(index, body, out, |body, out| {
+            files::check(node, index, &body, out);
+            0
+        }),
         _ => with_body(index, body, out, |body: Activate, out| activate(node, index, &body, out)),
     }
 }
@@ -51,7 +64,7 @@ pub(super) fn answer(
 pub(super) fn refusal(role: Role, code: u16) -> Option<u16> {
     let admitted = match code {
         op::GET_STATUS => matches!(role, Role::Operator | Role::Observer),
-        op::TAKE_SNAPSHOT | op::ACTIVATE => role == Role::Operator,
+        op::TAKE_SNAPSHOT | op::ACTIVATE | op::LIST_FILES | op::READ_FILE | op::CHECK_FILE => role == Role::Operator,
         _ => return Some(answer::UNKNOWN_OPERATION),
     };
     (!admitted).then_some(answer::NOT_ALLOWED)
@@ -208,7 +221,7 @@ fn status(node: &Node, traffic: &Traffic, books: bool) -> (StatusView, u64) {
     let mut facts = vec![
         ("durability".to_owned(), durability),
         ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("chain_head".to_owned(), head.hash.iter().map(|byte| format!("{byte:02x}")).collect()),
+        ("chain_head".to_owned(), head.to_string()),
         ("lineage".to_owned(), node.store.shape().lineage.to_string()),
     ];
     for active in node.store.programmes() {

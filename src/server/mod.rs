@@ -8,6 +8,7 @@ mod connection;
 mod control;
 mod endpoint;
 pub mod fencing;
+mod files;
 pub mod http;
 pub mod identity;
 mod node;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
-use crate::data::{Opened, Recovery};
+use crate::data::{Files, Opened, Recovery};
 use crate::log::{Durability, LogError, LogState};
 use crate::programme::Bundle;
 use crate::snapshot::{SnapshotEntry, SnapshotError, Snapshotter};
@@ -48,6 +48,8 @@ pub struct Node {
     pub clock: Arc<dyn Clock>,
     /// What opening found.
     pub recovery: Recovery,
+    /// Its files, for those who copy them.
+    pub files: Arc<Files>,
     /// The data directory's identity.
     pub directory: [u8; 16],
     /// When the node started.
@@ -89,7 +91,7 @@ impl Node {
         policy: SnapshotPolicy,
         undurable_bytes_most: u64,
     ) -> std::io::Result<Arc<Node>> {
-        let Opened { store, flusher, snapshotter, recovery, durability } = opened;
+        let Opened { store, flusher, snapshotter, files, recovery, durability } = opened;
         // Or one slow sync under load would end in an epoch that fits nowhere.
         assert!(
             undurable_bytes_most + undurable_bytes_most / 4 <= flusher.max_epoch_bytes(),
@@ -112,6 +114,7 @@ impl Node {
             segment_bytes,
             snapshots: Arc::clone(&snapshots),
             snapshotter,
+            files: Arc::clone(&files),
             policy,
         };
         let flusher = std::thread::Builder::new().name("flusher".into()).spawn(move || flusher.run())?;
@@ -122,6 +125,7 @@ impl Node {
             log,
             clock,
             recovery,
+            files,
             directory,
             started: Instant::now(),
             durability,
@@ -207,6 +211,7 @@ struct Housekeeping {
     segment_bytes: u64,
     snapshots: Arc<Snapshots>,
     snapshotter: Snapshotter,
+    files: Arc<Files>,
     policy: SnapshotPolicy,
 }
 
@@ -233,6 +238,7 @@ impl Housekeeping {
             if maintained.elapsed() >= MAINTAIN_EVERY && !self.disk_full.load(Ordering::Relaxed) {
                 self.store.maintain(self.clock.now_ms());
                 self.log.doorbell.ring();
+                self.drop_archived();
                 maintained = Instant::now();
             }
             let grown = self.log.counters().0.bytes - log_bytes;
@@ -276,7 +282,9 @@ impl Housekeeping {
         let entry = written.entry;
         let failed = |_| SnapshotError::LogFailed(entry.last_epoch);
         self.log.watermark.wait(entry.last_epoch).map_err(failed)?;
-        let needed = self.snapshotter.publish(written, self.log.watermark.durable())?;
+        let copied = self.files.copied().unwrap_or_default();
+        let (durable, head) = (self.log.watermark.durable(), self.log.counters().1);
+        let needed = self.snapshotter.publish(written, durable, head, &copied)?;
         match self.log.pages.archive_before(needed) {
             Ok(0) => {}
             Ok(segments) => tracing::info!(segments, "segments of the log went into the archive"),
@@ -284,6 +292,15 @@ impl Housekeeping {
                 tracing::warn!(%error, "segments of the log could not be archived; the next snapshot tries again")
             }
         }
+        self.drop_archived();
         Ok(entry)
+    }
+
+    fn drop_archived(&self) {
+        match self.log.pages.drop_archived(self.clock.now_ms(), self.files.copied().is_some()) {
+            Ok(0) => {}
+            Ok(segments) => tracing::info!(segments, "the archive's oldest segments were dropped"),
+            Err(error) => tracing::warn!(%error, "the archive could not be cut; it will be tried again"),
+        }
     }
 }

@@ -16,7 +16,7 @@ const ENTRIES_MOST: usize = 10_000;
 const RECORD_BYTES_MOST: usize = 512;
 
 /// Looks an id up in the log. Reads the disk: not for a thread that serves. The member's newest entry is durable.
-pub fn search(pages: &LogPages, lineage: u16, search: &OutcomeSearch) -> Result<OutcomeView, LogError> {
+pub fn search(pages: &LogPages, search: &OutcomeSearch) -> Result<OutcomeView, LogError> {
     let place = PlaceId(search.place.to_u32());
     let mut at = search.newest;
     for _ in 0..ENTRIES_MOST {
@@ -32,7 +32,8 @@ pub fn search(pages: &LogPages, lineage: u16, search: &OutcomeSearch) -> Result<
         if part.id == search.id {
             let sequence = sequence(pages, place, at)?;
             return Ok(sequence.map_or(unapplied(OutcomeView::BEYOND_RETENTION), |sequence| {
-                applied(&part, sequence, lineage, search.place.to_u32())
+                // No segment has more than the directory, whose lineage is as wide.
+                applied(&part, sequence, page.lineage as u16, search.place.to_u32())
             }));
         }
         // An id is never decided more than this before its own time, so that no older entry can have it.

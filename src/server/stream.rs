@@ -241,9 +241,8 @@ impl Stream {
             if node.log.watermark.wait(epoch).is_err() {
                 return None;
             }
-            let lineage = node.store.shape().lineage;
             for search in &searches {
-                let view = outcome::search(&node.log.pages, lineage, search)
+                let view = outcome::search(&node.log.pages, search)
                     .inspect_err(|error| tracing::error!(%error, "an outcome cannot be read from the log"))
                     .ok()?;
                 batch::push_answer(&mut answers, search.index, answer::OUTCOME, &view);

@@ -19,7 +19,7 @@
 //! | 24 | 4 | CRC-32C of the 24 bytes before |
 //! | 28 | | body; in the foot: sections before it, `u64` |
 
-use super::SnapshotError;
+use super::{SnapshotEntry, SnapshotError};
 use crate::engine::PlaceId;
 use crate::storage::{File, Storage};
 use crate::store::{Section, SectionKind};
@@ -154,6 +154,19 @@ impl SnapshotReader {
             first_epoch: u64::from_le_bytes(head[28..36].try_into().expect("eight bytes")),
         };
         Ok(reader)
+    }
+
+    /// Reads a whole snapshot, and holds it against what the manifest says of it.
+    pub fn check(storage: &dyn Storage, entry: &SnapshotEntry) -> Result<(), SnapshotError> {
+        let mut reader = SnapshotReader::open(storage, &entry.path())?;
+        while reader.next_section()?.is_some() {}
+        reader.is_the_one(entry)
+    }
+
+    /// Whether this snapshot, read to its end, is the one that the manifest names.
+    pub fn is_the_one(&self, entry: &SnapshotEntry) -> Result<(), SnapshotError> {
+        let right = self.head.first_epoch == entry.first_epoch && self.foot() == Some((entry.last_epoch, entry.hash));
+        if right { Ok(()) } else { Err(self.misfit("its epochs or its hash are not those in the manifest")) }
     }
 
     /// Its head.

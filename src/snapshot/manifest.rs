@@ -2,7 +2,7 @@
 //!
 //! | offset | size | field |
 //! |---:|---:|---|
-//! | 0 | 8 | magic `TGMANIF1` |
+//! | 0 | 8 | magic `TGMANIF2` |
 //! | 8 | 4 | length of what follows the first 16 bytes |
 //! | 12 | 4 | CRC-32C of what follows |
 //! | 16 | 16 | directory id |
@@ -10,14 +10,24 @@
 //! | 34 | 4 | shards |
 //! | 38 | 16 | hash key for members and requests |
 //! | 54 | 16 | hash key for fingerprints |
-//! | 70 | 1 | snapshots named |
-//! | 71 | 72 each | first epoch, last epoch, bytes, members, taken at (ms): 8 bytes each; BLAKE3: 32 bytes; newest first |
+//! | 70 | 1 | kind: 0 a directory to be served, 1 a backup |
+//! | 71 | 8 | epoch of a head of the chain that was durable when the manifest was written; 0 if there was none |
+//! | 79 | 32 | that head's hash |
+//! | 111 | 1 | snapshots named |
+//! | 112 | 72 each | first epoch, last epoch, bytes, members, taken at (ms): 8 bytes each; BLAKE3: 32 bytes; newest first |
+//!
+//! Version 1 (`TGMANIF1`), which is still read, has neither kind nor head: its snapshots are counted at byte 70 and begin at 71.
 
 use super::{SNAPSHOT_FOLDER, SnapshotError};
+use crate::log::ChainHead;
 use crate::storage::Storage;
 use crate::store::{HashKeys, Shape};
 
-const MAGIC: &[u8; 8] = b"TGMANIF1";
+const MAGIC: &[u8; 8] = b"TGMANIF2";
+const MAGIC_V1: &[u8; 8] = b"TGMANIF1";
+/// Where the two versions part.
+const SHARED_BYTES: usize = 70;
+const HEAD_BYTES: usize = 112;
 const FILE: &str = "MANIFEST";
 const FRESH: &str = "MANIFEST.new";
 const ENTRY_BYTES: usize = 72;
@@ -42,8 +52,22 @@ pub struct SnapshotEntry {
 impl SnapshotEntry {
     /// Its file.
     pub fn path(&self) -> String {
-        format!("{SNAPSHOT_FOLDER}/{:020}.snap", self.first_epoch)
+        path(self.first_epoch)
     }
+}
+
+/// The file of a snapshot, by its first epoch.
+pub(super) fn path(first_epoch: u64) -> String {
+    format!("{SNAPSHOT_FOLDER}/{first_epoch:020}.snap")
+}
+
+/// What a directory is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DirectoryKind {
+    /// To be served.
+    Data,
+    /// A copy, which is restored from and never served: two servers would go on from the same point.
+    Backup,
 }
 
 /// What stands in the manifest.
@@ -53,6 +77,10 @@ pub struct Manifest {
     pub directory: [u8; 16],
     /// What is fixed with it.
     pub shape: Shape,
+    /// What it is for.
+    pub kind: DirectoryKind,
+    /// A head of the chain that was durable when the manifest was written: the log must reach it, and have its hash there.
+    pub head: Option<ChainHead>,
     /// Newest first.
     pub snapshots: Vec<SnapshotEntry>,
 }
@@ -95,7 +123,14 @@ impl Manifest {
         bytes.extend_from_slice(&self.shape.shards.to_le_bytes());
         bytes.extend_from_slice(&self.shape.keys.short);
         bytes.extend_from_slice(&self.shape.keys.long);
-        bytes.push(self.snapshots.len() as u8);
+        bytes.push(match self.kind {
+            DirectoryKind::Data => 0,
+            DirectoryKind::Backup => 1,
+        });
+        let head = self.head.unwrap_or_default();
+        bytes.extend_from_slice(&head.epoch.to_le_bytes());
+        bytes.extend_from_slice(&head.hash);
+        bytes.push(u8::try_from(self.snapshots.len()).expect("a manifest names at most 255 snapshots"));
         for entry in &self.snapshots {
             bytes.extend_from_slice(&entry.first_epoch.to_le_bytes());
             bytes.extend_from_slice(&entry.last_epoch.to_le_bytes());
@@ -112,10 +147,14 @@ impl Manifest {
     }
 
     fn decode(bytes: &[u8]) -> Result<Manifest, SnapshotError> {
-        let head = bytes.get(..71).ok_or_else(|| damaged(bytes.len(), "it ends before its first snapshot".into()))?;
-        if &head[..8] != MAGIC {
-            return Err(damaged(0, "it does not begin with TGMANIF1: no manifest of this version".into()));
-        }
+        let ends = || damaged(bytes.len(), "it ends before its first snapshot".into());
+        let magic = bytes.first_chunk().ok_or_else(ends)?;
+        let (count_at, version_2) = match magic {
+            MAGIC => (HEAD_BYTES - 1, true),
+            MAGIC_V1 => (SHARED_BYTES, false),
+            _ => return Err(damaged(0, "it begins neither with TGMANIF2 nor with TGMANIF1".into())),
+        };
+        let (head, entries) = bytes.split_at_checked(count_at + 1).ok_or_else(ends)?;
         let field = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four bytes"));
         if field(8) as usize != bytes.len() - 16 {
             return Err(damaged(8, format!("it states {} bytes, {} are there", field(8), bytes.len() - 16)));
@@ -128,10 +167,11 @@ impl Manifest {
         if !shards.is_power_of_two() || shards > 1 << 16 {
             return Err(damaged(34, format!("{shards} shards: a power of two up to 65536 is expected")));
         }
-        let (entries, rest) = bytes[71..].as_chunks::<ENTRY_BYTES>();
-        if entries.len() != usize::from(head[70]) || !rest.is_empty() {
-            return Err(damaged(70, format!("{} snapshots stated, {} there", head[70], entries.len())));
+        let (entries, rest) = entries.as_chunks::<ENTRY_BYTES>();
+        if entries.len() != usize::from(head[count_at]) || !rest.is_empty() {
+            return Err(damaged(count_at, format!("{} snapshots stated, {} there", head[count_at], entries.len())));
         }
+        let (kind, chain) = if version_2 { kind_and_head(head)? } else { (DirectoryKind::Data, None) };
         let key = |at: usize| head[at..at + 16].try_into().expect("sixteen bytes");
         Ok(Manifest {
             directory: key(16),
@@ -140,9 +180,23 @@ impl Manifest {
                 keys: HashKeys { short: key(38), long: key(54) },
                 lineage: u16::from_le_bytes([head[32], head[33]]),
             },
+            kind,
+            head: chain,
             snapshots: entries.iter().map(entry).collect(),
         })
     }
+}
+
+/// What version 1 does not have.
+fn kind_and_head(bytes: &[u8]) -> Result<(DirectoryKind, Option<ChainHead>), SnapshotError> {
+    let kind = match bytes[SHARED_BYTES] {
+        0 => DirectoryKind::Data,
+        1 => DirectoryKind::Backup,
+        other => return Err(damaged(SHARED_BYTES, format!("directory kind {other}: 0 or 1 is expected"))),
+    };
+    let epoch = u64::from_le_bytes(bytes[SHARED_BYTES + 1..SHARED_BYTES + 9].try_into().expect("eight bytes"));
+    let hash = bytes[SHARED_BYTES + 9..SHARED_BYTES + 41].try_into().expect("thirty-two bytes");
+    Ok((kind, (epoch > 0).then_some(ChainHead { epoch, hash })))
 }
 
 fn entry(bytes: &[u8; ENTRY_BYTES]) -> SnapshotEntry {
@@ -172,6 +226,8 @@ mod tests {
         Manifest {
             directory: [1; 16],
             shape: Shape { shards: 64, keys, lineage: 2 },
+            kind: DirectoryKind::Backup,
+            head: Some(ChainHead { epoch: 11, hash: [6; 32] }),
             snapshots: vec![entry, SnapshotEntry { first_epoch: 1, ..entry }],
         }
     }

@@ -9,11 +9,12 @@ mod manifest;
 
 use std::sync::Arc;
 
+use crate::log::ChainHead;
 use crate::storage::Storage;
 use crate::store::{ReplayError, Section, Store};
 
 pub use file::{SnapshotHead, SnapshotReader};
-pub use manifest::{Manifest, SnapshotEntry};
+pub use manifest::{DirectoryKind, Manifest, SnapshotEntry};
 
 /// The folder of snapshots.
 pub const SNAPSHOT_FOLDER: &str = "snapshots";
@@ -55,7 +56,7 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
-    fn io(what: &'static str, path: &str) -> impl FnOnce(std::io::Error) -> SnapshotError {
+    pub(crate) fn io(what: &'static str, path: &str) -> impl FnOnce(std::io::Error) -> SnapshotError {
         let path = path.to_owned();
         move |source| SnapshotError::Io { what, path, source }
     }
@@ -99,7 +100,7 @@ impl Snapshotter {
         if let Some(entry) = self.manifest.snapshots.iter().find(|entry| entry.first_epoch == first_epoch) {
             return Ok(Written { entry: *entry });
         }
-        let path = format!("{SNAPSHOT_FOLDER}/{first_epoch:020}.snap");
+        let path = manifest::path(first_epoch);
         // A leftover of an attempt that was not published may stand in the way.
         if self.storage.list(SNAPSHOT_FOLDER).is_ok_and(|names| names.iter().any(|name| path.ends_with(name.as_str())))
         {
@@ -123,9 +124,16 @@ impl Snapshotter {
         Ok(Written { entry: SnapshotEntry { first_epoch, last_epoch, bytes, hash, members, taken_ms } })
     }
 
-    /// Names a snapshot in the manifest, once the log is durable through its last epoch. Gives the first epoch that
-    /// recovery may still need; older log can be archived.
-    pub fn publish(&mut self, written: Written, durable: u64) -> Result<u64, SnapshotError> {
+    /// Names a snapshot in the manifest, once the log is `durable` through its last epoch, with the `head` that the chain has by then. Gives
+    /// the first epoch that recovery may still need; older log can be archived. `copied` are first epochs of snapshots that somebody
+    /// is reading: their files stay.
+    pub fn publish(
+        &mut self,
+        written: Written,
+        durable: u64,
+        head: ChainHead,
+        copied: &[u64],
+    ) -> Result<u64, SnapshotError> {
         assert!(
             durable >= written.entry.last_epoch,
             "a snapshot is published when the log is durable through its last epoch"
@@ -134,21 +142,24 @@ impl Snapshotter {
         if !manifest.snapshots.contains(&written.entry) {
             manifest.snapshots.insert(0, written.entry);
             manifest.snapshots.truncate(SNAPSHOTS_KEPT);
+            manifest.head = (head.epoch > 0).then_some(head);
             manifest.write(&*self.storage)?;
             self.manifest = manifest;
         }
-        self.remove_unnamed()?;
+        self.remove_unnamed(copied)?;
         // With a single snapshot the whole log stays, so that damage to that one file costs nothing.
         let oldest = self.manifest.snapshots.get(SNAPSHOTS_KEPT - 1);
         Ok(oldest.map_or(0, |oldest| oldest.first_epoch))
     }
 
-    /// Removes snapshot files that the manifest does not name.
-    pub fn remove_unnamed(&self) -> Result<(), SnapshotError> {
+    /// Removes snapshot files that the manifest does not name and nobody copies.
+    fn remove_unnamed(&self, copied: &[u64]) -> Result<(), SnapshotError> {
         let names = self.storage.list(SNAPSHOT_FOLDER).map_err(SnapshotError::io("listing", SNAPSHOT_FOLDER))?;
+        let named = self.manifest.snapshots.iter().map(|entry| entry.first_epoch);
+        let stay: Vec<String> = named.chain(copied.iter().copied()).map(manifest::path).collect();
         for name in names {
             let path = format!("{SNAPSHOT_FOLDER}/{name}");
-            if !self.manifest.snapshots.iter().any(|entry| entry.path() == path) {
+            if !stay.contains(&path) {
                 self.storage.remove(&path).map_err(SnapshotError::io("removing", &path))?;
             }
         }
@@ -171,11 +182,11 @@ mod tests {
         let storage = Memory::new();
         let mut snapshotter = open(&storage).snapshotter;
         let first = snapshotter.write(1, |_| {}).unwrap();
-        snapshotter.publish(first.clone(), first.entry.last_epoch).unwrap();
+        snapshotter.publish(first.clone(), first.entry.last_epoch, ChainHead::default(), &[]).unwrap();
         let (calls, bytes) = (storage.calls(), storage.bytes(&first.entry.path()));
         let again = snapshotter.write(2, |_| {}).unwrap();
         assert_eq!((again.entry, storage.calls()), (first.entry, calls), "nothing is written, nothing removed");
-        snapshotter.publish(again, first.entry.last_epoch).unwrap();
+        snapshotter.publish(again, first.entry.last_epoch, ChainHead::default(), &[]).unwrap();
         assert_eq!(snapshotter.manifest().snapshots, [first.entry]);
         assert!(bytes.is_some() && storage.bytes(&first.entry.path()) == bytes);
         assert_eq!(open(&storage).recovery.snapshot, Some(first.entry));

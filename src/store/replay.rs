@@ -9,9 +9,7 @@ use std::sync::atomic::Ordering;
 use super::activate::{ACTIVATED, ActivationRecord, RECORD_HEAD, bundle, with};
 use super::world::{Active, BlockPlace, World};
 use super::{Store, place};
-use crate::engine::{
-    BadRecord, Block, BlockPart, Change, DirectoryPart, LedgerAt, PlaceId, PlaceKind, Record, read_record,
-};
+use crate::engine::{BadRecord, Block, Change, DirectoryPart, LedgerAt, PlaceId, PlaceKind, Record, read_record};
 use crate::programme::{Numbering, compile};
 
 /// A log that does not fit the state it is applied to.
@@ -35,6 +33,8 @@ pub struct ReplayError {
 pub struct LoggedTail<'a> {
     /// The epoch.
     pub epoch: u64,
+    /// The lineage it was written in.
+    pub lineage: u16,
     /// The place.
     pub place: PlaceId,
     /// The sequence of the first record.
@@ -78,6 +78,7 @@ impl Store {
         }
         let (record, used) = read_record(bytes, tail.base_ms).map_err(|error: BadRecord| error.to_string())?;
         let at = LedgerAt { epoch: tail.epoch, offset: offset as u32 };
+        let now_ms = record.now_ms();
         match (tail.place.kind(), record) {
             (PlaceKind::Members, Record::Member(part)) => {
                 let place = self.members.get(tail.place.index()).ok_or("no such shard")?;
@@ -92,12 +93,12 @@ impl Store {
                     return Err("it names a slot or an answer that is not there".into());
                 }
                 let before = members.len();
-                members.apply(&part, sequence, at, shape.lineage, |programme, key| shape.keys.member(programme, key));
+                members.apply(&part, sequence, at, tail.lineage, |programme, key| shape.keys.member(programme, key));
                 if matches!(part.change, Change::Enrolled { .. }) {
                     let fresh = (members.len() - before) as u64;
                     self.counts.members.fetch_add(fresh, Ordering::Relaxed);
                 }
-                held.journal.note(sequence, part.now_ms, tail.epoch);
+                held.journal.note(sequence, now_ms, tail.epoch);
             }
             (PlaceKind::Directory, Record::Directory(part)) => {
                 let place = self.directory.get(tail.place.index()).ok_or("no such shard")?;
@@ -113,7 +114,6 @@ impl Store {
                 held.state.apply(&part, sequence);
                 let fresh = held.state.live().saturating_sub(before) as u64;
                 self.counts.orders.fetch_add(fresh, Ordering::Relaxed);
-                let (DirectoryPart::Taken { now_ms, .. } | DirectoryPart::Forgot { now_ms, .. }) = part;
                 held.journal.note(sequence, now_ms, tail.epoch);
             }
             (PlaceKind::Block, Record::Block(part)) => {
@@ -127,9 +127,6 @@ impl Store {
                     }
                     held.state.apply(&part);
                 }
-                let (BlockPart::Opened { now_ms, .. }
-                | BlockPart::Granted { now_ms, .. }
-                | BlockPart::Folded { now_ms, .. }) = part;
                 held.journal.note(sequence, now_ms, tail.epoch);
             }
             (kind, _) => return Err(format!("a record of another kind of place than {kind:?}")),

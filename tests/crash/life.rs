@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use tidegate::data::{self, Opened, Options, Seed};
-use tidegate::log::{Ahead, LogOptions};
+use tidegate::log::{Ahead, LogOptions, Retention};
 use tidegate::snapshot::Written;
 use tidegate::storage::Memory;
 use tidegate::store::{HashKeys, Limits, Store};
@@ -27,7 +27,7 @@ pub fn options() -> Options {
         block_bytes: 1024,
         spares: 1,
         ahead: Ahead::Step,
-        archive_bytes: 1 << 20,
+        retention: Retention { bytes: 1 << 20, age_ms: None },
     };
     let limits = Limits { members: 1_000, orders: 1_000, answers: 24, undurable_bytes: 1 << 20 };
     Options { shards: 2, limits, log, workers: 0, ..Options::default() }
@@ -201,7 +201,7 @@ impl Life {
             }
         }
         let durable = if self.plant == Plant::EarlyManifest { u64::MAX } else { state.watermark.durable() };
-        let oldest = snapshotter.publish(written, durable).map_err(lost)?;
+        let oldest = snapshotter.publish(written, durable, state.counters().1, &[]).map_err(lost)?;
         state.pages.archive_before(oldest).map_err(lost)?;
         Ok(())
     }

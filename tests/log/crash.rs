@@ -14,7 +14,7 @@ fn script(memory: &Memory, acked: &mut Vec<u64>, archived: &mut u64) -> Result<(
         }
         if epoch == 25 || epoch == 32 {
             *archived = epoch - 3;
-            let moved = writer.archive_before(*archived)?;
+            let moved = writer.pages().archive_before(*archived)?;
             assert_eq!(moved, if epoch == 25 { 2 } else { 1 }, "some move together");
         }
     }
@@ -239,9 +239,9 @@ fn i4_a_crash_after_a_failed_sync_of_the_archive_leaves_no_gap() {
     for failing in 2..=5 {
         let (memory, mut writer) = log_of(1..=33);
         memory.fail_at(memory.calls() + failing, io::ErrorKind::Other);
-        assert!(writer.archive_before(14).is_err(), "call {failing} is one of its moves");
+        assert!(writer.pages().archive_before(14).is_err(), "call {failing} is one of its moves");
         memory.crash_at(memory.calls() + 6);
-        let _ = writer.archive_before(30);
+        let _ = writer.pages().archive_before(30);
         for loss in losses() {
             let remains = memory.power_loss(loss);
             holds(&remains, &[33], 30).unwrap_or_else(|problem| panic!("call {failing}, {loss:?}: {problem}"));

@@ -57,7 +57,7 @@ fn a_log_on_a_full_disk_is_recovered_and_goes_on_when_there_is_room() {
 #[test]
 fn pages_are_read_from_segments_in_use_archived_and_recovered() {
     let (memory, mut writer) = log_of((1..=40).filter(|epoch| epoch % 7 != 0));
-    assert!(writer.archive_before(20).unwrap() >= 1);
+    assert!(writer.pages().archive_before(20).unwrap() >= 1);
     let check = |writer: &LogWriter| {
         let pages = writer.pages();
         for epoch in 1..=40 {
@@ -103,16 +103,16 @@ fn i7_a_damaged_page_is_refused() {
 #[test]
 fn the_archive_keeps_within_its_budget_and_the_log_what_recovery_needs() {
     let memory = Memory::new();
-    let options = LogOptions { archive_bytes: 2 * 8192, ..small() };
+    let options = LogOptions { retention: Retention { bytes: 2 * 8192, age_ms: None }, ..small() };
     let mut writer = LogWriter::create(Arc::new(memory.clone()), IDENTITY, options).unwrap();
     (1..=60).for_each(|epoch| write(&mut writer, epoch).unwrap());
-    assert_eq!(writer.archive_before(1).unwrap(), 0);
-    assert!(writer.archive_before(45).unwrap() > 2);
-    assert_eq!(writer.archive_before(45).unwrap(), 0);
+    assert_eq!(writer.pages().archive_before(1).unwrap(), 0);
+    assert!(writer.pages().archive_before(45).unwrap() > 2);
+    assert_eq!(writer.pages().archive_before(45).unwrap(), 0);
     let archived = memory.paths().iter().filter(|path| path.starts_with("archive/")).count();
     assert_eq!(archived, 2);
     assert_eq!(scan_all(&memory, Expect { from_epoch: 45, ..EXPECT }).unwrap().0, (45..=60).collect::<Vec<_>>());
     assert_eq!(writer.pages().entry(1, PlaceId(0), 0, 9).unwrap(), None, "beyond retention");
-    writer.archive_before(u64::MAX).unwrap();
+    writer.pages().archive_before(u64::MAX).unwrap();
     assert!(scan_all(&memory, Expect { from_epoch: 61, ..EXPECT }).is_ok(), "the newest header stays");
 }

@@ -160,11 +160,12 @@ fn a_second_snapshot_of_one_epoch_leaves_the_first_alone() {
         // Decided, but in no epoch that was cut: the second one would hold it.
         Client::new(&opened.store).enrol(2);
         memory.crash_at(memory.calls() + call);
-        let durable = opened.flusher.state().watermark.durable();
+        let log = opened.flusher.state();
+        let durable = log.watermark.durable();
         if let Ok(written) = opened.snapshotter.write(NOON_MS, |_| {})
             && written.entry.last_epoch <= durable
         {
-            let _ = opened.snapshotter.publish(written, durable);
+            let _ = opened.snapshotter.publish(written, durable, log.counters().1, &[]);
         }
         let again = open(&memory.power_loss(Loss::Lost), options(2, Limits::default()));
         assert_eq!(again.store.books().state_hash, hash);

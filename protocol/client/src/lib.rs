@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_protocol::batch::{Answers, BadBatch, push_entry};
 use tidegate_protocol::hello::{Hello, VERSIONS, Welcome};
-use tidegate_protocol::{Body, Encode, RequestId, Text, code, code::op, operation, operator};
+use tidegate_protocol::{Body, Encode, RequestId, Text, code, code::op, files, operation, operator};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
@@ -370,4 +370,10 @@ calls! {
     take_snapshot: TAKE_SNAPSHOT operator::TakeSnapshot;
     /// Puts a programme bundle in force.
     activate: ACTIVATE operator::Activate;
+    /// Which files the data directory has.
+    list_files: LIST_FILES files::ListFiles;
+    /// Reads a piece of one of them.
+    read_file: READ_FILE files::ReadFile;
+    /// Has the server check one of them.
+    check_file: CHECK_FILE files::CheckFile;
 }

@@ -10,7 +10,8 @@
 use std::sync::Arc;
 
 use tidegate::log::{
-    Ahead, ChainHead, Expect, LogError, LogIdentity, LogOptions, PlaceId, PlaceTail, RecoveredEpoch, recover, scan,
+    Ahead, ChainHead, Expect, LogError, LogIdentity, LogOptions, PlaceId, PlaceTail, Reach, RecoveredEpoch, Retention,
+    recover, scan,
 };
 use tidegate::storage::{Loss, Memory, Storage};
 
@@ -27,7 +28,7 @@ const CUT: u16 = 1 << 15;
 const SEGMENTS_MOST: usize = 4;
 
 pub(crate) const IDENTITY: LogIdentity = LogIdentity { directory: *b"tidegate-testlog", lineage: 3 };
-const EXPECT: Expect = Expect { identity: IDENTITY, from_epoch: 1, known: None };
+const EXPECT: Expect = Expect { identity: IDENTITY, from_epoch: 1, known: None, reach: Reach::InUse };
 
 /// Small enough that a few epochs fill a segment and some take several blocks.
 pub(crate) fn options() -> LogOptions {
@@ -37,7 +38,7 @@ pub(crate) fn options() -> LogOptions {
         block_bytes: 1024,
         spares: 1,
         ahead: Ahead::Step,
-        archive_bytes: 1 << 20,
+        retention: Retention { bytes: 1 << 20, age_ms: None },
     }
 }
 

@@ -50,7 +50,7 @@ fn tail(store: &Store, place: u8, sequence: u8, records: &[u8]) -> bool {
     let next = next_sequence(place);
     let first_sequence = if sequence == 255 { 1 << 40 } else { (next + u64::from(sequence)).saturating_sub(2) };
     let count = count_of(records);
-    let logged = LoggedTail { epoch: 9, place, first_sequence, base_ms: BASE_MS, count, records };
+    let logged = LoggedTail { epoch: 9, lineage: 0, place, first_sequence, base_ms: BASE_MS, count, records };
     match store.replay(&logged) {
         Ok(()) => count > 0,
         Err(error) => error.sequence != first_sequence,

@@ -171,7 +171,8 @@ impl Seeds {
         for _ in 0..2 {
             let written = opened.snapshotter.write(state::NOW_MS, |_| {}).expect("memory takes it");
             let durable = opened.flusher.state().watermark.durable().max(opened.store.filling_epoch());
-            opened.snapshotter.publish(written, durable).expect("memory takes it");
+            let head = opened.flusher.state().counters().1;
+            opened.snapshotter.publish(written, durable, head, &[]).expect("memory takes it");
         }
         for path in memory.paths() {
             let bytes = memory.bytes(&path).expect("it is there");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tidegate::store::{Scope, Store, Turn};
 use tidegate_protocol::batch::{self, Answers, Entries};
 use tidegate_protocol::code::{self, op};
+use tidegate_protocol::files::{CheckFile, ListFiles, ReadFile};
 use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
 use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetMember, GetOutcome, RecordOrder, Redeem};
@@ -76,6 +77,9 @@ fn batch_of_requests(body: &[u8]) {
             op::GET_STATUS => same::<GetStatus>(entry.body),
             op::TAKE_SNAPSHOT => same::<TakeSnapshot>(entry.body),
             op::ACTIVATE => same::<Activate>(entry.body),
+            op::LIST_FILES => same::<ListFiles>(entry.body),
+            op::READ_FILE => same::<ReadFile>(entry.body),
+            op::CHECK_FILE => same::<CheckFile>(entry.body),
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::data::{self, Opened, Options, Seed};
-use tidegate::log::{Ahead, Durability, Flusher, LogOptions};
+use tidegate::log::{Ahead, Durability, Flusher, LogOptions, Retention};
 use tidegate::planted::{Bug, plant, planted};
 use tidegate::snapshot::{Snapshotter, Written};
 use tidegate::storage::{Loss, Memory, Storage};
@@ -135,7 +135,7 @@ fn options(dice: &mut Dice, ample: bool) -> Options {
         block_bytes: 1 << dice.between(10, 11),
         spares: 1,
         ahead: Ahead::Step,
-        archive_bytes: 1 << 30,
+        retention: Retention { bytes: 1 << 30, age_ms: None },
     };
     let members = if dice.chance(80) { 1_000 } else { MEMBERS + 2 };
     let limits = Limits { members, orders: 100_000, answers, undurable_bytes: UNDURABLE_BYTES };
@@ -335,7 +335,8 @@ impl World {
             self.life.written = Some(written);
             return Ok(());
         }
-        let published = self.meanwhile(|life| life.snapshotter.publish(written, durable));
+        let head = state.counters().1;
+        let published = self.meanwhile(|life| life.snapshotter.publish(written, durable, head, &[]));
         match published {
             Ok(oldest) => {
                 self.traffic.borrow_mut().counts.snapshots += 1;
