@@ -217,8 +217,9 @@ impl<O: Origin> Run<'_, O> {
         }
         self.begin("snapshot", entry.bytes);
         let path = entry.path();
-        self.copy(StoredFile::Snapshot(entry.first_epoch), &path, entry.bytes, entry.bytes).await?;
-        self.sound(&path, SnapshotReader::check(self.target, &entry).map_err(OpenError::from))?;
+        let part = self.copy(StoredFile::Snapshot(entry.first_epoch), &path, entry.bytes, entry.bytes).await?;
+        let checked = SnapshotReader::check_file(self.target, &part, &entry);
+        self.settle(&part, &path, checked.map_err(|error| error.to_string()))?;
         Ok(Some(entry))
     }
 
@@ -230,7 +231,9 @@ impl<O: Origin> Run<'_, O> {
         let wanted = listing.head;
         self.begin("log", listing.segments.iter().map(|segment| segment.used_bytes).sum());
         let mut end = match from.checked_sub(1) {
-            Some(before) => self.check(before, wanted)?.map(|checked| checked.head),
+            Some(before) => {
+                log::check(self.target, self.identity(), before, None, u64::MAX)?.map(|checked| checked.head)
+            }
             None => None,
         };
         let (mut next, mut copied) = (from, 0);
@@ -264,26 +267,24 @@ impl<O: Origin> Run<'_, O> {
         known: ChainHead,
     ) -> Result<ChainHead, BackupError<O::Error>> {
         let path = log::path(segment.number);
-        self.copy(StoredFile::Segment(segment.number), &path, segment.used_bytes, segment.bytes).await?;
-        let checked = self.check(segment.number, known);
-        let checked = match checked {
-            Ok(Some(checked)) => checked,
-            Ok(None) => return self.unsound(&path, format!("{path} has no header")),
-            Err(error) => return self.unsound(&path, error.to_string()),
+        let stored = StoredFile::Segment(segment.number);
+        let part = self.copy(stored, &path, segment.used_bytes, segment.bytes).await?;
+        let known = (known.epoch > 0).then_some(known);
+        let checked = match log::check_file(self.target, self.identity(), &part, segment.number, known) {
+            Err(error) => Err(error.to_string()),
+            Ok(None) => Err(format!("{path} has no header")),
+            Ok(Some(checked)) if end.is_some_and(|end| end != checked.previous) => {
+                let end = end.unwrap_or_default();
+                Err(format!("{path} goes on from {}, the segment before it ends with {end}", checked.previous))
+            }
+            Ok(Some(checked)) => Ok(checked.head),
         };
-        match end {
-            Some(end) if end != checked.previous => self.unsound(
-                &path,
-                format!("{path} goes on from {}, the segment before it ends with {end}", checked.previous),
-            ),
-            _ => Ok(checked.head),
-        }
+        self.settle(&part, &path, checked)
     }
 
-    fn check(&self, number: u64, known: ChainHead) -> Result<Option<log::CheckedSegment>, LogError> {
+    fn identity(&self) -> LogIdentity {
         let Manifest { directory, shape, .. } = self.manifest;
-        let identity = LogIdentity { directory, lineage: u32::from(shape.lineage) };
-        log::check(self.target, identity, number, (known.epoch > 0).then_some(known), u64::MAX)
+        LogIdentity { directory, lineage: u32::from(shape.lineage) }
     }
 
     fn begin(&mut self, stage: &'static str, bytes: u64) {
@@ -291,14 +292,15 @@ impl<O: Origin> Run<'_, O> {
         self.done.total_bytes = self.done.done_bytes + bytes;
     }
 
-    /// Copies `used` bytes of a file, going on with what an interrupted run has left, and lets zeros follow up to `length`.
+    /// Copies `used` bytes of a file, going on with what an interrupted run has left, and lets zeros follow up to `length`. The name that the
+    /// copy has until it is settled.
     async fn copy(
         &mut self,
         from: StoredFile,
         path: &str,
         used: u64,
         length: u64,
-    ) -> Result<(), BackupError<O::Error>> {
+    ) -> Result<String, BackupError<O::Error>> {
         let part = format!("{}.part", path.rsplit_once('.').map_or(path, |(stem, _)| stem));
         let (folder, name) = part.split_once('/').expect("every file is in a folder");
         let names = self.target.list(folder).map_err(LogError::storage("list", folder))?;
@@ -317,21 +319,23 @@ impl<O: Origin> Run<'_, O> {
         }
         file.set_len(length).map_err(LogError::storage("size", &*part))?;
         file.sync_all().map_err(LogError::storage("sync", &*part))?;
-        self.target.rename(&part, path).map_err(LogError::storage("rename", &*part))?;
-        Ok(self.target.sync_dir(folder).map_err(LogError::storage("sync", folder))?)
+        Ok(part)
     }
 
-    fn sound<T>(&self, path: &str, checked: Result<T, OpenError>) -> Result<T, BackupError<O::Error>> {
-        match checked {
-            Ok(checked) => Ok(checked),
-            Err(error) => self.unsound(path, error.to_string()),
-        }
-    }
-
-    /// Takes a copy away that is not sound, so that the next run makes another.
-    fn unsound<T>(&self, path: &str, why: String) -> Result<T, BackupError<O::Error>> {
-        self.target.remove(path).map_err(LogError::storage("remove", path))?;
-        Err(BackupError::Unsound { why })
+    /// Gives a copy its name if it is sound, and only then: what had that name before was. One that is not is taken away, so that the next run
+    /// makes another.
+    fn settle<T>(&self, part: &str, path: &str, checked: Result<T, String>) -> Result<T, BackupError<O::Error>> {
+        let folder = path.split_once('/').map_or("", |(folder, _)| folder);
+        let sound = match checked {
+            Ok(sound) => sound,
+            Err(why) => {
+                self.target.remove(part).map_err(LogError::storage("remove", part))?;
+                return Err(BackupError::Unsound { why });
+            }
+        };
+        self.target.rename(part, path).map_err(LogError::storage("rename", part))?;
+        self.target.sync_dir(folder).map_err(LogError::storage("sync", folder))?;
+        Ok(sound)
     }
 }
 
@@ -341,7 +345,6 @@ fn publish<E: std::error::Error>(
     manifest: &mut Manifest,
     options: BackupOptions,
 ) -> Result<u64, BackupError<E>> {
-    let before = manifest.snapshots.clone();
     if let Some(keep) = options.keep {
         let oldest_ms = options.now_ms.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
         // The one before that instant stays: what came after it is restored from there.
@@ -352,15 +355,16 @@ fn publish<E: std::error::Error>(
         return Err(BackupError::TooManySnapshots(SNAPSHOTS_MOST));
     }
     manifest.write(target)?;
+    let named: Vec<String> = manifest.snapshots.iter().map(SnapshotEntry::path).collect();
     let mut dropped = 0;
-    for entry in before.iter().filter(|entry| !manifest.snapshots.contains(entry)) {
-        let path = entry.path();
-        target.remove(&path).map_err(LogError::storage("remove", path))?;
-        dropped += 1;
+    for name in target.list(SNAPSHOT_FOLDER).map_err(LogError::storage("list", SNAPSHOT_FOLDER))? {
+        let path = format!("{SNAPSHOT_FOLDER}/{name}");
+        if !named.contains(&path) {
+            target.remove(&path).map_err(LogError::storage("remove", path))?;
+            dropped += 1;
+        }
     }
-    if dropped > 0
-        && let Some(oldest) = manifest.snapshots.last()
-    {
+    if let Some(oldest) = manifest.snapshots.last().filter(|_| options.keep.is_some()) {
         dropped += drop_segments(target, manifest, oldest.first_epoch)?;
     }
     Ok(dropped)

@@ -2,7 +2,7 @@
 //! wants to read at once. The caller holds the ends of one against the beginning of the next.
 
 use super::segment::NoHeader;
-use super::survey::{Segment, belongs, look};
+use super::survey::{Segment, belongs, look, look_at};
 use super::{ARCHIVE_FOLDER, ChainHead, Expect, LOG_FOLDER, LogError, LogIdentity, Reach, archive, scan::Scan};
 use crate::storage::Storage;
 
@@ -34,8 +34,32 @@ pub fn check(
     known: Option<ChainHead>,
     through: u64,
 ) -> Result<Option<CheckedSegment>, LogError> {
-    let Some(segment) = find(storage, number)? else { return Ok(None) };
-    belongs(&segment, identity, 0)?;
+    match find(storage, number)? {
+        Some(segment) => check_segment(storage, identity, &segment, known, through),
+        None => Ok(None),
+    }
+}
+
+/// The same for a file of any name.
+pub(crate) fn check_file(
+    storage: &dyn Storage,
+    identity: LogIdentity,
+    path: &str,
+    number: u64,
+    known: Option<ChainHead>,
+) -> Result<Option<CheckedSegment>, LogError> {
+    let segment = look_at(storage, path.to_owned(), number, false)?;
+    check_segment(storage, identity, &segment, known, u64::MAX)
+}
+
+fn check_segment(
+    storage: &dyn Storage,
+    identity: LogIdentity,
+    segment: &Segment,
+    known: Option<ChainHead>,
+    through: u64,
+) -> Result<Option<CheckedSegment>, LogError> {
+    belongs(segment, identity, 0)?;
     let header = match &segment.opening {
         Ok(header) => *header,
         Err(NoHeader::Zero) => return Ok(None),
@@ -55,9 +79,9 @@ pub fn check(
         // What stands behind it may be on its way to the disk just now.
         if epoch.epoch >= through { Err(LogError::Stopped) } else { Ok(()) }
     };
-    let mut scan = Scan::new(storage, expect, &mut visit, std::slice::from_ref(&segment), 0)?;
+    let mut scan = Scan::new(storage, expect, &mut visit, std::slice::from_ref(segment), 0)?;
     if header.previous.epoch < through {
-        checked.torn = match scan.segment(&segment, &header) {
+        checked.torn = match scan.segment(segment, &header) {
             Ok(stop) => stop.reason,
             Err(LogError::Stopped) => None,
             Err(error) => return Err(error),

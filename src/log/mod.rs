@@ -36,6 +36,7 @@ mod writer;
 
 pub use archive::Retention;
 pub(crate) use archive::numbers;
+pub(crate) use check::check_file;
 pub use check::{CheckedSegment, check};
 pub use doorbell::Doorbell;
 pub use epoch::{Tail, Tails};

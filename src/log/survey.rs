@@ -104,6 +104,11 @@ pub(super) fn belongs(segment: &Segment, identity: LogIdentity, lineage: u32) ->
 /// Reads a segment's header.
 pub(super) fn look(storage: &dyn Storage, number: u64, archived: bool) -> Result<Segment, LogError> {
     let path = if archived { segment::path_archived(number) } else { segment::path(number) };
+    look_at(storage, path, number, archived)
+}
+
+/// The same for a file of any name.
+pub(super) fn look_at(storage: &dyn Storage, path: String, number: u64, archived: bool) -> Result<Segment, LogError> {
     let file = storage.open(&path).map_err(LogError::storage("open", path.clone()))?;
     let mut bytes = [0; HEADER_BYTES as usize];
     let read = file.len().and_then(|len| Ok((len, file.read_at(0, &mut bytes)?)));

@@ -158,7 +158,12 @@ impl SnapshotReader {
 
     /// Reads a whole snapshot, and holds it against what the manifest says of it.
     pub fn check(storage: &dyn Storage, entry: &SnapshotEntry) -> Result<(), SnapshotError> {
-        let mut reader = SnapshotReader::open(storage, &entry.path())?;
+        SnapshotReader::check_file(storage, &entry.path(), entry)
+    }
+
+    /// The same for a file of any name.
+    pub(crate) fn check_file(storage: &dyn Storage, path: &str, entry: &SnapshotEntry) -> Result<(), SnapshotError> {
+        let mut reader = SnapshotReader::open(storage, path)?;
         while reader.next_section()?.is_some() {}
         reader.is_the_one(entry)
     }

@@ -237,7 +237,7 @@ fn i4_a_crash_in_a_closing_block_that_begins_a_segment_loses_nothing() {
 #[test]
 fn i4_a_crash_after_a_failed_sync_of_the_archive_leaves_no_gap() {
     for failing in 2..=5 {
-        let (memory, mut writer) = log_of(1..=33);
+        let (memory, writer) = log_of(1..=33);
         memory.fail_at(memory.calls() + failing, io::ErrorKind::Other);
         assert!(writer.pages().archive_before(14).is_err(), "call {failing} is one of its moves");
         memory.crash_at(memory.calls() + 6);

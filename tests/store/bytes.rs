@@ -245,7 +245,8 @@ fn block_tail(store: &Store, first_sequence: u64, part: BlockPart) -> Result<(),
     let mut records = Vec::new();
     write_block(&mut records, &part, NOON_MS);
     let place = PlaceId::new(PlaceKind::Block, 0);
-    let tail = LoggedTail { epoch: 9, lineage: 0, place, first_sequence, base_ms: NOON_MS, count: 1, records: &records };
+    let tail =
+        LoggedTail { epoch: 9, lineage: 0, place, first_sequence, base_ms: NOON_MS, count: 1, records: &records };
     store.replay(&tail).map_err(|error| error.why)
 }
 

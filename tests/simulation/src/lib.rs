@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod backups;
 pub mod calendar;
 pub mod dice;
 mod disk;

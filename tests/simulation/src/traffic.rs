@@ -117,6 +117,10 @@ pub struct Counts {
     pub refused: u64,
     /// Damaged directories that were recovered rightly all the same.
     pub survived: u64,
+    /// Backups that came to their end.
+    pub backups: u64,
+    /// Directories restored to an epoch whose state was known.
+    pub restores: u64,
     /// Answers by code.
     pub answers: BTreeMap<String, u64>,
 }
@@ -127,7 +131,8 @@ impl Counts {
         let Counts {
             decided, applied, meanwhile, fenced, lost, early, taken_back, held_back, epochs, snapshots, ..
         } = other;
-        let Counts { crashes, crashes_in_recovery, restarts, activations, refused, survived, answers, .. } = other;
+        let Counts { crashes, crashes_in_recovery, restarts, activations, refused, survived, .. } = other;
+        let Counts { backups, restores, answers, .. } = other;
         self.decided += decided;
         self.applied += applied;
         self.meanwhile += meanwhile;
@@ -144,6 +149,8 @@ impl Counts {
         self.activations += activations;
         self.refused += refused;
         self.survived += survived;
+        self.backups += backups;
+        self.restores += restores;
         for (answer, count) in answers {
             *self.answers.entry(answer.clone()).or_default() += count;
         }
@@ -581,8 +588,8 @@ impl Traffic {
     /// Outcomes that only the log knows; their entries must be durable.
     pub fn search(&mut self) {
         for (asked, search, applied) in std::mem::take(&mut self.searches) {
-            let Process { store, log, .. } = &self.process;
-            let view = match tidegate::server::outcome::search(&log.pages, store.shape().lineage, &search) {
+            let Process { log, .. } = &self.process;
+            let view = match tidegate::server::outcome::search(&log.pages, &search) {
                 Ok(view) => view,
                 // Without power nothing can be read; the stream fails, and whoever asked asks again.
                 Err(LogError::Storage { .. }) => return self.trace.note(|| "the log cannot be read".into()),

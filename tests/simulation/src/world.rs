@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::data::{self, Opened, Options, Seed};
+use tidegate::data::{self, Files, Opened, Options, Seed};
 use tidegate::log::{Ahead, Durability, Flusher, LogOptions, Retention};
 use tidegate::planted::{Bug, plant, planted};
 use tidegate::snapshot::{Snapshotter, Written};
 use tidegate::storage::{Loss, Memory, Storage};
 use tidegate::store::{HashKeys, Limits};
 
+use crate::backups::{Backups, Did, Source};
 use crate::dice::Dice;
 use crate::disk::{Disk, interleave};
 use crate::gateway::MEMBERS;
@@ -39,10 +40,12 @@ pub enum Fault {
     Activate,
     /// Snapshots are taken.
     Snapshot,
+    /// Backups are made and restored from.
+    Backup,
 }
 
 /// Every fault.
-pub const FAULTS: [Fault; 8] = [
+pub const FAULTS: [Fault; 9] = [
     Fault::Crash,
     Fault::Io,
     Fault::Full,
@@ -51,6 +54,7 @@ pub const FAULTS: [Fault; 8] = [
     Fault::Restart,
     Fault::Activate,
     Fault::Snapshot,
+    Fault::Backup,
 ];
 
 /// What to run.
@@ -98,6 +102,7 @@ const SEED: Seed = Seed { directory: *b"tidegate-a-world", keys: HashKeys { shor
 
 /// What lives in one process beside the traffic.
 struct Life {
+    files: Arc<Files>,
     flusher: Flusher,
     snapshotter: Snapshotter,
     written: Option<Written>,
@@ -110,6 +115,7 @@ struct World {
     options: Options,
     life: Life,
     traffic: Rc<RefCell<Traffic>>,
+    backups: Backups,
     /// The wall clock minus the machine's.
     wall_ms: i64,
     full: bool,
@@ -164,7 +170,17 @@ impl World {
         let mut traffic = Traffic::new(dice.fork(), model, process, rules, UNDURABLE_BYTES, trace);
         traffic.operators = !plan.without.contains(&Fault::Activate);
         let traffic = Rc::new(RefCell::new(traffic));
-        World { dice, without: plan.without.clone(), memory, options, life, traffic, wall_ms: start_ms, full: false }
+        World {
+            dice,
+            without: plan.without.clone(),
+            memory,
+            options,
+            life,
+            traffic,
+            backups: Backups::default(),
+            wall_ms: start_ms,
+            full: false,
+        }
     }
 
     fn live(mut self, requests: u64) -> Outcome {
@@ -228,6 +244,7 @@ impl World {
             }
             991..994 if self.may(Fault::Full) => self.fill_disk(),
             994 if self.may(Fault::Restart) => self.restart()?,
+            995..999 if self.may(Fault::Backup) => self.backup()?,
             _ => {}
         }
         Ok(())
@@ -336,7 +353,8 @@ impl World {
             return Ok(());
         }
         let head = state.counters().1;
-        let published = self.meanwhile(|life| life.snapshotter.publish(written, durable, head, &[]));
+        let copied = self.life.files.copied().unwrap_or_default();
+        let published = self.meanwhile(|life| life.snapshotter.publish(written, durable, head, &copied));
         match published {
             Ok(oldest) => {
                 self.traffic.borrow_mut().counts.snapshots += 1;
@@ -344,6 +362,30 @@ impl World {
                 self.note(|| format!("published; archived {archived:?} before {oldest}"));
             }
             Err(error) => self.note(|| format!("not published: {error}")),
+        }
+        Ok(())
+    }
+
+    /// An operator's backup, or a piece of one; now and then it is restored from.
+    fn backup(&mut self) -> Result<(), Over> {
+        let now_ms = self.traffic.borrow_mut().now_ms();
+        let log = self.life.flusher.state();
+        let manifest = self.life.snapshotter.manifest();
+        let (directory, snapshot) = (manifest.directory, manifest.snapshots.first().copied());
+        let source = Source { files: &self.life.files, log: &log, directory, snapshot };
+        let ran = self.backups.run(&source, &mut self.dice, now_ms);
+        self.note(|| format!("backup: {ran:?}"));
+        let proved = ran.and_then(|did| {
+            let mut traffic = self.traffic.borrow_mut();
+            traffic.counts.backups += u64::from(did != Did::Interrupted);
+            // Whatever became of this run, the last complete one stands.
+            self.backups.restore_all()?;
+            traffic.counts.restores += self.backups.restore(None, &mut self.dice)?;
+            traffic.counts.refused += u64::from(self.backups.damage(&mut self.dice)?);
+            Ok(())
+        });
+        if let Err(why) = proved {
+            self.fail(why);
         }
         Ok(())
     }
@@ -413,6 +455,11 @@ impl World {
             return Err(format!("{after}; what is read is not what is opened, or the books do not balance: {books:?}"));
         }
         let last = opened.recovery.last_epoch;
+        self.backups.note(last, books.state_hash.clone());
+        if self.may(Fault::Backup) {
+            let restored = self.backups.restore(Some(&survivor), &mut self.dice);
+            self.traffic.borrow_mut().counts.restores += restored.map_err(|error| format!("{after}; {error}"))?;
+        }
         self.note(|| format!("recovered through epoch {last}, state {}", books.state_hash));
         self.memory = survivor;
         self.full = false;
@@ -511,7 +558,7 @@ impl World {
 }
 
 fn split(opened: Opened, offset_ms: i64) -> (Life, Process) {
-    let Opened { store, flusher, snapshotter, durability, .. } = opened;
+    let Opened { store, flusher, snapshotter, files, durability, .. } = opened;
     let process = Process::new(store, flusher.state(), offset_ms, durability);
-    (Life { flusher, snapshotter, written: None }, process)
+    (Life { files, flusher, snapshotter, written: None }, process)
 }
