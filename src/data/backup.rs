@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::restore::{complete_at, never_begun};
 use super::{OpenError, Progress, StoredFile};
 use crate::log::{self, ARCHIVE_FOLDER, ChainHead, LOG_FOLDER, ListedSegment, LogError, LogIdentity};
 use crate::snapshot::{DirectoryKind, Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, SnapshotReader};
@@ -117,6 +118,9 @@ pub enum BackupError<E: std::error::Error> {
         /// What is wrong.
         why: String,
     },
+    /// Nothing was ever written.
+    #[error("the server has written nothing yet: there is nothing to back up")]
+    Empty,
     /// The manifest is full.
     #[error("the backup has {0} snapshots, as many as it can name; give --keep, or begin another in a new folder")]
     TooManySnapshots(usize),
@@ -148,7 +152,7 @@ pub async fn backup<O: Origin>(
     if known.as_ref().is_some_and(|manifest| manifest.kind != DirectoryKind::Backup) {
         return Err(BackupError::NotABackup);
     }
-    let from = if known.is_some() { log::numbers(target, LOG_FOLDER)?.last().copied().unwrap_or(0) } else { 0 };
+    let from = known.as_ref().map_or(Ok(0), |manifest| newest_segment(target, manifest))?;
     let listing = origin.list(from).await.map_err(BackupError::Origin)?;
     let manifest = match known {
         Some(manifest) => same(manifest, &listing)?,
@@ -164,6 +168,12 @@ pub async fn backup<O: Origin>(
     let dropped = publish(target, &mut manifest, options)?;
     let from_epoch = restorable(target, &manifest)?;
     Ok(Copied { manifest, head, bytes: done.done_bytes, segments, snapshot, from_epoch, dropped })
+}
+
+/// The newest segment that is here: it may have been copied before it was full. 0 if there is none.
+fn newest_segment(target: &dyn Storage, manifest: &Manifest) -> Result<u64, LogError> {
+    let identity = LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) };
+    Ok(log::begins(target, identity)?.last().map_or(0, |segment| segment.number))
 }
 
 /// The manifest of a backup that is to be brought up to date, if it is this origin's.
@@ -229,6 +239,9 @@ impl<O: Origin> Run<'_, O> {
         // Listed anew: a snapshot may have taken long to copy.
         let mut listing = self.origin.list(from).await.map_err(BackupError::Origin)?;
         let wanted = listing.head;
+        if wanted.epoch == 0 {
+            return Err(BackupError::Empty);
+        }
         self.begin("log", listing.segments.iter().map(|segment| segment.used_bytes).sum());
         let mut end = match from.checked_sub(1) {
             Some(before) => {
@@ -241,18 +254,22 @@ impl<O: Origin> Run<'_, O> {
             if from > 0 && first.number > next {
                 return Err(BackupError::Gap { here: next, there: first.number });
             }
-            for segment in &listing.segments {
-                end = Some(self.segment(segment, end, wanted).await?);
+            let ends = listing.segments.iter().skip(1).map(|next| Some(next.previous_epoch)).chain([None]);
+            for (segment, last_epoch) in listing.segments.iter().zip(ends) {
+                // In a new backup the first one is whichever there is.
+                let expected = if next == 0 { segment.number } else { next };
+                (expected..segment.number).try_for_each(|number| never_begun(self.target, number))?;
+                next = segment.number + 1;
+                end = Some(self.segment(segment, end, last_epoch, wanted).await?);
                 copied += 1;
             }
-            next = listing.segments.last().map_or(next, |last| last.number + 1);
             if end.is_some_and(|end| end.epoch >= wanted.epoch) {
                 break;
             }
             listing = self.origin.list(next).await.map_err(BackupError::Origin)?;
         }
         match end {
-            Some(end) if end.epoch >= wanted.epoch && end.epoch > 0 => Ok((end, copied)),
+            Some(end) if end.epoch >= wanted.epoch => Ok((end, copied)),
             Some(end) => Err(BackupError::Unsound {
                 why: format!("the segments end with epoch {}, the log with epoch {}", end.epoch, wanted.epoch),
             }),
@@ -260,22 +277,27 @@ impl<O: Origin> Run<'_, O> {
         }
     }
 
+    /// Copies a segment that goes on from `end` and must hold everything through `last_epoch`, the last of the list through the head `known`.
     async fn segment(
         &mut self,
         segment: &ListedSegment,
         end: Option<ChainHead>,
+        last_epoch: Option<u64>,
         known: ChainHead,
     ) -> Result<ChainHead, BackupError<O::Error>> {
         let path = log::path(segment.number);
         let stored = StoredFile::Segment(segment.number);
         let part = self.copy(stored, &path, segment.used_bytes, segment.bytes).await?;
-        let known = (known.epoch > 0).then_some(known);
-        let checked = match log::check_file(self.target, self.identity(), &part, segment.number, known) {
+        let checked = match log::check_file(self.target, self.identity(), &part, segment.number, Some(known)) {
             Err(error) => Err(error.to_string()),
             Ok(None) => Err(format!("{path} has no header")),
             Ok(Some(checked)) if end.is_some_and(|end| end != checked.previous) => {
                 let end = end.unwrap_or_default();
                 Err(format!("{path} goes on from {}, the segment before it ends with {end}", checked.previous))
+            }
+            Ok(Some(checked)) if checked.head.epoch < last_epoch.unwrap_or(known.epoch) => {
+                let last = last_epoch.unwrap_or(known.epoch);
+                Err(format!("{path} ends with epoch {}, where it must hold epoch {last}", checked.head.epoch))
             }
             Ok(Some(checked)) => Ok(checked.head),
         };
@@ -307,11 +329,15 @@ impl<O: Origin> Run<'_, O> {
         let is_there = names.iter().any(|other| other == name);
         let opened = if is_there { self.target.open(&part) } else { self.target.create(&part) };
         let file: Box<dyn File> = opened.map_err(LogError::storage("open", &*part))?;
-        let mut at = file.len().map_err(LogError::storage("read", &*part))?.min(used);
+        let there = file.len().map_err(LogError::storage("read", &*part))?;
+        // One that has its full length was complete once; how much of that was copied is not known.
+        let mut at = if there < length { there.min(used) } else { 0 };
         self.done.total_bytes -= at;
         while at < used {
             let read = self.origin.read(from, at, used - at).await.map_err(BackupError::Origin)?;
-            let bytes = read.filter(|bytes| !bytes.is_empty()).ok_or_else(|| BackupError::Gone(path.to_owned()))?;
+            let bytes = read
+                .filter(|bytes| !bytes.is_empty())
+                .ok_or_else(|| BackupError::Gone(format!("{path} from byte {at} on")))?;
             file.write_at(at, &bytes).map_err(LogError::storage("write", &*part))?;
             at += bytes.len() as u64;
             self.done.done_bytes += bytes.len() as u64;
@@ -374,7 +400,7 @@ fn publish<E: std::error::Error>(
 fn restorable<E: std::error::Error>(target: &dyn Storage, manifest: &Manifest) -> Result<u64, BackupError<E>> {
     let identity = LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) };
     let whole = log::begins(target, identity)?.first().is_some_and(|segment| segment.previous_epoch == 0);
-    Ok(if whole { 1 } else { manifest.snapshots.last().map_or(1, |entry| entry.last_epoch.max(1)) })
+    Ok(if whole { 1 } else { manifest.snapshots.last().map_or(1, complete_at) })
 }
 
 /// Removes the segments that hold only epochs below one, from the oldest up.
@@ -386,9 +412,12 @@ fn drop_segments<E: std::error::Error>(
     let identity = LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) };
     let begins = log::begins(target, identity)?;
     let first = begins.iter().rposition(|segment| segment.previous_epoch < epoch).unwrap_or(0);
-    for segment in &begins[..first] {
-        target.remove(&segment.path).map_err(LogError::storage("remove", &*segment.path))?;
+    let numbers = log::numbers(target, LOG_FOLDER)?;
+    let old = numbers.iter().take_while(|&&number| begins.get(first).is_some_and(|first| number < first.number));
+    for &number in old.clone() {
+        let path = log::path(number);
+        target.remove(&path).map_err(LogError::storage("remove", path))?;
         target.sync_dir(LOG_FOLDER).map_err(LogError::storage("sync", LOG_FOLDER))?;
     }
-    Ok(first as u64)
+    Ok(old.count() as u64)
 }

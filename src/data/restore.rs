@@ -33,8 +33,8 @@ pub struct Point {
     pub head: ChainHead,
     /// The newest instant in that epoch.
     pub newest_ms: i64,
-    /// Whether the log goes on behind it.
-    pub more: bool,
+    /// The epoch behind it, if the log goes on.
+    pub next_epoch: Option<u64>,
     /// The snapshots that go into it, newest first; without one the whole log is there.
     pub snapshots: Vec<SnapshotEntry>,
     /// Newer snapshots that are damaged and were passed over, in words.
@@ -120,12 +120,13 @@ pub fn point(source: &dyn Storage, until: Until, progress: &mut dyn FnMut(Progre
     };
     if let Until::Epoch(asked) = until
         && asked > head.epoch
-        && !found.more
+        && found.next_epoch.is_none()
     {
         return Err(RestoreError::Beyond { last: head.epoch, asked });
     }
-    let (snapshots, passed_over) = snapshots(source, &manifest, head.epoch, &segments)?;
-    Ok(Point { head, newest_ms, more: found.more, snapshots, passed_over, manifest, segments, end })
+    let next_epoch = found.next_epoch;
+    let (snapshots, passed_over) = snapshots(source, &manifest, (head.epoch, next_epoch), &segments)?;
+    Ok(Point { head, newest_ms, next_epoch, snapshots, passed_over, manifest, segments, end })
 }
 
 /// The segment to begin with, so that the epoch looked for is among those that are read.
@@ -152,8 +153,8 @@ struct Seen {
 /// How far a search came.
 struct Found {
     last: Option<Seen>,
-    /// It ended at an epoch that is later than what was looked for.
-    more: bool,
+    /// The first epoch that is later than what was looked for.
+    next_epoch: Option<u64>,
 }
 
 fn search(
@@ -162,7 +163,7 @@ fn search(
     until: Until,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Found, RestoreError> {
-    let mut found = Found { last: None, more: false };
+    let mut found = Found { last: None, next_epoch: None };
     let scanned = log::scan(source, expect, &mut |epoch| {
         progress(Progress { stage: "search", done_bytes: epoch.done_bytes, total_bytes: epoch.total_bytes });
         let seen = Seen {
@@ -170,12 +171,13 @@ fn search(
             end: epoch.end,
             newest_ms: newest_ms(&epoch),
         };
-        found.more = match until {
+        let is_later = match until {
             Until::End => false,
             Until::Epoch(until) => epoch.epoch > until,
             Until::Instant(until) => seen.newest_ms > until,
         };
-        if found.more {
+        if is_later {
+            found.next_epoch = Some(epoch.epoch);
             return Err(LogError::Stopped);
         }
         found.last = Some(seen);
@@ -206,14 +208,19 @@ fn newest_of(tail: &Tail<'_>) -> i64 {
 }
 
 /// The newest snapshots that hold nothing later than an epoch and read well; none if the whole log is there.
+///
+/// A snapshot holds all epochs before its first, and of those behind that what its sections saw, up to its last. One that was taken after a recovery
+/// states as its last only what changed since.
 fn snapshots(
     source: &dyn Storage,
     manifest: &Manifest,
-    epoch: u64,
+    (epoch, next_epoch): (u64, Option<u64>),
     segments: &[SegmentBegin],
 ) -> Result<(Vec<SnapshotEntry>, Vec<String>), RestoreError> {
     let (mut good, mut passed_over) = (Vec::new(), Vec::new());
-    for entry in manifest.snapshots.iter().filter(|entry| entry.last_epoch <= epoch) {
+    let holds_nothing_later =
+        |entry: &&SnapshotEntry| entry.last_epoch <= epoch && next_epoch.is_none_or(|next| entry.first_epoch <= next);
+    for entry in manifest.snapshots.iter().filter(holds_nothing_later) {
         match SnapshotReader::check(source, entry) {
             Ok(()) => good.push(*entry),
             Err(error) => passed_over.push(error.to_string()),
@@ -225,7 +232,7 @@ fn snapshots(
     let oldest = segments.first().map_or(0, |segment| segment.previous_epoch);
     good.retain(|entry| oldest < entry.first_epoch);
     if good.is_empty() && oldest > 0 {
-        let why = match manifest.snapshots.iter().map(|entry| entry.last_epoch).min() {
+        let why = match manifest.snapshots.last().map(complete_at) {
             Some(first) if first > epoch => {
                 format!("the oldest snapshot holds changes up to epoch {first}, and the log before it is gone")
             }
@@ -234,6 +241,11 @@ fn snapshots(
         return Err(RestoreError::TooOld { why });
     }
     Ok((good, passed_over))
+}
+
+/// The first epoch at whose end a snapshot, with the log behind it, gives the state.
+pub(super) fn complete_at(entry: &SnapshotEntry) -> u64 {
+    entry.last_epoch.max(entry.first_epoch - 1)
 }
 
 /// Makes a data directory in `target`, which is empty. Its lineage is the source's and one more, unless another one above it is given.
@@ -264,7 +276,10 @@ pub fn restore(
         let path = entry.path();
         copy(source, &path, entry.bytes, target, &path, entry.bytes, &mut copied)?;
     }
+    let mut next = segments().next().map_or(1, |segment| segment.number);
     for segment in segments() {
+        (next..segment.number).try_for_each(|number| never_begun(target, number))?;
+        next = segment.number + 1;
         let path = log::path(segment.number);
         copy(source, &segment.path, used(segment), target, &path, segment.bytes, &mut copied)?;
     }
@@ -281,6 +296,18 @@ pub fn restore(
     // Last: a directory without a manifest was never completely made.
     manifest.write(target)?;
     Ok(manifest)
+}
+
+/// Takes the number of a segment whose beginning a crash has torn: it holds nothing, the one behind it goes on where the one before it ended, and
+/// only the numbers must be without a gap.
+pub(super) fn never_begun(target: &dyn Storage, number: u64) -> Result<(), LogError> {
+    let path = log::path(number);
+    match target.create(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        created => drop(created.map_err(LogError::storage("create", path))?),
+    }
+    // Before the one behind it, so that a power loss leaves no gap.
+    target.sync_dir(LOG_FOLDER).map_err(LogError::storage("sync", LOG_FOLDER))
 }
 
 fn raised(source_lineage: u16, asked: Option<u16>) -> Result<u16, RestoreError> {

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod inspect;
 pub mod member;
 mod offline;
+mod online;
 pub mod outcome;
 pub mod restore;
 pub mod serve;

@@ -141,7 +141,7 @@ impl Restore {
             epoch: point.head.epoch,
             newest: show::instant(point.newest_ms),
             head: point.head.to_string(),
-            more: point.more,
+            more: point.next_epoch.is_some(),
             snapshots: point.snapshots.iter().map(|entry| entry.path()).collect(),
             passed_over: point.passed_over.clone(),
             made: None,

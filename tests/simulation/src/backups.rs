@@ -50,7 +50,10 @@ pub enum Did {
 impl Backups {
     /// Everything up to an epoch is durable, and this is the state.
     pub fn note(&mut self, epoch: u64, hash: String) {
-        self.hashes.insert(epoch, hash);
+        // Before the first there is nothing to restore.
+        if epoch > 0 {
+            self.hashes.insert(epoch, hash);
+        }
     }
 
     /// Runs a backup, which may be interrupted by the way or by the medium.
@@ -76,7 +79,7 @@ impl Backups {
                 (self.complete, self.torn) = (Some(copied.head), false);
                 Ok(Did::Completed(copied.head))
             }
-            Err(BackupError::Origin(_)) => Ok(Did::Interrupted),
+            Err(BackupError::Origin(_) | BackupError::Empty) => Ok(Did::Interrupted),
             // Without power nothing can be written. A copy that was torn by it is found, and made again.
             Err(BackupError::Open(_)) if fails => Ok(Did::Interrupted),
             Err(BackupError::Unsound { .. }) if self.torn => Ok(Did::Interrupted),
@@ -104,7 +107,8 @@ impl Backups {
     /// Restores everything that the last complete run holds.
     pub fn restore_all(&self) -> Result<(), String> {
         let Some(complete) = self.complete else { return Ok(()) };
-        let (head, found) = restored(&self.medium, Until::End).map_err(|why| format!("the backup: {why}"))?;
+        let (head, found) = restored(&self.medium, Until::End)
+            .map_err(|why| format!("the backup: {why}; it holds {}", self.medium.paths().join(" ")))?;
         let known = self.hashes.get(&head.epoch);
         if head.epoch < complete.epoch || known.is_some_and(|known| *known != found) {
             return Err(format!("the backup gives {head} with state {found}; it was {complete} with {known:?}"));
@@ -115,7 +119,11 @@ impl Backups {
     /// A copy of the backup is damaged: it is refused, or what it gives is right.
     pub fn damage(&self, dice: &mut Dice) -> Result<bool, String> {
         let copy = self.medium.process_restart();
-        let path = dice.one(&copy.paths()).clone();
+        let paths = copy.paths();
+        if paths.is_empty() {
+            return Ok(false);
+        }
+        let path = dice.one(&paths).clone();
         let mut bytes = copy.bytes(&path).unwrap_or_default();
         if bytes.is_empty() {
             return Ok(false);

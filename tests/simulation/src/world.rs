@@ -315,6 +315,8 @@ impl World {
 
     fn snapshot(&mut self) -> Result<(), Over> {
         let now_ms = self.traffic.borrow_mut().now_ms();
+        // One at a time: what was written and not published is written over.
+        self.life.written = None;
         let written = self.meanwhile(|life| life.snapshotter.write(now_ms, |_| {}));
         match written {
             Ok(written) => {
