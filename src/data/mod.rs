@@ -200,9 +200,12 @@ fn recover(
     let writer = read.resume(Arc::clone(&storage))?;
     // What is damaged takes no good one's place.
     manifest.snapshots.drain(..recovery.passed_over.len());
+    let snapshotter = Snapshotter::new(storage, Arc::clone(&store), manifest);
+    // A process that was killed in the middle of one left a file, which takes the room of the next.
+    snapshotter.remove_leftovers();
     Ok(Opened {
         flusher: Flusher::new(Arc::clone(&store), writer, recovery.last_epoch),
-        snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
+        snapshotter,
         store,
         recovery,
         durability: options.durability,
