@@ -41,6 +41,7 @@ fn i7_a_lost_write_is_refused_once_the_log_is_closed() {
         }
     }
     // An epoch each, and the headers of the segments.
+    println!("{writes} writes: {refused} refused, {harmless} harmless");
     assert!(refused >= 24, "{refused} refused, {harmless} harmless of {writes} writes");
 }
 
@@ -92,5 +93,6 @@ fn i7_a_lost_sector_is_refused_once_the_log_is_closed() {
             }
         }
     }
+    println!("{refused} refused, {unclosed} unclosed, {padding} zeros already");
     assert!(refused > 30 && unclosed == 1, "{refused} refused, {unclosed} unclosed, {padding} zeros already");
 }

@@ -77,6 +77,7 @@ fn i7_a_flipped_bit_in_a_snapshot_is_found_and_never_gives_a_wrong_state() {
         let memory = if *path == newest { memory.process_restart() } else { with_only(&memory, path) };
         assert_eq!(state_with(&memory, &[]).unwrap().0, right);
         let whole = bytes(&memory, path);
+        println!("{path}: {} bytes", whole.len());
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 1 << (at % 8);
@@ -130,6 +131,7 @@ fn i7_a_flipped_bit_in_the_log_never_gives_a_wrong_state() {
             }
         }
     }
+    println!("{refused} refused, {harmless} harmless");
     assert!(refused > 2_000, "{refused} refused, {harmless} harmless");
 }
 
@@ -164,6 +166,7 @@ fn i7_a_file_in_any_other_files_place_never_gives_a_wrong_state() {
             cases += 2;
         }
     }
+    println!("{refused} of {cases} refused");
     assert!(refused > 20 && refused < cases, "{refused} of {cases} refused");
 }
 
@@ -200,6 +203,7 @@ fn i7_a_file_of_an_earlier_time_never_gives_a_wrong_state() {
             cases += 1;
         }
     }
+    println!("{refused} of {cases} refused");
     assert!(refused > 0 && cases >= 5, "{refused} of {cases} refused");
 }
 

@@ -59,6 +59,7 @@ fn a_disk_without_room_for_a_snapshot_or_its_manifest_keeps_the_one_before() {
         assert_eq!(again.store.books().state_hash, store.books().state_hash);
         assert_eq!(again.recovery.snapshot, Some(stood));
     }
+    println!("it failed {failed:?} times");
     assert!(failed.0 >= 10 && failed.1 >= 1, "it failed {failed:?} times: in the file, and in the manifest");
 
     memory.set_capacity(u64::MAX);
