@@ -69,3 +69,25 @@ fn a_disk_without_room_for_a_snapshot_or_its_manifest_keeps_the_one_before() {
     let again = open(&memory.power_loss(Loss::Lost), options(2, Limits::default()));
     assert_eq!((again.recovery.snapshot, again.store.books().state_hash), (Some(taken), store.books().state_hash));
 }
+
+#[test]
+fn what_a_killed_process_left_of_a_snapshot_goes_at_the_next_start_and_what_is_named_stays() {
+    let (memory, mut opened) = opened_with(&club("club", ""), options(2, Limits::default()));
+    Client::new(&opened.store).enrol(1);
+    drain(&mut opened);
+    snapshot(&mut opened, |_| {});
+    let stood = opened.snapshotter.manifest().snapshots[0].path();
+    assert_eq!(Client::new(&opened.store).numbered(2).check_in(1).code, answer::CHECKED_IN);
+    drain(&mut opened);
+    let unnamed = opened.snapshotter.write(NOON_MS, |_| {}).unwrap().entry.path();
+    let killed = memory.process_restart();
+    // Damaged, so that it is passed over: it may still be wanted by whoever finds out why.
+    let mut bytes = killed.bytes(&stood).unwrap();
+    bytes[50] ^= 1;
+    killed.set_bytes(&stood, bytes);
+    assert!(killed.bytes(&unnamed).is_some());
+    let again = open(&killed, options(2, Limits::default()));
+    assert_eq!(again.recovery.passed_over.len(), 1);
+    assert_eq!(again.store.books().state_hash, opened.store.books().state_hash);
+    assert!(killed.bytes(&unnamed).is_none() && killed.bytes(&stood).is_some());
+}
