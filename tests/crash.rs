@@ -221,7 +221,7 @@ fn nothing_told_is_lost_when_unsynced_bytes_are_kept() {
 
 #[test]
 fn nothing_told_is_lost_when_unsynced_bytes_are_torn() {
-    let seeds = |call: u64| (0..3).map(move |at| Loss::Torn { seed: call * 31 + at });
+    let seeds = |call: u64| (0..8).map(move |at| Loss::Torn { seed: call * 31 + at });
     at_every_call(Plant::Nothing, |call, memory| seeds(call).map(|loss| memory.power_loss(loss)).collect()).unwrap();
 }
 
