@@ -1,11 +1,14 @@
 //! Power loss at every storage call of a script over all operations: what was told is there, nothing is there by half, and the
-//! server goes on (I1, I3, I4, I6). And four planted bugs, each of which this must find.
+//! server goes on (I1, I3, I4, I6). The same where calls fail, and where a disk lies. And four planted bugs, each of which this must find.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod asking;
+#[path = "crash/errors.rs"]
+mod errors;
 #[path = "crash/life.rs"]
 mod life;
+mod lying;
 #[path = "crash/script.rs"]
 mod script;
 
@@ -16,7 +19,7 @@ use life::{Answered, Life, Plant, balances, options, views};
 use script::{Ask, Step, script};
 use tidegate::data::{self, Opened};
 use tidegate::log::LogPages;
-use tidegate::storage::{Loss, Memory};
+use tidegate::storage::{Loss, Memory, Storage};
 use tidegate::store::{Section, SectionKind, Store};
 use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
 use tidegate_protocol::code::{answer, name, op};
@@ -218,7 +221,7 @@ fn nothing_told_is_lost_when_unsynced_bytes_are_kept() {
 
 #[test]
 fn nothing_told_is_lost_when_unsynced_bytes_are_torn() {
-    let seeds = |call: u64| (0..3).map(move |at| Loss::Torn { seed: call * 31 + at });
+    let seeds = |call: u64| (0..8).map(move |at| Loss::Torn { seed: call * 31 + at });
     at_every_call(Plant::Nothing, |call, memory| seeds(call).map(|loss| memory.power_loss(loss)).collect()).unwrap();
 }
 
@@ -309,7 +312,7 @@ fn a_directory_reads_back_the_same_without_being_opened() {
     let reference = reference();
     let (memory, history) = live_until(reference.calls + 1, &reference, Plant::Nothing);
     let survivor = memory.power_loss(Loss::Lost);
-    let storage: Arc<dyn tidegate::storage::Storage> = Arc::new(survivor.clone());
+    let storage: Arc<dyn Storage> = Arc::new(survivor.clone());
     let calls = survivor.calls();
     let (store, ..) = data::inspect(&storage, options().limits, &mut |_| {}).unwrap();
     assert_eq!(survivor.calls(), calls, "looking changes nothing");

@@ -6,6 +6,11 @@
 mod crash;
 #[path = "log/damage.rs"]
 mod damage;
+#[path = "log/lost.rs"]
+mod lost;
+mod lying;
+#[path = "log/moved.rs"]
+mod moved;
 #[path = "log/room.rs"]
 mod room;
 

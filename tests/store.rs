@@ -8,6 +8,10 @@ mod asking;
 mod bytes;
 #[path = "store/closing.rs"]
 mod closing;
+#[path = "store/damage.rs"]
+mod damage;
+#[path = "store/full.rs"]
+mod full;
 #[path = "store/once.rs"]
 mod once;
 #[path = "store/quotas.rs"]

@@ -217,10 +217,14 @@ fn recover(
     let writer = read.resume(Arc::clone(&storage))?;
     // What is damaged takes no good one's place.
     manifest.snapshots.drain(..recovery.passed_over.len());
+    let files = Arc::new(Files::new(Arc::clone(&storage), &manifest, writer.pages()));
+    let snapshotter = Snapshotter::new(storage, Arc::clone(&store), manifest);
+    // A process that was killed in the middle of one left a file, which takes the room of the next.
+    snapshotter.remove_leftovers(&[]);
     Ok(Opened {
-        files: Arc::new(Files::new(Arc::clone(&storage), &manifest, writer.pages())),
         flusher: Flusher::new(Arc::clone(&store), writer, recovery.last_epoch),
-        snapshotter: Snapshotter::new(storage, Arc::clone(&store), manifest),
+        snapshotter,
+        files,
         store,
         recovery,
         durability: options.durability,

@@ -12,6 +12,10 @@ use tokio::sync::Notify;
 use crate::log::{Promise, Telling};
 use crate::planted::{Bug, planted};
 
+/// Bytes of answers that may wait here before no more is read of the stream. A frame is answered whole, so that there may be one frame's
+/// more; and the writer may hold as much again. Far more than answers come to between two syncs.
+const HELD_BYTES_MOST: usize = 2 << 20;
+
 /// Where kind and flags stand in a frame.
 const KIND_AT: usize = 4;
 const FLAGS_AT: usize = 5;
@@ -152,9 +156,11 @@ impl Outbox {
         self.ready.notified().await;
     }
 
-    /// Waits until fewer than `most` frames are in flight; false if no more are to be read.
+    /// Waits until fewer than `most` frames are in flight, and their answers have room; false if no more are to be read.
     pub async fn has_room(&self, most: usize) -> bool {
-        while self.in_flight() >= most && !self.ended.get() {
+        // Short questions have long answers: whoever asks and does not read must not fill the memory with them (I8).
+        let is_full = || self.in_flight() >= most || self.bytes.borrow().len() >= HELD_BYTES_MOST;
+        while is_full() && !self.ended.get() {
             self.gone.notified().await;
         }
         !self.ended.get()
@@ -325,6 +331,25 @@ mod tests {
         assert!(room.as_mut().poll(&mut context).is_pending());
         outbox.end();
         assert_eq!(room.poll(&mut context), Poll::Ready(false), "what is under way is told to nobody");
+    }
+
+    #[test]
+    fn i8_a_reader_waits_while_long_answers_pile_up() {
+        let (queue, outbox) = (ReleaseQueue::default(), Rc::new(Outbox::default()));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..2 {
+            assert_eq!(std::pin::pin!(outbox.has_room(9)).poll(&mut context), Poll::Ready(true));
+            outbox.frame_read();
+            let long = vec![b'a'; HELD_BYTES_MOST / 2];
+            outbox.put(Waits { epoch: 9, at_least: 0 }, |out| {
+                frame::write(out, Kind::Answers, 0, 0, |out| out.extend_from_slice(&long));
+            });
+            queue.hand_over(&outbox, 8, false);
+        }
+        let mut room = std::pin::pin!(outbox.has_room(9));
+        assert!(room.as_mut().poll(&mut context).is_pending());
+        take(&outbox, &mut Promise::default(), 9, 0);
+        assert_eq!(room.poll(&mut context), Poll::Ready(true));
     }
 
     #[test]

@@ -93,8 +93,8 @@ impl Snapshotter {
     }
 
     /// Copies the state into a file and makes it durable. `progress` hears of bytes written. If no epoch ended since the
-    /// last one, gives that one again.
-    pub fn write(&self, taken_ms: i64, mut progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
+    /// last one, gives that one again. Where it fails, nothing is left of it.
+    pub fn write(&self, taken_ms: i64, progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
         let first_epoch = self.store.filling_epoch();
         // Nothing was cut since that one: with the log behind it, it is as good, and its file must stay as it is.
         if let Some(entry) = self.manifest.snapshots.iter().find(|entry| entry.first_epoch == first_epoch) {
@@ -106,18 +106,29 @@ impl Snapshotter {
         {
             self.storage.remove(&path).map_err(SnapshotError::io("removing", &path))?;
         }
+        // On a full disk half a snapshot must not take the room that the log needs.
+        self.write_into(&path, first_epoch, taken_ms, progress).inspect_err(|_| drop(self.storage.remove(&path)))
+    }
+
+    fn write_into(
+        &self,
+        path: &str,
+        first_epoch: u64,
+        taken_ms: i64,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Written, SnapshotError> {
         let head = SnapshotHead {
             directory: self.manifest.directory,
             lineage: u32::from(self.manifest.shape.lineage),
             first_epoch,
         };
-        let mut writer = file::SnapshotWriter::create(&*self.storage, &path, head)?;
+        let mut writer = file::SnapshotWriter::create(&*self.storage, path, head)?;
         let copied = self.store.copy(|section: Section| {
             let written = writer.section(&section);
             progress(writer.bytes());
             written.map_err(|error| std::io::Error::other(error.to_string()))
         });
-        let last_epoch = copied.map_err(SnapshotError::io("copying into", &path))?;
+        let last_epoch = copied.map_err(SnapshotError::io("copying into", path))?;
         let (bytes, hash) = writer.finish(last_epoch)?;
         self.storage.sync_dir(SNAPSHOT_FOLDER).map_err(SnapshotError::io("syncing", SNAPSHOT_FOLDER))?;
         let members = self.store.member_count();
@@ -143,7 +154,7 @@ impl Snapshotter {
             manifest.snapshots.insert(0, written.entry);
             manifest.snapshots.truncate(SNAPSHOTS_KEPT);
             manifest.head = (head.epoch > 0).then_some(head);
-            manifest.write(&*self.storage)?;
+            manifest.write(&*self.storage).inspect_err(|_| self.remove_leftovers(copied))?;
             self.manifest = manifest;
         }
         self.remove_unnamed(copied)?;
@@ -152,10 +163,27 @@ impl Snapshotter {
         Ok(oldest.map_or(0, |oldest| oldest.first_epoch))
     }
 
+    /// Removes, as far as it can, files of snapshots that nobody may rely on and nobody copies: those of a process that was killed, and what
+    /// could not be named. What the manifest on the disk names stays, damaged or not, and also where it is ahead of this one: it may
+    /// have been renamed before its folder could not be synced.
+    pub fn remove_leftovers(&self, copied: &[u64]) {
+        let Ok(Some(standing)) = Manifest::read(&*self.storage) else { return };
+        // What cannot be removed now is tried again with the next one.
+        let _ = self.remove_all_but(standing.snapshots.iter().chain(&self.manifest.snapshots), copied);
+    }
+
     /// Removes snapshot files that the manifest does not name and nobody copies.
     fn remove_unnamed(&self, copied: &[u64]) -> Result<(), SnapshotError> {
+        self.remove_all_but(self.manifest.snapshots.iter(), copied)
+    }
+
+    fn remove_all_but<'a>(
+        &self,
+        named: impl Iterator<Item = &'a SnapshotEntry>,
+        copied: &[u64],
+    ) -> Result<(), SnapshotError> {
         let names = self.storage.list(SNAPSHOT_FOLDER).map_err(SnapshotError::io("listing", SNAPSHOT_FOLDER))?;
-        let named = self.manifest.snapshots.iter().map(|entry| entry.first_epoch);
+        let named = named.map(|entry| entry.first_epoch);
         let stay: Vec<String> = named.chain(copied.iter().copied()).map(manifest::path).collect();
         for name in names {
             let path = format!("{SNAPSHOT_FOLDER}/{name}");

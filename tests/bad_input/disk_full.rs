@@ -11,7 +11,7 @@ use tidegate::programme::Bundle;
 use tidegate::server::clock::SystemClock;
 use tidegate::server::identity::{Scope, server_config};
 use tidegate::server::{Endpoint, Node, SnapshotPolicy};
-use tidegate::storage::{Memory, Storage};
+use tidegate::storage::{Loss, Memory, Storage};
 use tidegate::store::Limits;
 use tidegate_client::{CallError, CallOptions, Client, ClientOptions, client_config};
 use tidegate_protocol::code::answer;
@@ -22,17 +22,17 @@ use tokio::sync::Notify;
 use super::process::shipped;
 
 const SEGMENT_BYTES: u64 = 256 << 10;
-const UNDURABLE_BYTES: u64 = 32 << 10;
+pub const UNDURABLE_BYTES: u64 = 32 << 10;
 
-/// A server in this process, on a storage that the test fills up.
-struct Small {
-    storage: Memory,
+/// A server in this process, on a storage that the test fills up, or slows down.
+pub struct Small {
+    pub storage: Memory,
     options: Options,
-    certs: TempDir,
+    pub certs: TempDir,
 }
 
 impl Small {
-    fn new() -> Small {
+    pub fn new() -> Small {
         let certs = tempfile::tempdir().unwrap();
         certs::make(certs.path(), &Scope::All).unwrap();
         let log = LogOptions {
@@ -50,11 +50,22 @@ impl Small {
         }
     }
 
-    fn node(&self) -> Arc<Node> {
-        let storage: Arc<dyn Storage> = Arc::new(self.storage.clone());
+    /// The server's node, with the programme of daily check-ins in force.
+    pub fn node_on(&self, storage: Arc<dyn Storage>) -> Arc<Node> {
         let opened = data::open(storage, self.options, Some(Seed::random()), &mut |_| {}).unwrap();
         let policy = SnapshotPolicy { every: Duration::from_secs(3600), log_bytes: u64::MAX };
-        Node::start(opened, Arc::new(SystemClock::default()), policy, UNDURABLE_BYTES).unwrap()
+        let node = Node::start(opened, Arc::new(SystemClock::default()), policy, UNDURABLE_BYTES).unwrap();
+        let activated = node.activate(Bundle::read(&shipped("check-in")).unwrap(), 0, false).unwrap();
+        node.log.watermark.wait(activated.epoch).unwrap();
+        node
+    }
+
+    /// Who of the members survives a power loss now.
+    pub fn surviving_members(&self) -> u64 {
+        let storage: Arc<dyn Storage> = Arc::new(self.storage.power_loss(Loss::Lost));
+        let (store, ..) = data::inspect(&storage, Limits::default(), &mut |_| {}).unwrap();
+        assert!(store.books().balance());
+        store.member_count()
     }
 
     async fn client(&self, address: std::net::SocketAddr) -> Client {
@@ -97,9 +108,7 @@ async fn fill(client: &Client) -> u64 {
 #[tokio::test]
 async fn a_full_disk_refuses_changes_only_and_loses_nothing() {
     let small = Small::new();
-    let node = small.node();
-    let activated = node.activate(Bundle::read(&shipped("check-in")).unwrap(), 0, false).unwrap();
-    node.log.watermark.wait(activated.epoch).unwrap();
+    let node = small.node_on(Arc::new(small.storage.clone()));
     // Room for what is there, and no more.
     let there: usize = small.storage.paths().iter().map(|path| small.storage.bytes(path).unwrap().len()).sum();
     small.storage.set_capacity(there as u64);
@@ -124,9 +133,9 @@ async fn a_full_disk_refuses_changes_only_and_loses_nothing() {
     node.stop().unwrap();
     drop(node);
 
-    let again = small.storage.power_loss(tidegate::storage::Loss::Lost);
-    let storage: Arc<dyn Storage> = Arc::new(again);
-    let (store, ..) = data::inspect(&storage, Limits::default(), &mut |_| {}).unwrap();
-    assert_eq!(store.member_count(), acknowledged, "every acknowledged member survives a power loss, and no other");
-    assert!(store.books().balance());
+    assert_eq!(
+        small.surviving_members(),
+        acknowledged,
+        "every acknowledged member survives a power loss, and no other"
+    );
 }

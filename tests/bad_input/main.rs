@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod disk_full;
+mod disk_slow;
+mod disk_small;
 #[path = "../process/mod.rs"]
 mod process;
 mod raw;
+mod slow_peers;
 mod well;
 
 use std::sync::Arc;
@@ -37,6 +40,19 @@ const MEMBER: u64 = 17;
 /// A place for servers with the programme of daily check-ins.
 fn checking_in() -> Site {
     Site::new(&[shipped("check-in")])
+}
+
+/// A programme `large` with a campaign `wide`: to ask for it is short, and the answer long.
+fn wide() -> String {
+    let mut bundle = String::from(
+        "programme = \"large\"\nzone = \"Asia/Shanghai\"\ncurrency = \"CNY\"\n\
+         brands = [\"house\"]\n[[tier]]\nslug = \"basic\"\nfrom = 0\n[campaign.wide]\n\
+         window = { every = \"month\", from = \"1 00:00\", until = \"last 24:00\" }\n",
+    );
+    for offer in 0..200 {
+        bundle.push_str(&format!("[[campaign.wide.offer]]\nsku = \"{offer:064}\"\nprice = {{ points = 1 }}\n"));
+    }
+    bundle
 }
 
 fn member(number: u64) -> MemberKey {
@@ -198,15 +214,7 @@ async fn an_unknown_or_malformed_operation_fails_only_itself() {
 #[tokio::test]
 async fn answers_that_do_not_fit_one_frame_are_put_off() {
     let site = checking_in();
-    let mut bundle = String::from(
-        "programme = \"large\"\nzone = \"Asia/Shanghai\"\ncurrency = \"CNY\"\n\
-         brands = [\"house\"]\n[[tier]]\nslug = \"basic\"\nfrom = 0\n[campaign.wide]\n\
-         window = { every = \"month\", from = \"1 00:00\", until = \"last 24:00\" }\n",
-    );
-    for offer in 0..200 {
-        bundle.push_str(&format!("[[campaign.wide.offer]]\nsku = \"{offer:064}\"\nprice = {{ points = 1 }}\n"));
-    }
-    let bundle = site.bundle("bundle", &bundle);
+    let bundle = site.bundle("bundle", &wide());
     let server = site.serve(&["--programme", bundle.to_str().unwrap()]);
     enrol(&server, MEMBER).await;
     let (_raw, mut stream, welcome) = Raw::welcomed(server.address, &site.certs(), "gateway").await;

@@ -64,22 +64,30 @@ impl Raw {
 
 impl Stream {
     pub async fn write(&mut self, kind: Kind, correlation: u64, body: impl FnOnce(&mut Vec<u8>)) {
+        Stream::write_to(&mut self.send, kind, correlation, body).await;
+    }
+
+    /// The same, for whoever has the sending half only.
+    pub async fn write_to(send: &mut SendStream, kind: Kind, correlation: u64, body: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = Vec::new();
         frame::write(&mut bytes, kind, 0, correlation, body);
-        self.send.write_all(&bytes).await.unwrap();
+        send.write_all(&bytes).await.unwrap();
     }
 
     /// The next frame, or how the stream ended.
     pub async fn read(&mut self) -> Result<(Kind, Vec<u8>), ReadExactError> {
-        let read = async {
-            let mut head = [0; HEADER_BYTES];
-            self.receive.read_exact(&mut head).await?;
-            let header = Header::decode(&head).unwrap();
-            let mut body = vec![0; header.length as usize];
-            self.receive.read_exact(&mut body).await?;
-            Ok((header.kind, body))
-        };
+        let read = Stream::read_from(&mut self.receive);
         tokio::time::timeout(PATIENCE, read).await.expect("the server neither answers nor ends the stream")
+    }
+
+    /// The same, for whoever has the receiving half only, and waits for as long as it takes.
+    pub async fn read_from(receive: &mut RecvStream) -> Result<(Kind, Vec<u8>), ReadExactError> {
+        let mut head = [0; HEADER_BYTES];
+        receive.read_exact(&mut head).await?;
+        let header = Header::decode(&head).unwrap();
+        let mut body = vec![0; header.length as usize];
+        receive.read_exact(&mut body).await?;
+        Ok((header.kind, body))
     }
 
     /// Sends a batch and gives the answers, in the order of the entries: code and body.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidegate::data::{self, Opened, Options, Seed};
 use tidegate::log::{Ahead, LogOptions, Retention};
 use tidegate::snapshot::Written;
-use tidegate::storage::Memory;
+use tidegate::storage::{Memory, Storage};
 use tidegate::store::{HashKeys, Limits, Store};
 use tidegate_protocol::answer::{CampaignView, MemberView};
 use tidegate_protocol::code::{answer, op};
@@ -113,6 +113,8 @@ pub struct Life {
     /// What it told.
     pub history: History,
     written: Option<Written>,
+    /// The epoch that filled when the last snapshot was begun.
+    due: Option<u64>,
     plant: Plant,
 }
 
@@ -127,11 +129,17 @@ fn lost(error: impl ToString) -> Lost {
 impl Life {
     /// Opens a directory.
     pub fn begin(memory: &Memory, plant: Plant) -> Result<Life, Lost> {
-        let opened = data::open(Arc::new(memory.clone()), options(), Some(SEED), &mut |_| {}).map_err(lost)?;
+        let life = Life::upon(Arc::new(memory.clone()), plant)?;
         if plant == Plant::SkippedFsync {
             memory.skip_fsync();
         }
-        Ok(Life { opened, history: History::default(), written: None, plant })
+        Ok(life)
+    }
+
+    /// Opens a directory, whatever it stands on.
+    pub fn upon(storage: Arc<dyn Storage>, plant: Plant) -> Result<Life, Lost> {
+        let opened = data::open(storage, options(), Some(SEED), &mut |_| {}).map_err(lost)?;
+        Ok(Life { opened, history: History::default(), written: None, due: None, plant })
     }
 
     /// Takes the steps from the `from`-th on; `after` hears of each.
@@ -141,6 +149,23 @@ impl Life {
             self.step(number, step)?;
             self.tell();
             after(&self.opened.store);
+        }
+        Ok(())
+    }
+
+    /// Takes all steps, whatever becomes of snapshots: one that fails leaves the one before, and the server goes on. Ends when the log
+    /// fails; nothing is told from then on.
+    pub fn drive_through(&mut self, steps: &[Step]) -> Result<(), Lost> {
+        let log = self.opened.flusher.state();
+        for (number, step) in (1..).zip(steps) {
+            self.history.begun = number;
+            let done = self.step(number, step);
+            if log.watermark.has_failed() {
+                return Err(Lost(log.failure().expect("a failure says why")));
+            }
+            let snapshots = matches!(step, Step::Snapshot { .. } | Step::Publish);
+            assert!(done.is_ok() || snapshots, "step {number} failed, and the log did not: {done:?}");
+            self.tell();
         }
         Ok(())
     }
@@ -175,6 +200,7 @@ impl Life {
 
     fn snapshot(&mut self, number: usize, during: &[Ask], now_ms: i64) -> Result<(), Lost> {
         let Opened { store, snapshotter, .. } = &self.opened;
+        self.due = Some(store.filling_epoch());
         let history = RefCell::new(&mut self.history);
         // One request between sections that stand well apart.
         let (mut sections, mut left) = (0, during.iter());
@@ -186,20 +212,20 @@ impl Life {
                 history.borrow_mut().note(number, request, ask(store, request.now_ms, &request.bytes));
             }
         });
-        self.written = Some(written.map_err(lost)?);
         left.for_each(|request| history.borrow_mut().note(number, request, ask(store, request.now_ms, &request.bytes)));
+        self.written = Some(written.map_err(lost)?);
         Ok(())
     }
 
     fn publish(&mut self) -> Result<(), Lost> {
-        let Some(written) = self.written.take() else { return Ok(()) };
+        let Some(due) = self.due.take() else { return Ok(()) };
         let Opened { flusher, snapshotter, .. } = &mut self.opened;
         let state = flusher.state();
-        if self.plant != Plant::EarlyManifest {
-            while state.watermark.durable() < written.entry.last_epoch {
-                flusher.turn().map_err(lost)?;
-            }
+        // Also where there is no snapshot to publish: which epochs there are must not hang on it.
+        while self.plant != Plant::EarlyManifest && state.watermark.durable() < due {
+            flusher.turn().map_err(lost)?;
         }
+        let Some(written) = self.written.take() else { return Ok(()) };
         let durable = if self.plant == Plant::EarlyManifest { u64::MAX } else { state.watermark.durable() };
         let oldest = snapshotter.publish(written, durable, state.counters().1, &[]).map_err(lost)?;
         state.pages.archive_before(oldest).map_err(lost)?;

@@ -49,6 +49,7 @@ fn i4_a_crash_at_every_storage_call_loses_nothing_acknowledged() {
     let counted = Memory::new();
     script(&counted, &mut Vec::new(), &mut 0).unwrap();
     assert!(counted.paths().iter().any(|path| path.starts_with("archive/")), "the script archives");
+    println!("{} calls", counted.calls());
     for call in 1..=counted.calls() + 1 {
         let memory = Memory::new();
         memory.crash_at(call);
@@ -159,6 +160,7 @@ fn a_failed_write_or_sync_poisons_the_log_and_what_it_left_is_never_half_believe
 
 #[test]
 fn a_log_cut_at_every_byte_of_its_last_three_epochs_ends_with_the_last_whole_one() {
+    let mut cuts = 0;
     for last in [4, 5, 6] {
         let (memory, _writer) = log_of(1..=last);
         let whole = memory.bytes(&segment(1)).unwrap();
@@ -172,11 +174,13 @@ fn a_log_cut_at_every_byte_of_its_last_three_epochs_ends_with_the_last_whole_one
             let expected = ends.iter().filter(|&&end| end <= cut).count() as u64;
             assert_eq!(epochs, (1..=expected).collect::<Vec<_>>(), "cut at {cut} of {last} epochs, ends {ends:?}");
             assert!(scanned.torn.is_some(), "a short file is reported, cut at {cut}");
+            cuts += 1;
             if cut % 61 == 0 {
                 goes_on_after(&damaged, expected);
             }
         }
     }
+    println!("{cuts} cuts");
 }
 
 /// A recovered log takes epochs again, and a later recovery finds old and new ones.

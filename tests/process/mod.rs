@@ -28,6 +28,8 @@ pub struct Site {
     directory: TempDir,
     address: SocketAddr,
     programmes: Vec<PathBuf>,
+    /// What to write before the program when a server is started: where it shall see another world than we do.
+    pub before: Vec<String>,
 }
 
 impl Site {
@@ -35,7 +37,7 @@ impl Site {
     pub fn new(programmes: &[PathBuf]) -> Site {
         let directory = tempfile::tempdir().unwrap();
         certs::make(&directory.path().join("certs"), &Scope::All).unwrap();
-        Site { directory, address: free_address(), programmes: programmes.to_vec() }
+        Site { directory, address: free_address(), programmes: programmes.to_vec(), before: Vec::new() }
     }
 
     /// The same, with bundles of these texts.
@@ -67,7 +69,15 @@ impl Site {
     }
 
     fn command(&self, more: &[&str]) -> Command {
-        let mut command = tidegate(&["serve", "--listen", &self.address.to_string(), "--http", "127.0.0.1:0"]);
+        let mut command = match self.before.split_first() {
+            None => Command::new(program()),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program());
+                command
+            }
+        };
+        command.args(["serve", "--listen", &self.address.to_string(), "--http", "127.0.0.1:0"]);
         command.arg("--data").arg(self.data()).arg("--certs").arg(self.certs()).args(more).env_remove("RUST_LOG");
         command
     }

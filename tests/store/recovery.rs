@@ -6,7 +6,8 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use tidegate::data::{self, OpenError, Options};
+use tidegate::data::{self, OpenError, Options, Seed};
+use tidegate::log::LogOptions;
 use tidegate::storage::{Loss, Memory};
 use tidegate::store::{Limits, SectionKind, Store};
 use tidegate_protocol::code::answer;
@@ -210,20 +211,26 @@ fn what_follows_a_snapshot_behind_empty_epochs_is_not_passed_over() {
     assert_eq!(again.store.books().state_hash, opened.store.books().state_hash);
 }
 
-/// Limits, sizes and state of the committed directory.
-fn golden() -> Memory {
-    let mut options = options(2, Limits::default());
-    options.log = tidegate::log::LogOptions {
-        segment_bytes: 8_192,
-        max_epoch_bytes: 3_584,
-        block_bytes: 1_024,
-        spares: 1,
-        ..options.log
-    };
-    let (memory, mut opened) = opened_with(&club("club", &hot(2, 5, 5, 4)), options);
+/// The committed directory.
+pub(super) fn golden() -> Memory {
+    lived(SEED, 4)
+}
+
+/// Small, so that a few changes fill segments.
+pub(super) fn small() -> Options {
+    let options = options(2, Limits::default());
+    let (segment_bytes, max_epoch_bytes, block_bytes) = (8_192, 3_584, 1_024);
+    Options { log: LogOptions { segment_bytes, max_epoch_bytes, block_bytes, ..options.log }, ..options }
+}
+
+/// A small directory with all that a directory has: archived segments and such in use, and two snapshots from the third round on.
+pub(super) fn lived(seed: Seed, rounds: u64) -> Memory {
+    let memory = Memory::new();
+    let mut opened = data::open(Arc::new(memory.clone()), small(), Some(seed), &mut |_| {}).unwrap();
+    opened.store.activate(bundle(&club("club", &hot(2, 5, 5, 4))), 0, false, NOON_MS - DAY_MS).unwrap();
     let store = opened.store.clone();
     let mut client = Client::new(&store);
-    for round in 0..4 {
+    for round in 0..rounds {
         for member in 0..4 + round {
             client.enrol(member);
             client.check_in(member);

@@ -1,40 +1,52 @@
 //! Seeds, run and run again; and planted bugs, each of which they must find.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate::planted::Bug;
 use tidegate_simulation::{Counts, Outcome, Plan, run, shrink};
 
 /// Seeds of one `cargo test`. The first is moved now and then, so that what is tried does not stay the same for ever.
-const SEEDS: std::ops::Range<u64> = 1..2_001;
+const SEEDS: Range<u64> = 1..2_001;
 
-/// Runs seeds on all processors; the first that fails, in words that say how to see it again.
-fn all(seeds: std::ops::Range<u64>) -> Result<Counts, String> {
+/// Does something with each seed, on all processors; what came of all of them, or the first that failed.
+fn each<T: Send>(seeds: Range<u64>, work: impl Fn(u64) -> Result<T, String> + Sync) -> Result<Vec<T>, String> {
     let next = AtomicU64::new(seeds.start);
-    let work = || {
-        let mut sum = Counts::default();
+    let work = || -> Result<Vec<T>, String> {
+        let mut done = Vec::new();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
-                return Ok(sum);
+                return Ok(done);
             }
-            let plan = Plan::of(seed);
-            let outcome = run(&plan);
-            if let Some(why) = outcome.failure {
-                return Err(format!("seed {seed}: {why}\n{}", shrink(&plan)));
-            }
-            sum.add(&outcome.counts);
+            done.push(work(seed)?);
         }
     };
     std::thread::scope(|scope| {
         let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let mut sum = Counts::default();
+        let mut all = Vec::new();
         for thread in threads {
-            sum.add(&thread.join().expect("a run does not panic")?);
+            all.extend(thread.join().expect("a run does not panic")?);
         }
-        Ok(sum)
+        Ok(all)
     })
+}
+
+/// Runs seeds; the first that fails, in words that say how to see it again.
+fn all(seeds: Range<u64>) -> Result<Counts, String> {
+    let counts = each(seeds, |seed| {
+        let plan = Plan::of(seed);
+        let outcome = run(&plan);
+        match outcome.failure {
+            Some(why) => Err(format!("seed {seed}: {why}\n{}", shrink(&plan))),
+            None => Ok(outcome.counts),
+        }
+    })?;
+    let mut sum = Counts::default();
+    counts.iter().for_each(|counts| sum.add(counts));
+    Ok(sum)
 }
 
 #[test]
@@ -87,16 +99,17 @@ fn every_seed_holds_the_invariants() {
     }
 }
 
+/// Seeds that are run twice, each a shorter way.
+const SEEDS_TWICE: Range<u64> = 1..501;
+
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    let traces = |seed| -> [Outcome; 2] { std::array::from_fn(|_| run(&Plan { requests: 300, ..Plan::of(seed) })) };
-    let mut seen = std::collections::BTreeSet::new();
-    for seed in 1..40 {
-        let [first, again] = traces(seed);
-        assert_eq!(first, again, "seed {seed}");
-        seen.insert(first.trace);
-    }
-    assert_eq!(seen.len(), 39, "every seed is another run");
+    let traces = each(SEEDS_TWICE, |seed| {
+        let [first, again]: [Outcome; 2] = std::array::from_fn(|_| run(&Plan { requests: 300, ..Plan::of(seed) }));
+        if first == again { Ok(first.trace) } else { Err(format!("seed {seed} is not the same twice")) }
+    });
+    let seen: BTreeSet<String> = traces.unwrap_or_else(|why| panic!("{why}")).into_iter().collect();
+    assert_eq!(seen.len() as u64, SEEDS_TWICE.end - SEEDS_TWICE.start, "every seed is another run");
 }
 
 /// The most seeds that a planted bug may survive.
