@@ -92,7 +92,7 @@ fn check_segment(
 }
 
 /// A segment by its number, wherever it is: it may be moved meanwhile.
-fn find(storage: &dyn Storage, number: u64) -> Result<Option<Segment>, LogError> {
+pub(super) fn find(storage: &dyn Storage, number: u64) -> Result<Option<Segment>, LogError> {
     for (folder, archived) in [(LOG_FOLDER, false), (ARCHIVE_FOLDER, true)] {
         if archive::numbers(storage, folder)?.contains(&number) {
             match look(storage, number, archived) {

@@ -47,7 +47,7 @@ pub use promise::{Durability, Promise, Telling};
 pub use recovery::{ReadBack, Recovered, read_back, recover};
 pub use scan::{EpochEnd, Expect, Reach, RecoveredEpoch, Scanned, TornTail, Visit, scan};
 pub(crate) use segment::path;
-pub use summary::{SegmentSummary, summaries};
+pub use summary::{BlockSummary, SegmentSummary, blocks, summaries};
 pub(crate) use survey::hex;
 pub use survey::{SegmentBegin, begins};
 pub use watermark::{LogFailed, Wake, Watermark};

@@ -2,6 +2,7 @@
 //! each segment is read by itself, up to the first place where no whole block stands, and that place is explained.
 
 use super::block::{BlockHeader, HEADER_BYTES as BLOCK_HEADER_BYTES, Kind, NoBlock};
+use super::check::find;
 use super::segment::{self, HEADER_BYTES, NoHeader, Reader, padded};
 use super::survey::{Segment, look};
 use super::{ARCHIVE_FOLDER, LOG_FOLDER, LogError, archive};
@@ -41,18 +42,59 @@ pub struct SegmentSummary {
     pub broken: Option<(u64, String)>,
 }
 
+/// One block of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct BlockSummary {
+    /// Where it begins.
+    pub offset: u64,
+    /// Whether it is a closing block.
+    pub closing: bool,
+    /// Its epoch.
+    pub epoch: u64,
+    /// The last epoch that was durable before it was written.
+    pub previous_epoch: u64,
+    /// Which piece of its epoch it is, from 0.
+    pub piece: u16,
+    /// How many there are.
+    pub pieces: u16,
+    /// Bytes of its body.
+    pub body_bytes: u32,
+}
+
+/// One segment, in use or archived, and its blocks up to the first place where none stands. `None` if there is no such segment.
+pub fn blocks(storage: &dyn Storage, number: u64) -> Result<Option<(SegmentSummary, Vec<BlockSummary>)>, LogError> {
+    let Some(segment) = find(storage, number)? else { return Ok(None) };
+    let mut blocks = Vec::new();
+    let summary = summarize(storage, &segment, &mut |header| {
+        blocks.push(BlockSummary {
+            offset: header.offset,
+            closing: header.kind == Kind::Closing,
+            epoch: header.epoch,
+            previous_epoch: header.previous.epoch,
+            piece: header.piece,
+            pieces: header.pieces,
+            body_bytes: header.body_bytes,
+        });
+    })?;
+    Ok(Some((summary, blocks)))
+}
+
 /// All segments: the archived ones, then those in use, each rising.
 pub fn summaries(storage: &dyn Storage) -> Result<Vec<SegmentSummary>, LogError> {
     let mut summaries = Vec::new();
     for (folder, archived) in [(ARCHIVE_FOLDER, true), (LOG_FOLDER, false)] {
         for number in archive::numbers(storage, folder)? {
-            summaries.push(summarize(storage, &look(storage, number, archived)?)?);
+            summaries.push(summarize(storage, &look(storage, number, archived)?, &mut |_| {})?);
         }
     }
     Ok(summaries)
 }
 
-fn summarize(storage: &dyn Storage, segment: &Segment) -> Result<SegmentSummary, LogError> {
+fn summarize(
+    storage: &dyn Storage,
+    segment: &Segment,
+    visit: &mut dyn FnMut(&BlockHeader),
+) -> Result<SegmentSummary, LogError> {
     let mut summary = SegmentSummary {
         path: segment.path.clone(),
         number: segment.number,
@@ -74,7 +116,7 @@ fn summarize(storage: &dyn Storage, segment: &Segment) -> Result<SegmentSummary,
             summary.lineage = header.identity.lineage;
             summary.made_ms = header.made_ms;
             summary.previous_epoch = header.previous.epoch;
-            walk(storage, segment, &mut summary)?;
+            walk(storage, segment, &mut summary, visit)?;
         }
         Err(NoHeader::Zero) => summary.spare = true,
         Err(NoHeader::Version(version)) => summary.broken = Some((8, format!("format version {version}"))),
@@ -84,7 +126,12 @@ fn summarize(storage: &dyn Storage, segment: &Segment) -> Result<SegmentSummary,
 }
 
 /// Goes from block to block.
-fn walk(storage: &dyn Storage, segment: &Segment, summary: &mut SegmentSummary) -> Result<(), LogError> {
+fn walk(
+    storage: &dyn Storage,
+    segment: &Segment,
+    summary: &mut SegmentSummary,
+    visit: &mut dyn FnMut(&BlockHeader),
+) -> Result<(), LogError> {
     let file = segment.open(storage)?;
     let mut reader = Reader::new(&*file, segment.len);
     let mut at = HEADER_BYTES;
@@ -92,6 +139,7 @@ fn walk(storage: &dyn Storage, segment: &Segment, summary: &mut SegmentSummary) 
         match block(&mut reader, segment, at)? {
             Ok(header) => {
                 summary.note(&header);
+                visit(&header);
                 at += padded(u64::from(header.body_bytes));
             }
             Err(NoBlock::Zero) => break,

@@ -1,5 +1,6 @@
 //! `tidegate inspect DIR`: what stands in a data directory's files, for a person to look at. Changes nothing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,15 +10,17 @@ use super::offline::{self, OfflineError};
 use super::show::{self, Table};
 use crate::data::OpenError;
 use crate::engine::{PlaceId, read_record};
-use crate::log::{self, Expect, LogIdentity, Reach, SegmentSummary, Tail};
-use crate::snapshot::Manifest;
+use crate::log::{self, BlockSummary, Expect, LogIdentity, Reach, SegmentSummary, Tail};
+use crate::snapshot::{Manifest, SnapshotEntry, SnapshotReader};
 use crate::storage::Storage;
 
-/// Show the segments and snapshots of a data directory, or the records of one epoch.
+/// Show the segments and snapshots of a data directory or a backup, the blocks of one segment, or the records of one epoch.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tidegate inspect data
   tidegate inspect data --epoch 4711          # every record of that epoch, decoded
+  tidegate inspect data --segment 12          # its blocks, and what stands behind the last whole one
+  tidegate inspect data --snapshot 4700       # what is in it, up to the first damage
   tidegate inspect data --json | jq '.segments[] | select(.broken)'
 
 inspect reads each file by itself and goes on past damage; whether the whole is sound, `tidegate verify` says.")]
@@ -28,6 +31,12 @@ pub struct Inspect {
     /// Print the tails and records of this epoch.
     #[arg(long, value_name = "N")]
     epoch: Option<u64>,
+    /// Print the blocks of this segment.
+    #[arg(long, value_name = "N", conflicts_with = "epoch")]
+    segment: Option<u64>,
+    /// Print what is in the snapshot with this first epoch.
+    #[arg(long, value_name = "N", conflicts_with_all = ["epoch", "segment"])]
+    snapshot: Option<u64>,
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -74,6 +83,31 @@ struct TailShown {
     records: Vec<String>,
 }
 
+#[derive(Debug, Serialize)]
+struct SegmentShown {
+    #[serde(flatten)]
+    segment: SegmentSummary,
+    blocks_read: Vec<BlockSummary>,
+}
+
+/// Sections of one kind.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+struct Sections {
+    count: u64,
+    bytes: u64,
+}
+
+/// A snapshot, read up to its end or its first damage.
+#[derive(Debug, Serialize)]
+struct SectionsShown {
+    path: String,
+    first_epoch: u64,
+    last_epoch: u64,
+    bytes: u64,
+    sections: BTreeMap<String, Sections>,
+    broken: Option<String>,
+}
+
 #[derive(Serialize)]
 struct Refused {
     error: String,
@@ -82,9 +116,13 @@ struct Refused {
 impl Inspect {
     /// Reads and prints.
     pub fn run(self) -> ExitCode {
-        let shown = offline::open(&self.directory).and_then(|(storage, manifest)| match self.epoch {
-            None => self.overview(&*storage, &manifest),
-            Some(epoch) => self.epoch(&*storage, &manifest, epoch),
+        let shown = offline::open(&self.directory).and_then(|(storage, manifest)| {
+            match (self.epoch, self.segment, self.snapshot) {
+                (Some(epoch), ..) => self.epoch(&*storage, &manifest, epoch),
+                (_, Some(number), _) => self.segment(&*storage, number),
+                (.., Some(first_epoch)) => self.snapshot(&*storage, &manifest, first_epoch),
+                _ => self.overview(&*storage, &manifest),
+            }
         });
         match shown {
             Ok(code) => code,
@@ -125,6 +163,44 @@ impl Inspect {
         Ok(ExitCode::SUCCESS)
     }
 
+    fn refuse(&self, error: String) -> ExitCode {
+        if self.json {
+            show::say_json(&Refused { error })
+        } else {
+            eprintln!("{error}")
+        }
+        ExitCode::from(1)
+    }
+
+    fn segment(&self, storage: &dyn Storage, number: u64) -> Result<ExitCode, OfflineError> {
+        let Some((segment, blocks)) = log::blocks(storage, number).map_err(OpenError::from)? else {
+            return Ok(self.refuse(format!("there is no segment {number} in log/ or archive/")));
+        };
+        let broken = segment.broken.is_some();
+        let shown = SegmentShown { segment, blocks_read: blocks };
+        if self.json {
+            show::say_json(&shown)
+        } else {
+            show::say(&shown.text())
+        }
+        Ok(if broken { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    }
+
+    fn snapshot(&self, storage: &dyn Storage, manifest: &Manifest, first_epoch: u64) -> Result<ExitCode, OfflineError> {
+        let Some(entry) = manifest.snapshots.iter().find(|entry| entry.first_epoch == first_epoch) else {
+            let known: Vec<String> = manifest.snapshots.iter().map(|entry| entry.first_epoch.to_string()).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Ok(self.refuse(format!("the manifest names no snapshot {first_epoch}; it names {known}")));
+        };
+        let shown = SectionsShown::read(storage, entry);
+        if self.json {
+            show::say_json(&shown)
+        } else {
+            show::say(&shown.text())
+        }
+        Ok(if shown.broken.is_some() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    }
+
     fn epoch(&self, storage: &dyn Storage, manifest: &Manifest, epoch: u64) -> Result<ExitCode, OfflineError> {
         let identity = LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) };
         let mut found = None;
@@ -146,12 +222,7 @@ impl Inspect {
             } else {
                 format!("nothing changed in epoch {epoch}: an empty epoch is not written")
             };
-            if self.json {
-                show::say_json(&Refused { error: sentence })
-            } else {
-                eprintln!("{sentence}")
-            }
-            return Ok(ExitCode::from(1));
+            return Ok(self.refuse(sentence));
         };
         shown.behind = scanned.err().map(|error| error.to_string());
         if self.json {
@@ -236,11 +307,7 @@ impl Overview {
         }
         let broken = self.segments.iter().filter_map(|it| {
             let (at, why) = it.broken.as_ref()?;
-            Some(format!(
-                "{}: from byte {at} on no whole block stands: {why}. At the log's end a crash leaves that, and recovery \
-                 cuts it; anywhere else it is damage. `tidegate verify` tells them apart.\n",
-                it.path
-            ))
+            Some(explain(&it.path, *at, why))
         });
         let broken: String = broken.collect();
         let snapshots = if snapshots.is_empty() { "  no snapshot yet\n".to_owned() } else { snapshots.to_string() };
@@ -248,6 +315,65 @@ impl Overview {
         format!(
             "{directory}: data directory {id}, lineage {lineage}, {shards} shards\n\n{snapshots}\n{segments}{broken}"
         )
+    }
+}
+
+/// What to say of a place where no whole block stands.
+fn explain(path: &str, at: u64, why: &str) -> String {
+    format!(
+        "{path}: from byte {at} on no whole block stands: {why}. At the log's end a crash leaves that, and recovery \
+         cuts it; anywhere else it is damage. `tidegate verify` tells them apart.\n"
+    )
+}
+
+impl SegmentShown {
+    fn text(&self) -> String {
+        let mut table = Table::headed(["byte", "block", "epoch", "behind epoch", "piece", "body"]);
+        for block in &self.blocks_read {
+            let kind = if block.closing { "closing" } else { "epoch" };
+            let piece = format!("{} of {}", block.piece + 1, block.pieces);
+            let [offset, epoch, previous] = [block.offset, block.epoch, block.previous_epoch].map(show::count);
+            table.row([offset, kind.into(), epoch, previous, piece, show::count(block.body_bytes)]);
+        }
+        let SegmentSummary { path, lineage, made_ms, spare, broken, used_bytes, bytes, .. } = &self.segment;
+        let made = show::instant(*made_ms);
+        let [used, bytes] = [*used_bytes, *bytes].map(show::count);
+        let head = if *spare {
+            format!("{path}: a spare of {bytes} bytes, not begun\n")
+        } else {
+            format!("{path}: lineage {lineage}, begun {made}, {used} of {bytes} bytes used\n")
+        };
+        let broken = broken.as_ref().map_or(String::new(), |(at, why)| explain(path, *at, why));
+        format!("{head}{table}{broken}")
+    }
+}
+
+impl SectionsShown {
+    fn read(storage: &dyn Storage, entry: &SnapshotEntry) -> SectionsShown {
+        let mut sections = BTreeMap::new();
+        let mut read = || {
+            let mut reader = SnapshotReader::open(storage, &entry.path())?;
+            while let Some(section) = reader.next_section()? {
+                let sections: &mut Sections = sections.entry(format!("{:?}", section.kind)).or_default();
+                sections.count += 1;
+                sections.bytes += section.body.len() as u64;
+            }
+            reader.is_the_one(entry)
+        };
+        let broken = read().err().map(|error| error.to_string());
+        let SnapshotEntry { first_epoch, last_epoch, bytes, .. } = *entry;
+        SectionsShown { path: entry.path(), first_epoch, last_epoch, bytes, sections, broken }
+    }
+
+    fn text(&self) -> String {
+        let mut table = Table::headed(["section", "count", "bytes"]);
+        for (kind, Sections { count, bytes }) in &self.sections {
+            table.row([kind.clone(), show::count(*count), show::count(*bytes)]);
+        }
+        let SectionsShown { path, first_epoch, last_epoch, bytes, .. } = self;
+        let broken =
+            self.broken.as_ref().map_or("every byte is what was written\n".to_owned(), |why| format!("FAULT: {why}\n"));
+        format!("{path}: {} bytes, epochs {first_epoch} to {last_epoch}\n{table}{broken}", show::count(*bytes))
     }
 }
 

@@ -196,6 +196,9 @@ fn kind_and_head(bytes: &[u8]) -> Result<(DirectoryKind, Option<ChainHead>), Sna
     };
     let epoch = u64::from_le_bytes(bytes[SHARED_BYTES + 1..SHARED_BYTES + 9].try_into().expect("eight bytes"));
     let hash = bytes[SHARED_BYTES + 9..SHARED_BYTES + 41].try_into().expect("thirty-two bytes");
+    if epoch == 0 && hash != [0; 32] {
+        return Err(damaged(SHARED_BYTES + 9, "the hash of a head without an epoch".into()));
+    }
     Ok((kind, (epoch > 0).then_some(ChainHead { epoch, hash })))
 }
 
@@ -212,7 +215,7 @@ fn entry(bytes: &[u8; ENTRY_BYTES]) -> SnapshotEntry {
 }
 
 fn damaged(offset: usize, why: String) -> SnapshotError {
-    SnapshotError::Damaged { path: FILE.into(), offset: offset as u64, why }
+    SnapshotError::Manifest { offset: offset as u64, why }
 }
 
 #[cfg(test)]

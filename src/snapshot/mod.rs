@@ -47,6 +47,16 @@ pub enum SnapshotError {
         /// What was expected and found.
         why: String,
     },
+    /// The manifest is not what it should be.
+    #[error(
+        "`MANIFEST` is damaged at byte {offset}: {why}; it is only ever replaced as a whole, so that no crash leaves this: restore the directory from a backup, and keep this one"
+    )]
+    Manifest {
+        /// Where.
+        offset: u64,
+        /// What was expected and found.
+        why: String,
+    },
     /// The log that would complete it failed.
     #[error("the log failed before epoch {0} was durable; the snapshot is not published")]
     LogFailed(u64),
