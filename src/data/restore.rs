@@ -248,15 +248,26 @@ pub(super) fn complete_at(entry: &SnapshotEntry) -> u64 {
     entry.last_epoch.max(entry.first_epoch - 1)
 }
 
-/// Makes a data directory in `target`, which is empty. Its lineage is the source's and one more, unless another one above it is given.
+impl Point {
+    /// The lineage of what is restored: the source's and one more, or another one above it.
+    pub fn lineage(&self, asked: Option<u16>) -> Result<u16, RestoreError> {
+        let source_lineage = self.manifest.shape.lineage;
+        match asked {
+            Some(asked) if asked <= source_lineage => Err(RestoreError::Lineage { asked, source_lineage }),
+            Some(asked) => Ok(asked),
+            None => source_lineage.checked_add(1).ok_or(RestoreError::LastLineage),
+        }
+    }
+}
+
+/// Makes a data directory of a [`lineage`](Point::lineage) in `target`, which is empty.
 pub fn restore(
     source: &dyn Storage,
     target: &dyn Storage,
     point: &Point,
-    lineage: Option<u16>,
+    lineage: u16,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Manifest, RestoreError> {
-    let lineage = raised(point.manifest.shape.lineage, lineage)?;
     for folder in [LOG_FOLDER, ARCHIVE_FOLDER, SNAPSHOT_FOLDER] {
         target.make_dir(folder).map_err(|error| OpenError::Folder(folder, error))?;
     }
@@ -308,14 +319,6 @@ pub(super) fn never_begun(target: &dyn Storage, number: u64) -> Result<(), LogEr
     }
     // Before the one behind it, so that a power loss leaves no gap.
     target.sync_dir(LOG_FOLDER).map_err(LogError::storage("sync", LOG_FOLDER))
-}
-
-fn raised(source_lineage: u16, asked: Option<u16>) -> Result<u16, RestoreError> {
-    match asked {
-        Some(asked) if asked <= source_lineage => Err(RestoreError::Lineage { asked, source_lineage }),
-        Some(asked) => Ok(asked),
-        None => source_lineage.checked_add(1).ok_or(RestoreError::LastLineage),
-    }
 }
 
 /// Copies the first `used` bytes of a file, and lets zeros follow up to `length`.

@@ -93,11 +93,21 @@ impl Backup {
     }
 }
 
-/// Refuses a folder with other things in it, before anything is made there.
+/// Refuses a folder with other things in it, before anything is made there. What a first run leaves that ended before its manifest is none.
 fn may_be_a_backup(directory: &Path) -> Result<(), String> {
-    match std::fs::read_dir(directory).map(|mut entries| entries.next().is_none()) {
-        Ok(is_empty) if is_empty || directory.join("MANIFEST").is_file() => Ok(()),
-        Ok(_) => Err("it is no backup, and not empty; give a backup, or a folder that does not exist yet".into()),
+    if directory.join("MANIFEST").is_file() {
+        return Ok(());
+    }
+    let is_ours = |entry: std::fs::DirEntry| {
+        let is_empty = std::fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
+        let name = entry.file_name();
+        name == "LOCK"
+            || name == "MANIFEST.new"
+            || is_empty && ["log", "archive", "snapshots"].iter().any(|&of| name == of)
+    };
+    match std::fs::read_dir(directory).map(|mut entries| entries.all(|entry| entry.is_ok_and(is_ours))) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("it is no backup, and not empty; give a backup, or a folder that does not exist yet".into()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error.to_string()),
     }

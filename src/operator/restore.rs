@@ -146,27 +146,29 @@ impl Restore {
             passed_over: point.passed_over.clone(),
             made: None,
         };
+        // Whatever is wrong with the wish is said before anything is made.
+        let lineage = point.lineage(self.lineage)?;
         if !self.dry_run {
             let disk = Disk::open(&self.target).map_err(OfflineError::from)?;
-            restored.made = Some(self.make(&*source, disk, &point, &mut progress)?);
+            restored.made = Some(make(&*source, disk, &point, lineage, &mut progress)?);
         }
         Ok(restored)
     }
+}
 
-    /// Copies, then recovers what was copied, as a server would.
-    fn make(
-        &self,
-        source: &dyn Storage,
-        target: Disk,
-        point: &Point,
-        progress: &mut dyn FnMut(data::Progress),
-    ) -> Result<Made, Failure> {
-        let manifest = data::restore(source, &target, point, self.lineage, progress)?;
-        let target: Arc<dyn Storage> = Arc::new(target);
-        let (store, _, recovery) = data::inspect(&target, Limits::default(), progress)?;
-        let (epochs, records) = (recovery.epochs, recovery.records);
-        Ok(Made { lineage: manifest.shape.lineage, epochs, records, books: store.books() })
-    }
+/// Copies, then recovers what was copied, as a server would.
+fn make(
+    source: &dyn Storage,
+    target: Disk,
+    point: &Point,
+    lineage: u16,
+    progress: &mut dyn FnMut(data::Progress),
+) -> Result<Made, Failure> {
+    let manifest = data::restore(source, &target, point, lineage, progress)?;
+    let target: Arc<dyn Storage> = Arc::new(target);
+    let (store, _, recovery) = data::inspect(&target, Limits::default(), progress)?;
+    let (epochs, records) = (recovery.epochs, recovery.records);
+    Ok(Made { lineage: manifest.shape.lineage, epochs, records, books: store.books() })
 }
 
 /// Refuses a directory with anything in it, before anything is made there.

@@ -109,10 +109,35 @@ fn the_archive_keeps_within_its_budget_and_the_log_what_recovery_needs() {
     assert_eq!(writer.pages().archive_before(1).unwrap(), 0);
     assert!(writer.pages().archive_before(45).unwrap() > 2);
     assert_eq!(writer.pages().archive_before(45).unwrap(), 0);
-    let archived = memory.paths().iter().filter(|path| path.starts_with("archive/")).count();
-    assert_eq!(archived, 2);
+    let archived = || memory.paths().iter().filter(|path| path.starts_with("archive/")).count();
+    let all = archived();
+    assert!(all > 4);
+    assert_eq!(writer.pages().drop_archived(0, true).unwrap(), all - 4, "twice as much while somebody copies them");
+    assert_eq!(writer.pages().drop_archived(0, false).unwrap(), 2);
+    assert_eq!(archived(), 2);
     assert_eq!(scan_all(&memory, Expect { from_epoch: 45, ..EXPECT }).unwrap().0, (45..=60).collect::<Vec<_>>());
     assert_eq!(writer.pages().entry(1, PlaceId(0), 0, 9).unwrap(), None, "beyond retention");
     writer.pages().archive_before(u64::MAX).unwrap();
     assert!(scan_all(&memory, Expect { from_epoch: 61, ..EXPECT }).is_ok(), "the newest header stays");
+}
+
+#[test]
+fn the_archive_forgets_what_is_too_old_the_oldest_first() {
+    let memory = Memory::new();
+    let options = LogOptions { retention: Retention { bytes: 1 << 30, age_ms: Some(20) }, ..small() };
+    let mut writer = LogWriter::create(Arc::new(memory.clone()), IDENTITY, options).unwrap();
+    // An epoch's time is its number, a millisecond each.
+    (1..=60).for_each(|epoch| write(&mut writer, epoch).unwrap());
+    writer.pages().archive_before(58).unwrap();
+    let archived = || memory.paths().iter().filter(|path| path.starts_with("archive/")).count();
+    let all = archived();
+    let now_ms = |epoch: i64| 1_790_000_000_000 + epoch;
+    assert_eq!(writer.pages().drop_archived(now_ms(21), false).unwrap(), 0, "nothing is that old");
+    let dropped = writer.pages().drop_archived(now_ms(60), false).unwrap();
+    assert!(0 < dropped && dropped < all, "{dropped} of {all}");
+    // All that is younger is there, without a gap.
+    let kept = scan_all(&memory, Expect { from_epoch: 40, reach: Reach::Archived, ..EXPECT }).unwrap().0;
+    assert_eq!(kept, (40..=60).collect::<Vec<_>>());
+    assert_eq!(writer.pages().drop_archived(now_ms(1_000), true).unwrap(), 0, "nothing goes while it is copied");
+    assert_eq!(writer.pages().drop_archived(now_ms(1_000), false).unwrap(), all - dropped);
 }

@@ -7,7 +7,8 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use tidegate::data::{self, OpenError, Options, Seed};
-use tidegate::log::LogOptions;
+use tidegate::log::{LogError, LogOptions};
+use tidegate::snapshot::Manifest;
 use tidegate::storage::{Loss, Memory};
 use tidegate::store::{Limits, SectionKind, Store};
 use tidegate_protocol::code::answer;
@@ -144,6 +145,12 @@ fn a_log_that_ends_before_a_snapshot_is_refused() {
     let old = memory.bytes(segment).unwrap();
     snapshot(&mut opened, |_| drop(client.check_in(1)));
     memory.set_bytes(segment, old);
+    let refused = data::open(Arc::new(memory.clone()), options(2, Limits::default()), None, &mut |_| {});
+    let Err(OpenError::Log(LogError::Damaged { expected, .. })) = refused else { panic!("the log was long enough") };
+    assert!(expected.contains("seen durable"), "{expected}");
+    // A manifest of version 1 has no head; its snapshots tell.
+    let manifest = Manifest { head: None, ..Manifest::read(&memory).unwrap().unwrap() };
+    manifest.write(&memory).unwrap();
     let refused = data::open(Arc::new(memory), options(2, Limits::default()), None, &mut |_| {});
     let Err(OpenError::LogTooShort { needed, found, .. }) = refused else { panic!("the log was long enough") };
     assert!(found < needed, "{found} {needed}");

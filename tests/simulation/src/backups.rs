@@ -149,7 +149,8 @@ fn restored(source: &Memory, until: Until) -> Result<(ChainHead, String), String
     let why = |error: &dyn std::fmt::Display| error.to_string();
     let point = data::point(source, until, &mut |_| {}).map_err(|error| why(&error))?;
     let target = Memory::new();
-    data::restore(source, &target, &point, None, &mut |_| {}).map_err(|error| why(&error))?;
+    let lineage = point.lineage(None).map_err(|error| why(&error))?;
+    data::restore(source, &target, &point, lineage, &mut |_| {}).map_err(|error| why(&error))?;
     let target: Arc<dyn Storage> = Arc::new(target);
     let (store, manifest, _) = data::inspect(&target, Limits::default(), &mut |_| {}).map_err(|error| why(&error))?;
     assert!(manifest.shape.lineage > 0, "what is restored is of another lineage");

@@ -244,7 +244,7 @@ impl World {
             }
             991..994 if self.may(Fault::Full) => self.fill_disk(),
             994 if self.may(Fault::Restart) => self.restart()?,
-            995..999 if self.may(Fault::Backup) => self.backup()?,
+            995..997 if self.may(Fault::Backup) => self.backup()?,
             _ => {}
         }
         Ok(())
@@ -380,10 +380,13 @@ impl World {
         let proved = ran.and_then(|did| {
             let mut traffic = self.traffic.borrow_mut();
             traffic.counts.backups += u64::from(did != Did::Interrupted);
-            // Whatever became of this run, the last complete one stands.
-            self.backups.restore_all()?;
-            traffic.counts.restores += self.backups.restore(None, &mut self.dice)?;
-            traffic.counts.refused += u64::from(self.backups.damage(&mut self.dice)?);
+            match self.dice.below(4) {
+                // Whatever became of this run, the last complete one stands.
+                0 => self.backups.restore_all()?,
+                1 => traffic.counts.restores += self.backups.restore(None, &mut self.dice)?,
+                2 => traffic.counts.refused += u64::from(self.backups.damage(&mut self.dice)?),
+                _ => {}
+            }
             Ok(())
         });
         if let Err(why) = proved {
@@ -458,7 +461,7 @@ impl World {
         }
         let last = opened.recovery.last_epoch;
         self.backups.note(last, books.state_hash.clone());
-        if self.may(Fault::Backup) {
+        if self.may(Fault::Backup) && self.dice.chance(20) {
             let restored = self.backups.restore(Some(&survivor), &mut self.dice);
             self.traffic.borrow_mut().counts.restores += restored.map_err(|error| format!("{after}; {error}"))?;
         }
