@@ -1,7 +1,7 @@
 //! A copy of a data directory, made while it is served, and brought up to date again and again.
 //!
 //! Promises: a backup whose manifest names a head holds everything through that head, checked; from it and its snapshots any epoch since the
-//! oldest snapshot can be restored. What was copied is not copied again, a file that was begun is gone on with, and an interrupted run leaves the
+//! oldest snapshot can be restored. A full segment is copied once, a file that was begun is gone on with, and an interrupted run leaves the
 //! backup that was there before. Never: touches the origin, or goes on where the origin's log has a gap to what is here.
 
 use std::time::Duration;
@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::restore::{complete_at, never_begun};
 use super::{OpenError, Progress, StoredFile};
 use crate::log::{self, ARCHIVE_FOLDER, ChainHead, LOG_FOLDER, ListedSegment, LogError, LogIdentity};
-use crate::snapshot::{DirectoryKind, Manifest, SNAPSHOT_FOLDER, SnapshotEntry, SnapshotError, SnapshotReader};
+use crate::snapshot::{
+    DirectoryKind, Manifest, SNAPSHOT_FOLDER, SNAPSHOTS_KEPT, SnapshotEntry, SnapshotError, SnapshotReader,
+};
 use crate::storage::{File, Storage};
 use crate::store::Shape;
 
@@ -121,9 +123,16 @@ pub enum BackupError<E: std::error::Error> {
     /// Nothing was ever written.
     #[error("the server has written nothing yet: there is nothing to back up")]
     Empty,
-    /// The manifest is full.
-    #[error("the backup has {0} snapshots, as many as it can name; give --keep, or begin another in a new folder")]
-    TooManySnapshots(usize),
+    /// A server that has less than the backup: it was put back to an earlier state by other means than `tidegate restore`.
+    #[error(
+        "the server's log ends with epoch {there}, the backup has epoch {here}: the server was put back to an earlier state in the same lineage; keep this backup, and begin another in a new folder"
+    )]
+    PutBack {
+        /// The backup's newest epoch.
+        here: u64,
+        /// The server's.
+        there: u64,
+    },
 }
 
 impl<E: std::error::Error> From<LogError> for BackupError<E> {
@@ -138,6 +147,8 @@ impl<E: std::error::Error> From<SnapshotError> for BackupError<E> {
     }
 }
 
+/// As many segments as an origin lists at once.
+pub(crate) const LISTED_MOST: usize = 16_384;
 /// As many as a manifest can name.
 const SNAPSHOTS_MOST: usize = 255;
 
@@ -222,7 +233,9 @@ impl<O: Origin> Run<'_, O> {
         let fresh = |newest: &SnapshotEntry| {
             newest.first_epoch < entry.first_epoch && newest.taken_ms.saturating_add(every_ms) <= entry.taken_ms
         };
-        if !self.manifest.snapshots.first().is_none_or(fresh) {
+        // Where no more can be named the log is enough.
+        let full = self.manifest.snapshots.len() >= SNAPSHOTS_MOST;
+        if full || !self.manifest.snapshots.first().is_none_or(fresh) {
             return Ok(None);
         }
         self.begin("snapshot", entry.bytes);
@@ -242,6 +255,9 @@ impl<O: Origin> Run<'_, O> {
         if wanted.epoch == 0 {
             return Err(BackupError::Empty);
         }
+        if let Some(here) = self.manifest.head.filter(|here| here.epoch > wanted.epoch) {
+            return Err(BackupError::PutBack { here: here.epoch, there: wanted.epoch });
+        }
         self.begin("log", listing.segments.iter().map(|segment| segment.used_bytes).sum());
         let mut end = match from.checked_sub(1) {
             Some(before) => {
@@ -251,10 +267,12 @@ impl<O: Origin> Run<'_, O> {
         };
         let (mut next, mut copied) = (from, 0);
         while let Some(first) = listing.segments.first() {
-            if from > 0 && first.number > next {
+            if from > 0 && next == from && first.number > next {
                 return Err(BackupError::Gap { here: next, there: first.number });
             }
-            let ends = listing.segments.iter().skip(1).map(|next| Some(next.previous_epoch)).chain([None]);
+            let is_last = listing.segments.len() < LISTED_MOST;
+            let end_of_list = if is_last { wanted.epoch } else { 0 };
+            let ends = listing.segments.iter().skip(1).map(|next| next.previous_epoch).chain([end_of_list]);
             for (segment, last_epoch) in listing.segments.iter().zip(ends) {
                 // In a new backup the first one is whichever there is.
                 let expected = if next == 0 { segment.number } else { next };
@@ -263,7 +281,7 @@ impl<O: Origin> Run<'_, O> {
                 end = Some(self.segment(segment, end, last_epoch, wanted).await?);
                 copied += 1;
             }
-            if end.is_some_and(|end| end.epoch >= wanted.epoch) {
+            if is_last {
                 break;
             }
             listing = self.origin.list(next).await.map_err(BackupError::Origin)?;
@@ -277,27 +295,29 @@ impl<O: Origin> Run<'_, O> {
         }
     }
 
-    /// Copies a segment that goes on from `end` and must hold everything through `last_epoch`, the last of the list through the head `known`.
+    /// Copies a segment that goes on from `end` and must hold everything through `last_epoch`, and have the hash of the head `known`, if that is
+    /// in it.
     async fn segment(
         &mut self,
         segment: &ListedSegment,
         end: Option<ChainHead>,
-        last_epoch: Option<u64>,
+        last_epoch: u64,
         known: ChainHead,
     ) -> Result<ChainHead, BackupError<O::Error>> {
         let path = log::path(segment.number);
         let stored = StoredFile::Segment(segment.number);
         let part = self.copy(stored, &path, segment.used_bytes, segment.bytes).await?;
-        let checked = match log::check_file(self.target, self.identity(), &part, segment.number, Some(known)) {
+        // What is here already must be in it, and what was asked for too.
+        let check = |known| log::check_file(self.target, self.identity(), &part, segment.number, known);
+        let checked = match check(self.manifest.head).and_then(|_| check(Some(known))) {
             Err(error) => Err(error.to_string()),
             Ok(None) => Err(format!("{path} has no header")),
             Ok(Some(checked)) if end.is_some_and(|end| end != checked.previous) => {
                 let end = end.unwrap_or_default();
                 Err(format!("{path} goes on from {}, the segment before it ends with {end}", checked.previous))
             }
-            Ok(Some(checked)) if checked.head.epoch < last_epoch.unwrap_or(known.epoch) => {
-                let last = last_epoch.unwrap_or(known.epoch);
-                Err(format!("{path} ends with epoch {}, where it must hold epoch {last}", checked.head.epoch))
+            Ok(Some(checked)) if checked.head.epoch < last_epoch => {
+                Err(format!("{path} ends with epoch {}, where it must hold epoch {last_epoch}", checked.head.epoch))
             }
             Ok(Some(checked)) => Ok(checked.head),
         };
@@ -371,14 +391,14 @@ fn publish<E: std::error::Error>(
     manifest: &mut Manifest,
     options: BackupOptions,
 ) -> Result<u64, BackupError<E>> {
+    // Without a snapshot from before it all of the log is wanted.
+    let mut cut = false;
     if let Some(keep) = options.keep {
         let oldest_ms = options.now_ms.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        // The one before that instant stays: what came after it is restored from there.
+        // Two from before that instant stay: what came after it is restored from there, and the newer may have been under way then.
         let younger = manifest.snapshots.partition_point(|entry| entry.taken_ms > oldest_ms);
-        manifest.snapshots.truncate(younger + 1);
-    }
-    if manifest.snapshots.len() > SNAPSHOTS_MOST {
-        return Err(BackupError::TooManySnapshots(SNAPSHOTS_MOST));
+        cut = manifest.snapshots.len() >= younger + SNAPSHOTS_KEPT;
+        manifest.snapshots.truncate(younger + SNAPSHOTS_KEPT);
     }
     manifest.write(target)?;
     let named: Vec<String> = manifest.snapshots.iter().map(SnapshotEntry::path).collect();
@@ -390,7 +410,7 @@ fn publish<E: std::error::Error>(
             dropped += 1;
         }
     }
-    if let Some(oldest) = manifest.snapshots.last().filter(|_| options.keep.is_some()) {
+    if let Some(oldest) = manifest.snapshots.last().filter(|_| cut) {
         dropped += drop_segments(target, manifest, oldest.first_epoch)?;
     }
     Ok(dropped)

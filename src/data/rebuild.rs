@@ -21,7 +21,7 @@ pub(super) fn rebuild<R>(
     progress: &mut dyn FnMut(Progress),
     read_log: impl FnOnce(log::Expect, &mut log::Visit<'_>) -> Result<(Scanned, R), LogError>,
 ) -> Result<(Arc<Store>, Recovery, R), OpenError> {
-    let (store, snapshot, passed_over) = load(storage, options, manifest, progress)?;
+    let Loaded { store, snapshot, passed_over, newest_error } = load(storage, options, manifest, progress)?;
     let mut records = 0;
     let (read, fault) = with_crew(&store, options.workers, |crew| {
         read_log(expected(manifest, snapshot), &mut |epoch| {
@@ -33,7 +33,11 @@ pub(super) fn rebuild<R>(
     if let Some(Misfit { epoch, source }) = fault {
         return Err(LogError::Replay { epoch, source }.into());
     }
-    let (scanned, beside) = read?;
+    let (scanned, beside) = match (read, newest_error) {
+        // The log alone was to stand in for a snapshot that is damaged, and does not reach that far: the damage is what is wrong.
+        (Err(LogError::EpochsMissing { .. }), Some(error)) => return Err(error.into()),
+        (read, _) => read?,
+    };
     let Scanned { head, closed, torn, epochs, bytes, .. } = scanned;
     if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
         return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
@@ -126,7 +130,14 @@ fn hand_over(crew: &mut Crew<'_, PlacedTail>, epoch: &log::RecoveredEpoch<'_>) -
 }
 
 /// A store as the newest readable snapshot holds it.
-type Loaded = (Arc<Store>, Option<SnapshotEntry>, Vec<String>);
+struct Loaded {
+    store: Arc<Store>,
+    snapshot: Option<SnapshotEntry>,
+    /// What is wrong with newer ones, in words.
+    passed_over: Vec<String>,
+    /// What is wrong with the newest.
+    newest_error: Option<SnapshotError>,
+}
 
 /// Loads the newest snapshot that reads well. An older one with the longer log gives the same state, so that a damaged
 /// file is passed over with a word, never guessed over.
@@ -141,7 +152,7 @@ fn load(
     for entry in &manifest.snapshots {
         let store = Arc::new(Store::new(manifest.shape, options.limits, 1));
         match load_one(storage, manifest, entry, &store, options.workers, progress) {
-            Ok(()) => return Ok((store, Some(*entry), passed_over)),
+            Ok(()) => return Ok(Loaded { store, snapshot: Some(*entry), passed_over, newest_error }),
             Err(error) => {
                 passed_over.push(error.to_string());
                 newest_error.get_or_insert(error);
@@ -149,9 +160,12 @@ fn load(
         }
     }
     match newest_error {
-        // With fewer snapshots than are kept the log still begins with epoch 1, or recovery from there says that it does not.
+        // With fewer snapshots than are kept the log mostly still begins with epoch 1.
         Some(error) if manifest.snapshots.len() >= SNAPSHOTS_KEPT => Err(error.into()),
-        _ => Ok((Arc::new(Store::new(manifest.shape, options.limits, 1)), None, passed_over)),
+        newest_error => {
+            let store = Arc::new(Store::new(manifest.shape, options.limits, 1));
+            Ok(Loaded { store, snapshot: None, passed_over, newest_error })
+        }
     }
 }
 

@@ -113,7 +113,11 @@ pub fn point(source: &dyn Storage, until: Until, progress: &mut dyn FnMut(Progre
         known: manifest.head,
         reach: Reach::Archived,
     };
-    let found = search(source, expect, until, progress)?;
+    let mut found = search(source, expect, until, progress)?;
+    if found.last.is_none() && expect.from_epoch > segments[0].previous_epoch + 1 {
+        // A header may state an earlier time than stands before it.
+        found = search(source, Expect { from_epoch: segments[0].previous_epoch + 1, ..expect }, until, progress)?;
+    }
     let Some(Seen { head, end, newest_ms }) = found.last else {
         let oldest = segments[0].previous_epoch + 1;
         return Err(RestoreError::TooOld { why: format!("the log begins with epoch {oldest}, which is later") });

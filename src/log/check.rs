@@ -82,7 +82,7 @@ fn check_segment(
     let mut scan = Scan::new(storage, expect, &mut visit, std::slice::from_ref(segment), 0)?;
     if header.previous.epoch < through {
         checked.torn = match scan.segment(segment, &header) {
-            Ok(stop) => stop.reason,
+            Ok(stop) => stop.reason.map(|reason| format!("{} from byte {} on: {reason}", segment.path, stop.at)),
             Err(LogError::Stopped) => None,
             Err(error) => return Err(error),
         };

@@ -48,7 +48,7 @@ impl ReadBack {
         let ReadBack { outcome, expect, options } = self;
         make_durable(&*storage, &outcome)?;
         remove_unfinished(&*storage)?;
-        let Outcome { scanned, last, last_header, end, spares, highest, index, .. } = outcome;
+        let Outcome { scanned, last, last_header, end, spares, highest, newest_ms, index, .. } = outcome;
         let spares = keep_spares(&*storage, spares, options.segment_bytes)?;
         let next_number = highest + 1 + spares.len() as u64;
         let same = scanned.torn.is_none()
@@ -68,7 +68,8 @@ impl ReadBack {
         } else {
             None
         };
-        let resume = Resume { head: scanned.head, open: !scanned.closed, current, spares, next_number, index };
+        let (head, open) = (scanned.head, !scanned.closed);
+        let resume = Resume { head, open, current, spares, next_number, newest_ms, index };
         // Without room the writer refuses until there is some; reading the log must not fail for a full disk.
         let (mut writer, _) = LogWriter::resume(storage, expect.identity, options, resume);
         writer.allocate_ahead();

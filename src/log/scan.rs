@@ -137,12 +137,14 @@ pub(super) struct Outcome {
     pub(super) spares: Vec<Segment>,
     /// The highest number of a segment that is not empty.
     pub(super) highest: u64,
+    /// The newest base time of any tail that was read, or the time in the header of the last segment.
+    pub(super) newest_ms: i64,
     pub(super) index: Index,
 }
 
 /// Where a segment's whole blocks end, and why.
 pub(super) struct Stop {
-    at: u64,
+    pub(super) at: u64,
     /// `None` if zeros or the end of the segment stand there.
     pub(super) reason: Option<String>,
 }
@@ -167,10 +169,11 @@ pub(super) fn read(storage: &dyn Storage, expect: Expect, visit: &mut Visit<'_>)
     let highest = segments.last().map_or(0, |segment| segment.number);
     let last = segments.swap_remove(last);
     let last_header = *last.opening.as_ref().expect("the last segment read has a header");
-    let Scan { scanned, mut index, newest, .. } = scan;
+    let Scan { scanned, mut index, newest, newest_ms, .. } = scan;
+    let newest_ms = newest_ms.max(last_header.made_ms);
     index.durable = scanned.head.epoch;
     index_unread(storage, &segments, &mut index)?;
-    Ok(Outcome { scanned, last, last_header, newest, end: stop.at, spares, highest, index })
+    Ok(Outcome { scanned, last, last_header, newest, end: stop.at, spares, highest, newest_ms, index })
 }
 
 /// Lets pages be read from segments that recovery had no need to read.
@@ -194,6 +197,7 @@ pub(super) struct Scan<'a, 'v> {
     pub(super) scanned: Scanned,
     index: Index,
     newest: u64,
+    newest_ms: i64,
     total_bytes: u64,
     /// An epoch of several pieces is put together here.
     payload: Vec<u8>,
@@ -213,7 +217,7 @@ impl<'a, 'v> Scan<'a, 'v> {
             Scanned { head: header.previous, segments: read().count() as u64, closed: true, ..Scanned::default() };
         let total_bytes = read().map(|segment| segment.len).sum();
         let (index, payload) = (Index::default(), Vec::new());
-        let mut scan = Scan { storage, expect, visit, scanned, index, newest: 0, total_bytes, payload };
+        let mut scan = Scan { storage, expect, visit, scanned, index, newest: 0, newest_ms: 0, total_bytes, payload };
         scan.check_known(&segments[first], 0)?;
         Ok(scan)
     }
@@ -372,6 +376,7 @@ impl<'a, 'v> Scan<'a, 'v> {
         if self.expect.known.is_some_and(|known| (self.scanned.head.epoch + 1..first.epoch).contains(&known.epoch)) {
             return Err(segment.damaged(first.offset, "an epoch that was seen durable before", describe(first)));
         }
+        self.newest_ms = tails.clone().map(|tail| tail.base_ms).fold(self.newest_ms, i64::max);
         self.scanned.head = ChainHead { epoch: first.epoch, hash };
         self.scanned.closed = false;
         self.newest = if first.offset == HEADER_BYTES { 0 } else { first.offset };

@@ -85,6 +85,8 @@ pub(super) struct Resume {
     pub(super) current: Option<Current>,
     pub(super) spares: VecDeque<Spare>,
     pub(super) next_number: u64,
+    /// The newest time in any tail, about.
+    pub(super) newest_ms: i64,
     pub(super) index: Index,
 }
 
@@ -104,6 +106,7 @@ impl LogWriter {
             current: None,
             spares: VecDeque::new(),
             next_number: 1,
+            newest_ms: 0,
             index: Index::default(),
         };
         let (mut writer, made) = LogWriter::resume(storage, identity, options, resume);
@@ -146,7 +149,7 @@ impl LogWriter {
             open: resume.open,
             current: resume.current,
             pending: None,
-            newest_ms: 0,
+            newest_ms: resume.newest_ms,
             spares,
             room,
             pages,

@@ -80,8 +80,8 @@ impl Backup {
         may_be_a_backup(&self.directory).map_err(input)?;
         let target = Disk::open(&self.directory).map_err(|error| input(error.to_string()))?;
         let bar = Bar::new();
-        let origin =
-            Server { client, began, bytes_per_second: f64::from(self.mib_per_second) * 1048576.0, read: Cell::new(0) };
+        let bytes_per_second = f64::from(self.mib_per_second) * 1_048_576.0;
+        let origin = Server { client, bytes_per_second, due: Cell::new(began) };
         let options =
             BackupOptions { snapshot_every: self.snapshot_every, keep: self.keep, now_ms: client.server_ms() };
         let copied = data::backup(&origin, &target, options, &mut |progress| bar.show(progress)).await;
@@ -116,17 +116,16 @@ fn may_be_a_backup(directory: &Path) -> Result<(), String> {
 /// A running server, as the origin of a backup.
 struct Server<'a> {
     client: &'a Client,
-    began: Instant,
     bytes_per_second: f64,
-    read: Cell<u64>,
+    /// When the next piece may be asked for.
+    due: Cell<Instant>,
 }
 
 impl Server<'_> {
-    /// Waits until no more was read than may have been by now.
+    /// Waits until so many bytes more may be read. A pause is not made up for.
     async fn keep_pace(&self, bytes: u64) {
-        let read = self.read.get() + bytes;
-        self.read.set(read);
-        let due = self.began + Duration::from_secs_f64(read as f64 / self.bytes_per_second);
+        let due = self.due.get().max(Instant::now());
+        self.due.set(due + Duration::from_secs_f64(bytes as f64 / self.bytes_per_second));
         tokio::time::sleep_until(due.into()).await;
     }
 }

@@ -17,6 +17,9 @@ pub enum OfflineError {
         "{0} is no data directory of Tidegate: there is no file MANIFEST in it; give the directory of `serve --data`"
     )]
     NoDirectory(String),
+    /// A backup whose first run never came to its end.
+    #[error("this backup was never completed; run `tidegate backup` into it again")]
+    Incomplete,
     /// It cannot be locked.
     #[error("{0}")]
     Locked(#[from] DiskError),

@@ -81,6 +81,8 @@ struct Walk<'a> {
     client: &'a Client,
     known: Option<ChainHead>,
     end: Option<ChainHead>,
+    /// What stands behind the last whole block of the segment before.
+    torn: String,
     found: Found,
 }
 
@@ -96,7 +98,7 @@ impl Walk<'_> {
             state_hash: String::new(),
             faults: Vec::new(),
         };
-        Walk { client, known, end: None, found }
+        Walk { client, known, end: None, torn: String::new(), found }
     }
 
     async fn check(&mut self, of_kind: u8, number: u64) -> Result<(), Failure> {
@@ -126,7 +128,8 @@ impl Walk<'_> {
         let previous = ChainHead { epoch: checked.previous_epoch, hash: checked.previous_hash };
         match self.end {
             Some(end) if end != previous => self.found.faults.push(format!(
-                "segment {number} goes on from {previous}, the one before it ends with {end}: epochs between are lost, or the past was edited"
+                "segment {number} goes on from {previous}, the one before it ends with {end}: epochs between are lost, or the past was edited. {}",
+                self.torn
             )),
             _ => {}
         }
@@ -137,6 +140,7 @@ impl Walk<'_> {
             self.found.confirmed = Some(known.to_string());
         }
         self.found.epochs += checked.epochs;
+        self.torn = checked.torn.as_str().to_owned();
         self.end = Some(ChainHead { epoch: checked.epoch, hash: checked.hash });
     }
 

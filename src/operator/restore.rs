@@ -24,7 +24,8 @@ BACKUP is a backup, or the data directory of a server that is stopped; it is onl
 instant the last one before the first that holds a later change. The lineage is raised, so that gateways see that the past has
 changed; what was answered after that point is gone. Afterwards: tidegate serve --data DIR.
 
-Exit codes: 0 it is restored and its books balance; 1 the reason is named, and DIR is no data directory; 2 wrong usage.")]
+Exit codes: 0 it is restored and its books balance; 1 the reason is named: DIR is no data directory then, or its books do not balance;
+2 wrong usage.")]
 pub struct Restore {
     /// The backup.
     #[arg(value_name = "BACKUP")]
@@ -166,7 +167,9 @@ fn make(
 ) -> Result<Made, Failure> {
     let manifest = data::restore(source, &target, point, lineage, progress)?;
     let target: Arc<dyn Storage> = Arc::new(target);
-    let (store, _, recovery) = data::inspect(&target, Limits::default(), progress)?;
+    let recovered = data::inspect(&target, Limits::default(), progress);
+    // What cannot be recovered is no data directory.
+    let (store, _, recovery) = recovered.inspect_err(|_| drop(target.remove("MANIFEST")))?;
     let (epochs, records) = (recovery.epochs, recovery.records);
     Ok(Made { lineage: manifest.shape.lineage, epochs, records, books: store.books() })
 }
@@ -174,9 +177,10 @@ fn make(
 /// Refuses a directory with anything in it, before anything is made there.
 fn is_empty(target: &Path) -> Result<(), Failure> {
     let shown = || target.display().to_string();
+    let is_lock = |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() == "LOCK");
     match std::fs::read_dir(target) {
         Ok(mut entries) => {
-            if entries.next().is_none() {
+            if entries.all(is_lock) {
                 Ok(())
             } else {
                 Err(Failure::NotEmpty(shown()))

@@ -15,7 +15,7 @@ use super::online;
 use super::show::{self, Table};
 use crate::data::{self, OpenError, Progress, Recovery};
 use crate::log::{self, ChainHead, Expect, LogError, LogIdentity, Reach};
-use crate::snapshot::Manifest;
+use crate::snapshot::{DirectoryKind, Manifest};
 use crate::storage::Storage;
 use crate::store::{Books, Limits, ProgrammeBooks};
 
@@ -76,8 +76,9 @@ struct Verified {
 /// The log, read from its oldest segment to its end, the archive included.
 #[derive(Debug, Default, Serialize)]
 struct Chain {
-    /// The first epoch that is there.
+    /// The first epoch that is there, and the segment that it is in.
     from_epoch: u64,
+    first_segment: u64,
     epochs: u64,
     bytes: u64,
     head: String,
@@ -126,6 +127,9 @@ impl Verify {
 
 fn verify(directory: &Path, head: Option<ChainHead>) -> Result<Verified, OfflineError> {
     let (storage, manifest) = offline::open(directory)?;
+    if manifest.kind == DirectoryKind::Backup && manifest.head.is_none() {
+        return Err(OfflineError::Incomplete);
+    }
     let bar = Bar::new();
     let mut verified = Verified {
         directory: directory.display().to_string(),
@@ -139,7 +143,9 @@ fn verify(directory: &Path, head: Option<ChainHead>) -> Result<Verified, Offline
         programmes: Vec::new(),
         faults: Vec::new(),
     };
-    for way in ways(&manifest) {
+    let numbers = log::numbers(&*storage, log::LOG_FOLDER).map_err(OpenError::from)?;
+    let log_is_whole = verified.chain.from_epoch == 1 && numbers.first() == Some(&verified.chain.first_segment);
+    for way in ways(&manifest, log_is_whole) {
         let from = way.snapshots.first().map_or("the log alone".to_owned(), |entry| entry.path());
         match data::inspect_from(&storage, &way, Limits::default(), &mut |progress| bar.show(progress)) {
             Ok((store, recovery)) if recovery.passed_over.is_empty() => verified.note(from, recovery, store.books()),
@@ -175,14 +181,18 @@ fn chain(
     let scanned = scanned.map_err(OpenError::from)?;
     let confirmed = head.map(|head| head.to_string());
     let (epochs, bytes, head) = (scanned.epochs, scanned.bytes, scanned.head.to_string());
-    Ok(Chain { from_epoch: before + 1, epochs, bytes, head, confirmed })
+    let first_segment = begins.first().map_or(0, |segment| segment.number);
+    Ok(Chain { from_epoch: before + 1, first_segment, epochs, bytes, head, confirmed })
 }
 
-/// The manifest with each of its snapshots alone; without any, if it names none.
-fn ways(manifest: &Manifest) -> Vec<Manifest> {
+/// The manifest with each of its snapshots alone; and without any, if the log in use is whole.
+fn ways(manifest: &Manifest, log_is_whole: bool) -> Vec<Manifest> {
     let with = |snapshots| Manifest { snapshots, ..manifest.clone() };
-    let ways: Vec<Manifest> = manifest.snapshots.iter().map(|entry| with(vec![*entry])).collect();
-    if ways.is_empty() { vec![with(Vec::new())] } else { ways }
+    let mut ways: Vec<Manifest> = manifest.snapshots.iter().map(|entry| with(vec![*entry])).collect();
+    if ways.is_empty() || log_is_whole {
+        ways.push(with(Vec::new()));
+    }
+    ways
 }
 
 impl Verified {
@@ -243,7 +253,7 @@ impl Verified {
             [] => "Sound.\n".to_owned(),
             faults => faults.iter().map(|fault| format!("FAULT: {fault}\n")).collect(),
         };
-        let Chain { from_epoch, epochs, bytes, head, confirmed } = &self.chain;
+        let Chain { from_epoch, epochs, bytes, head, confirmed, .. } = &self.chain;
         let [from_epoch, epochs, bytes] = [*from_epoch, *epochs, *bytes].map(show::count);
         let confirmed = confirmed
             .as_ref()

@@ -220,7 +220,7 @@ const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
 
 impl Housekeeping {
     fn run(mut self, inbox: &mpsc::Receiver<Errand>) {
-        let (mut maintained, mut taken) = (Instant::now(), Instant::now());
+        let (mut maintained, mut cleared, mut taken) = (Instant::now(), Instant::now(), Instant::now());
         let mut log_bytes = self.log.counters().0.bytes;
         loop {
             match inbox.recv_timeout(Duration::from_secs(1)) {
@@ -238,8 +238,11 @@ impl Housekeeping {
             if maintained.elapsed() >= MAINTAIN_EVERY && !self.disk_full.load(Ordering::Relaxed) {
                 self.store.maintain(self.clock.now_ms());
                 self.log.doorbell.ring();
-                self.drop_archived();
                 maintained = Instant::now();
+            }
+            if cleared.elapsed() >= MAINTAIN_EVERY {
+                self.drop_archived();
+                cleared = Instant::now();
             }
             let grown = self.log.counters().0.bytes - log_bytes;
             if grown > 0 && (grown >= self.policy.log_bytes || taken.elapsed() >= self.policy.every) {
@@ -297,7 +300,9 @@ impl Housekeeping {
     }
 
     fn drop_archived(&self) {
-        match self.log.pages.drop_archived(self.clock.now_ms(), self.files.copied().is_some()) {
+        // Where the disk is full, nobody's copy counts more than the changes that are refused.
+        let are_copied = self.files.copied().is_some() && !self.disk_full.load(Ordering::Relaxed);
+        match self.log.pages.drop_archived(self.clock.now_ms(), are_copied) {
             Ok(0) => {}
             Ok(segments) => tracing::info!(segments, "the archive's oldest segments were dropped"),
             Err(error) => tracing::warn!(%error, "the archive could not be cut; it will be tried again"),

@@ -26,6 +26,8 @@ pub struct Backups {
     hashes: BTreeMap<u64, String>,
     /// The head of the last run that came to its end.
     complete: Option<ChainHead>,
+    /// The first epoch that can be restored from it, as that run said.
+    from_epoch: u64,
     /// Power was lost since: what was begun may not be what was written.
     torn: bool,
 }
@@ -77,6 +79,7 @@ impl Backups {
                     return Err(format!("a backup through {}, which the log never reached", copied.head));
                 }
                 (self.complete, self.torn) = (Some(copied.head), false);
+                self.from_epoch = copied.from_epoch;
                 Ok(Did::Completed(copied.head))
             }
             Err(BackupError::Origin(_) | BackupError::Empty) => Ok(Did::Interrupted),
@@ -98,10 +101,15 @@ impl Backups {
         match restored(source, Until::Epoch(epoch)) {
             Ok((head, found)) if head.epoch == epoch && found == *hash => Ok(1),
             Ok((head, found)) => Err(format!("restored to epoch {epoch}: {head} with state {found}, it was {hash}")),
-            // A backup may be older than that, may have been thinned since, or may be under way.
-            Err(_) if from.is_none() => Ok(0),
+            // A backup may be older than that, or have been cut.
+            Err(_) if from.is_none() && !self.promises(epoch) => Ok(0),
             Err(why) => Err(format!("epoch {epoch} cannot be restored: {why}")),
         }
+    }
+
+    /// Whether the last complete run said that this epoch can be restored.
+    fn promises(&self, epoch: u64) -> bool {
+        self.complete.is_some_and(|head| (self.from_epoch..=head.epoch).contains(&epoch))
     }
 
     /// Restores everything that the last complete run holds.

@@ -59,6 +59,7 @@ fn every_seed_holds_the_invariants() {
     assert!(sum.crashes >= seeds && sum.snapshots >= 2 * seeds && sum.restarts >= seeds, "{sum:?}");
     assert!(sum.early > seeds && sum.taken_back > 0 && sum.held_back > 0, "{sum:?}");
     assert!(sum.crashes_in_recovery > 0 && sum.fenced > 0 && sum.refused > 0 && sum.survived > 0, "{sum:?}");
+    assert!(sum.backups > seeds / 4 && sum.restores > seeds / 4, "{sum:?}");
     for answer in [
         "enrolled",
         "checked-in",
