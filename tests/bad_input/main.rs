@@ -410,7 +410,7 @@ async fn a_damaged_snapshot_is_a_fault_to_verify_and_passed_over_at_the_start() 
     server.kill();
     let verified = within_patience(tidegate(&["verify", "--json"]).arg(site.data()));
     let sound: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
-    assert_eq!((verified.status.code(), sound["recovered"].as_array().unwrap().len()), (Some(0), 2), "{sound}");
+    assert_eq!((verified.status.code(), sound["recovered"].as_array().unwrap().len()), (Some(0), 3), "{sound}");
     let newest = site.data().join(sound["recovered"][0]["from"].as_str().unwrap());
     let mut bytes = std::fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
