@@ -100,6 +100,15 @@ async fn a_restore_to_an_epoch_gives_the_state_that_the_server_had_there() {
         assert_eq!(restored["lineage"], 1);
         said(verify(&target, &["--head", head]));
     }
+    // The same by instants: that of an epoch's newest change, up to just before the next change.
+    let fresh = site.path().join("by-instant");
+    let newest = said(restore(&copy, &fresh, &["--until", &states[1].0.to_string(), "--dry-run"]))["newest"].clone();
+    let found = said(restore(&copy, &fresh, &["--until", newest.as_str().unwrap()]));
+    assert_eq!(
+        (&found["books"]["state_hash"], &found["more"]),
+        (&states[1].1.as_str().into(), &true.into()),
+        "{found}"
+    );
     // What was restored is served, goes on, and says that the past is another.
     drop(server);
     let restored = Site::new(&[shipped(SLUG)]);
