@@ -2,7 +2,7 @@
 //!
 //! Reads the whole chain, the archive too, and holds it against a head that was kept elsewhere. Recovers in memory from each
 //! snapshot that the manifest names, and from the log alone where it is whole, and holds the results against each other: every
-//! checksum, every record. Changes nothing. What can be said of a server that runs is [`online`]'s.
+//! checksum, every record. Changes nothing. What can be said of a server that runs is `online`'s.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
