@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::restore::{complete_at, never_begun};
+use super::restore::{Until, complete_at, never_begun, search_from};
 use super::{OpenError, Progress, StoredFile};
 use crate::log::{self, ARCHIVE_FOLDER, ChainHead, LOG_FOLDER, ListedSegment, LogError, LogIdentity};
 use crate::snapshot::{
@@ -411,7 +411,7 @@ fn publish<E: std::error::Error>(
         }
     }
     if let Some(oldest) = manifest.snapshots.last().filter(|_| cut) {
-        dropped += drop_segments(target, manifest, oldest.first_epoch)?;
+        dropped += drop_segments(target, manifest, complete_at(oldest))?;
     }
     Ok(dropped)
 }
@@ -423,7 +423,8 @@ fn restorable<E: std::error::Error>(target: &dyn Storage, manifest: &Manifest) -
     Ok(if whole { 1 } else { manifest.snapshots.last().map_or(1, complete_at) })
 }
 
-/// Removes the segments that hold only epochs below one, from the oldest up.
+/// Removes the segments that nobody needs to restore an epoch or a later one, from the oldest up. The epoch itself stays in the log, although a
+/// snapshot may hold it: the head of the chain there is found with it.
 fn drop_segments<E: std::error::Error>(
     target: &dyn Storage,
     manifest: &Manifest,
@@ -431,7 +432,7 @@ fn drop_segments<E: std::error::Error>(
 ) -> Result<u64, BackupError<E>> {
     let identity = LogIdentity { directory: manifest.directory, lineage: u32::from(manifest.shape.lineage) };
     let begins = log::begins(target, identity)?;
-    let first = begins.iter().rposition(|segment| segment.previous_epoch < epoch).unwrap_or(0);
+    let first = search_from(&begins, Until::Epoch(epoch)).unwrap_or(0);
     let numbers = log::numbers(target, LOG_FOLDER)?;
     let old = numbers.iter().take_while(|&&number| begins.get(first).is_some_and(|first| number < first.number));
     for &number in old.clone() {

@@ -134,7 +134,7 @@ pub fn point(source: &dyn Storage, until: Until, progress: &mut dyn FnMut(Progre
 }
 
 /// The segment to begin with, so that the epoch looked for is among those that are read.
-fn search_from(segments: &[SegmentBegin], until: Until) -> Option<usize> {
+pub(super) fn search_from(segments: &[SegmentBegin], until: Until) -> Option<usize> {
     let begins_before = |segment: &SegmentBegin| match until {
         Until::End => true,
         Until::Epoch(epoch) => segment.previous_epoch < epoch,
