@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Members, all enrolled and given points before the run.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub(crate) members: u32,
+    /// Seconds to leave the server alone before each load, as it is before an event: it makes log ready ahead.
+    #[arg(long, value_name = "S", default_value_t = 0.0)]
+    pub(crate) settle: f64,
     /// How requests fall on members.
     #[arg(long, value_enum, default_value = "uniform")]
     pub(crate) spread: Spread,
@@ -87,10 +90,12 @@ impl Options {
         if !self.loads().iter().flatten().all(positive) {
             return Err("--rate and --rates take numbers above 0".into());
         }
+        let waits = [self.warm_up, self.patience, self.settle];
         let hour = |seconds: &f64| (0.0..=3_600.0).contains(seconds);
-        if !(positive(&self.duration) && self.duration <= 86_400.0 && hour(&self.warm_up) && hour(&self.patience)) {
+        if !(positive(&self.duration) && self.duration <= 86_400.0 && waits.iter().all(hour)) {
             return Err(
-                "--duration takes seconds above 0, at most a day; --warm-up and --patience at most an hour".into()
+                "--duration takes seconds above 0, at most a day; --warm-up, --patience and --settle at most an hour"
+                    .into(),
             );
         }
         if self.rates.len() > 1 && self.scenario != Name::RedeemGranted {

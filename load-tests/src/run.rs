@@ -79,6 +79,10 @@ pub(crate) async fn on(server: &Server, options: &Options, scenario: &Rc<Scenari
     let prepared = began.elapsed();
     let mut runs = Vec::new();
     for rate in options.loads() {
+        if options.settle > 0.0 {
+            say(&format!("leaving the server alone for {} s", options.settle));
+            tokio::time::sleep(Duration::from_secs_f64(options.settle)).await;
+        }
         let (run, back) = load(server, options, scenario, &desk, hands, rate).await?;
         hands = back;
         runs.push(run);
