@@ -10,7 +10,7 @@ use tidegate_protocol::operation::GetCampaign;
 use tidegate_protocol::operator::{Activate, BundleFile, SnapshotTaken, TakeSnapshot};
 use tidegate_protocol::{Body, List, Text};
 
-use tidegate::operator::connect::patient;
+use tidegate::operator::connect::most_patient;
 
 use crate::load::Numbers;
 use crate::scenario::{CAMPAIGN, Scenario};
@@ -98,7 +98,7 @@ impl Desk {
     /// Has the server take a snapshot; gives it once it is published.
     pub(crate) async fn snapshot(&self) -> Result<SnapshotTaken, DeskError> {
         let what = "taking a snapshot";
-        let answer = self.client.take_snapshot(TakeSnapshot {}, patient()).await;
+        let answer = self.client.take_snapshot(TakeSnapshot {}, most_patient(&self.client)).await;
         let answer = answer.map_err(|source| DeskError::Call { what, source })?;
         match answer.body {
             Body::SnapshotTaken(taken) => Ok(taken),

@@ -176,6 +176,12 @@ pub fn patient() -> CallOptions {
     CallOptions { deadline: std::time::Duration::from_secs(60), id: None }
 }
 
+/// How they call for what takes a whole file: as long as the server allows.
+pub fn most_patient(client: &Client) -> CallOptions {
+    let deadline = std::time::Duration::from_millis(client.welcome().deadline_ms_most.into());
+    CallOptions { deadline, id: None }
+}
+
 /// An answer whose body is none of those hoped for.
 pub fn refused<T>(answer: Answer) -> Result<T, Failure> {
     Err(Failure::Refused(Box::new(answer)))

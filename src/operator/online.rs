@@ -10,7 +10,7 @@ use tidegate_client::{Answer, Client};
 use tidegate_protocol::Body;
 use tidegate_protocol::files::{CheckFile, FileChecked, FilesView, ListFiles, kind};
 
-use super::connect::{Connection, Failure, patient, refused, tell};
+use super::connect::{Connection, Failure, most_patient, patient, refused, tell};
 use super::offline::Bar;
 use super::show;
 use super::status;
@@ -104,7 +104,7 @@ impl Walk<'_> {
     async fn check(&mut self, of_kind: u8, number: u64) -> Result<(), Failure> {
         let known = self.known.unwrap_or_default();
         let body = CheckFile { kind: of_kind, number, known_epoch: known.epoch, known_hash: known.hash };
-        let answer = self.client.check_file(body, patient()).await?;
+        let answer = self.client.check_file(body, most_patient(self.client)).await?;
         self.found.files += 1;
         match answer.body {
             Body::FileChecked(checked) => {

@@ -304,6 +304,7 @@ async fn signals(node: Arc<Node>, drain: Arc<Notify>, endpoint: quinn::Endpoint,
         }
     }
     tracing::info!("going: a snapshot first, then draining");
+    node.hurry();
     tokio::select! {
         taken = node.take_snapshot() => match taken {
             Ok(Ok(_)) => {}

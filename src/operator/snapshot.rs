@@ -5,10 +5,13 @@ use std::process::ExitCode;
 use tidegate_protocol::Body;
 use tidegate_protocol::operator::TakeSnapshot;
 
-use super::connect::{Connection, patient, refused};
+use super::connect::{Connection, most_patient, refused};
 use super::show;
 
 /// Take a snapshot of a running server, and wait until it is published.
+///
+/// A server under load takes its time for it, ten times as long as one that is idle, so that requests hardly notice. The command waits
+/// for five minutes; a snapshot that takes longer goes on without it, and `tidegate status` shows when it is there.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   tidegate snapshot --server 127.0.0.1:4433 --certs ./certs")]
@@ -21,7 +24,7 @@ impl Snapshot {
     /// Asks and prints.
     pub fn run(self) -> ExitCode {
         let ask = async |client: &tidegate_client::Client| {
-            let answer = client.take_snapshot(TakeSnapshot {}, patient()).await?;
+            let answer = client.take_snapshot(TakeSnapshot {}, most_patient(client)).await?;
             match answer.body {
                 Body::SnapshotTaken(taken) => Ok(taken),
                 _ => refused(answer),

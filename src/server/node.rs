@@ -12,7 +12,7 @@ use super::clock::Clock;
 use crate::data::{Files, Opened, Recovery};
 use crate::log::{Durability, LogError, LogState};
 use crate::programme::Bundle;
-use crate::snapshot::{SnapshotEntry, SnapshotError, Snapshotter};
+use crate::snapshot::{Pace, SnapshotEntry, SnapshotError, Snapshotter};
 use crate::store::{Activated, ActivationError, Later, Store};
 
 /// When snapshots are taken by themselves.
@@ -58,6 +58,7 @@ pub struct Node {
     pub durability: Durability,
     undurable_bytes_most: u64,
     draining: AtomicBool,
+    hurry: Arc<AtomicBool>,
     disk_full: Arc<AtomicBool>,
     clock_step_ms: Arc<AtomicI64>,
     snapshots: Arc<Snapshots>,
@@ -105,7 +106,9 @@ impl Node {
         let snapshots = Arc::new(Snapshots { newest: Mutex::new(newest), ..Snapshots::default() });
         let clock_step_ms = Arc::new(AtomicI64::new(0));
         let disk_full = Arc::new(AtomicBool::new(snapshotter.free_bytes() < segment_bytes));
+        let hurry = Arc::new(AtomicBool::new(false));
         let housekeeping = Housekeeping {
+            hurry: Arc::clone(&hurry),
             store: Arc::clone(&store),
             log: Arc::clone(&log),
             clock: Arc::clone(&clock),
@@ -131,6 +134,7 @@ impl Node {
             durability,
             undurable_bytes_most,
             draining: AtomicBool::new(false),
+            hurry,
             disk_full,
             clock_step_ms,
             snapshots,
@@ -187,8 +191,14 @@ impl Node {
         answer
     }
 
+    /// Snapshots are taken at full speed from now on, whoever has to wait: the node is about to go.
+    pub fn hurry(&self) {
+        self.hurry.store(true, Ordering::Release);
+    }
+
     /// Ends housekeeping, makes everything durable, writes the closing block. The log's error, if it failed.
     pub fn stop(&self) -> Result<(), LogError> {
+        self.hurry();
         let _ = self.errands.send(Errand::Stop);
         let mut threads = self.threads.lock();
         if let Some(thread) = threads.housekeeping.take() {
@@ -203,6 +213,7 @@ impl Node {
 }
 
 struct Housekeeping {
+    hurry: Arc<AtomicBool>,
     store: Arc<Store>,
     log: Arc<LogState>,
     clock: Arc<dyn Clock>,
@@ -215,6 +226,8 @@ struct Housekeeping {
     policy: SnapshotPolicy,
 }
 
+/// How often it looks at the clock and the disk.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often what time makes needless is cleared away.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
 
@@ -223,7 +236,7 @@ impl Housekeeping {
         let (mut maintained, mut cleared, mut taken) = (Instant::now(), Instant::now(), Instant::now());
         let mut log_bytes = self.log.counters().0.bytes;
         loop {
-            match inbox.recv_timeout(Duration::from_secs(1)) {
+            match inbox.recv_timeout(LOOK_EVERY) {
                 Ok(Errand::Snapshot(reply)) => {
                     let result = self.snapshot();
                     (taken, log_bytes) = (Instant::now(), self.log.counters().0.bytes);
@@ -232,8 +245,7 @@ impl Housekeeping {
                 Ok(Errand::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
-            self.discipline();
-            self.disk_full.store(self.snapshotter.free_bytes() < self.segment_bytes, Ordering::Relaxed);
+            self.look();
             // Clearing away is a change too, and finds no room on a full disk.
             if maintained.elapsed() >= MAINTAIN_EVERY && !self.disk_full.load(Ordering::Relaxed) {
                 self.store.maintain(self.clock.now_ms());
@@ -252,6 +264,12 @@ impl Housekeeping {
                 (taken, log_bytes) = (Instant::now(), self.log.counters().0.bytes);
             }
         }
+    }
+
+    /// What must be known at every second, also while a snapshot takes its time.
+    fn look(&self) {
+        self.discipline();
+        self.disk_full.store(self.snapshotter.free_bytes() < self.segment_bytes, Ordering::Relaxed);
     }
 
     fn discipline(&self) {
@@ -280,8 +298,20 @@ impl Housekeeping {
     }
 
     fn write_and_publish(&mut self) -> Result<SnapshotEntry, SnapshotError> {
-        let under_way = &self.snapshots.under_way_bytes;
-        let written = self.snapshotter.write(self.clock.now_ms(), |bytes| under_way.store(bytes, Ordering::Relaxed))?;
+        let log_bytes = || self.log.counters().0.bytes;
+        let (mut pace, mut looked) = (Pace::new(Instant::now(), log_bytes()), Instant::now());
+        let written = self.snapshotter.write(self.clock.now_ms(), |bytes| {
+            self.snapshots.under_way_bytes.store(bytes, Ordering::Relaxed);
+            if let Some(rest) = pace.rest(Instant::now(), log_bytes())
+                && !self.hurry.load(Ordering::Acquire)
+            {
+                std::thread::sleep(rest);
+            }
+            if looked.elapsed() >= LOOK_EVERY {
+                self.look();
+                looked = Instant::now();
+            }
+        })?;
         let entry = written.entry;
         let failed = |_| SnapshotError::LogFailed(entry.last_epoch);
         self.log.watermark.wait(entry.last_epoch).map_err(failed)?;

@@ -21,14 +21,19 @@
 
 use super::{SnapshotEntry, SnapshotError};
 use crate::engine::PlaceId;
-use crate::storage::{File, Storage};
+use crate::storage::{File, SECTOR_BYTES, Storage};
 use crate::store::{Section, SectionKind};
 
 const MAGIC: &[u8; 8] = b"TGSNAPS1";
 const HEAD_BYTES: usize = 40;
 const SECTION_HEAD_BYTES: usize = 28;
 const FOOT: u8 = 255;
+/// Read at a time.
 const BUFFER_BYTES: usize = 1 << 20;
+/// Written at a time: small, so that no write of the log stands long behind it.
+const WRITE_BYTES: usize = 256 << 10;
+/// Written before a sync: what is left for later, the next sync of the log could have to wait for.
+const SYNC_BYTES: u64 = 4 << 20;
 /// A chunk of members with all their counters stays far below this; a programme's text does too.
 const BODY_BYTES_MOST: u32 = 64 << 20;
 
@@ -49,6 +54,8 @@ pub(super) struct SnapshotWriter {
     file: Box<dyn File>,
     buffer: Vec<u8>,
     written: u64,
+    /// Of those, the ones that were synced already.
+    synced: u64,
     sections: u64,
     hasher: blake3::Hasher,
 }
@@ -63,7 +70,7 @@ impl SnapshotWriter {
         let crc = crc32c::crc32c(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
         let hasher = blake3::Hasher::new();
-        Ok(SnapshotWriter { path: path.into(), file, buffer: bytes, written: 0, sections: 0, hasher })
+        Ok(SnapshotWriter { path: path.into(), file, buffer: bytes, written: 0, synced: 0, sections: 0, hasher })
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -85,14 +92,25 @@ impl SnapshotWriter {
         let crc = crc32c::crc32c(&self.buffer[start..]);
         self.buffer.extend_from_slice(&crc.to_le_bytes());
         self.buffer.extend_from_slice(body);
-        if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
+        if self.buffer.len() < WRITE_BYTES {
+            return Ok(());
+        }
+        // Whole sectors go past the page cache.
+        self.flush(self.buffer.len() - self.buffer.len() % SECTOR_BYTES as usize)?;
+        if self.written - self.synced >= SYNC_BYTES {
+            self.file.sync_data().map_err(SnapshotError::io("syncing", &self.path))?;
+            self.synced = self.written;
+        }
+        Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), SnapshotError> {
-        self.hasher.update(&self.buffer);
-        self.file.write_at(self.written, &self.buffer).map_err(SnapshotError::io("writing", &self.path))?;
-        self.written += self.buffer.len() as u64;
-        self.buffer.clear();
+    /// Writes so many bytes of the buffer.
+    fn flush(&mut self, count: usize) -> Result<(), SnapshotError> {
+        let bytes = &self.buffer[..count];
+        self.hasher.update(bytes);
+        self.file.write_at(self.written, bytes).map_err(SnapshotError::io("writing", &self.path))?;
+        self.written += count as u64;
+        self.buffer.drain(..count);
         Ok(())
     }
 
@@ -100,7 +118,7 @@ impl SnapshotWriter {
     pub(super) fn finish(mut self, last_epoch: u64) -> Result<(u64, [u8; 32]), SnapshotError> {
         let sections = self.sections.to_le_bytes();
         self.put(FOOT, 0, last_epoch, &sections)?;
-        self.flush()?;
+        self.flush(self.buffer.len())?;
         self.file.sync_all().map_err(SnapshotError::io("syncing", &self.path))?;
         Ok((self.written, *self.hasher.finalize().as_bytes()))
     }

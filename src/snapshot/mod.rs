@@ -6,6 +6,7 @@
 
 mod file;
 mod manifest;
+mod pace;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::store::{ReplayError, Section, Store};
 
 pub use file::{SnapshotHead, SnapshotReader};
 pub use manifest::{DirectoryKind, Manifest, SnapshotEntry};
+pub use pace::Pace;
 
 /// The folder of snapshots.
 pub const SNAPSHOT_FOLDER: &str = "snapshots";
@@ -102,7 +104,8 @@ impl Snapshotter {
         self.storage.free_bytes().unwrap_or(0)
     }
 
-    /// Copies the state into a file and makes it durable. `progress` hears of bytes written. If no epoch ended since the
+    /// Copies the state into a file and makes it durable. `progress` hears of bytes written
+    /// after each section, and may take its time. If no epoch ended since the
     /// last one, gives that one again. Where it fails, nothing is left of it.
     pub fn write(&self, taken_ms: i64, progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
         let first_epoch = self.store.filling_epoch();
