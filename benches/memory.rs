@@ -1,8 +1,9 @@
-//! Bytes a member, measured: (resident memory − that of the empty node) / members, at a million members that each made
-//! eight operations (enrol, three check-ins, two orders, two redemptions), and six without the orders. The pool remembers
-//! one answer a member, which is a window of four for every fourth.
+//! Bytes a member, measured: (resident memory − that of the empty node) / members, at a million members (or as many as are
+//! asked for) that each made eight operations (enrol, three check-ins, two orders, two redemptions), and six without the
+//! orders. The pool remembers one answer a member, which is a window of four for every fourth.
 //!
-//! Each case runs in a process of its own, so that none inherits another's heap. `cargo bench --bench memory`.
+//! Each case runs in a process of its own, so that none inherits another's heap. `cargo bench --bench memory [-- MEMBERS]`,
+//! a minute for each million.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -17,7 +18,6 @@ use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{CheckIn, Enrol, RecordOrder, Redeem};
 use tidegate_protocol::{Encode, MemberKey, RequestId, Text, batch};
 
-const MEMBERS: u64 = 1_000_000;
 const BATCH: u64 = 250;
 const DAY_MS: i64 = 24 * 3_600_000;
 const START_MS: i64 = 1_790_000_000_000;
@@ -68,6 +68,7 @@ fn resident_bytes() -> u64 {
 }
 
 struct Run {
+    members: u64,
     node: Arc<Node>,
     clock: Arc<HandClock>,
     now_ms: i64,
@@ -78,8 +79,8 @@ struct Run {
 }
 
 impl Run {
-    fn new(directory: &std::path::Path) -> Run {
-        let limits = Limits { answers: MEMBERS, ..Limits::default() };
+    fn new(directory: &std::path::Path, members: u64) -> Run {
+        let limits = Limits { answers: members, members, orders: 2 * members, ..Limits::default() };
         let storage = Arc::new(Disk::open(directory).expect("an empty directory"));
         let options = Options { limits, ..Options::default() };
         let opened = data::open(storage, options, Some(Seed::random()), &mut |_| {}).expect("it opens");
@@ -90,22 +91,23 @@ impl Run {
         let bundle = Bundle::from_files(vec![file]).expect("a small bundle");
         let activated = node.activate(bundle, 0, false).unwrap_or_else(|error| panic!("{error}"));
         node.log.watermark.wait(activated.epoch).expect("the log works");
-        Run { node, clock, now_ms: START_MS, serial: 0, turn: Turn::default(), body: Vec::new(), answers: Vec::new() }
+        let (turn, body, answers) = (Turn::default(), Vec::new(), Vec::new());
+        Run { members, node, clock, now_ms: START_MS, serial: 0, turn, body, answers }
     }
 
     /// One operation of every member.
     fn all<T: Encode>(&mut self, code: u16, expected: u16, body: impl Fn(u64, i64) -> T) {
-        for first in (0..MEMBERS).step_by(BATCH as usize) {
+        for first in (0..self.members).step_by(BATCH as usize) {
             self.body.clear();
             let start = batch::start_requests(&mut self.body);
-            for member in first..first + BATCH {
+            for member in first..self.members.min(first + BATCH) {
                 self.serial += 1;
                 let mut random = [0; 10];
                 random[2..].copy_from_slice(&self.serial.to_be_bytes());
                 let id = RequestId::mint(self.now_ms, random);
                 batch::push_entry(&mut self.body, code, 1, 60_000, id, &body(member, self.now_ms));
             }
-            batch::finish_requests(&mut self.body, start, BATCH as u16);
+            batch::finish_requests(&mut self.body, start, BATCH.min(self.members - first) as u16);
             self.answers.clear();
             let at = batch::start_answers(&mut self.answers);
             let store = &self.node.store;
@@ -140,10 +142,10 @@ fn order(member: u64, which: u64, now_ms: i64) -> RecordOrder {
     }
 }
 
-fn measure(orders: bool) {
+fn measure(members: u64, orders: bool) {
     use tidegate_protocol::code::answer;
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let mut run = Run::new(directory.path());
+    let mut run = Run::new(directory.path(), members);
     let empty = resident_bytes();
     let key = MemberKey::from_number;
     run.all(op::ENROL, answer::ENROLLED, |member, _| Enrol { member: key(member) });
@@ -160,22 +162,24 @@ fn measure(orders: bool) {
         run.all(op::REDEEM, answer::GRANTED, |member, _| Redeem { member: key(member), campaign, offer: 1 });
     }
     let full = resident_bytes();
-    let per_member = (full - empty) as f64 / MEMBERS as f64;
+    let per_member = (full - empty) as f64 / members as f64;
     let what = if orders { "with two orders" } else { "without orders" };
     println!("{what}: {per_member:.1} bytes a member ({} MiB empty, {} MiB full)", empty >> 20, full >> 20);
     run.node.stop().expect("the log works");
 }
 
 fn main() {
-    match std::env::args().nth(1).as_deref() {
-        Some("with") => measure(true),
-        Some("without") => measure(false),
-        _ => {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let members = |text: &String| text.parse().expect("a number of members");
+    match &arguments[..] {
+        [case, count] => measure(members(count), case == "with"),
+        others => {
+            let count = others.first().map_or(1_000_000, members);
             let own = std::env::current_exe().expect("the running binary");
             for case in ["with", "without"] {
                 // As docs/operating.md recommends, and as the load tests start their servers.
                 let status = Command::new(&own)
-                    .arg(case)
+                    .args([case, &count.to_string()])
                     .env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
                     .status()
                     .expect("it starts again");

@@ -33,7 +33,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Written at a time: small, so that no write of the log stands long behind it.
 const WRITE_BYTES: usize = 256 << 10;
 /// Written before a sync: what is left for later, the next sync of the log could have to wait for.
-const SYNC_BYTES: u64 = 4 << 20;
+const SYNC_BYTES: u64 = 32 << 20;
 /// A chunk of members with all their counters stays far below this; a programme's text does too.
 const BODY_BYTES_MOST: u32 = 64 << 20;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// So long it works before it looks up.
 const STRETCH: Duration = Duration::from_micros(300);
 /// It rests so many times as long as it worked: on a slow disk it takes no larger share than on a fast one.
-const RESTS: u32 = 9;
+const RESTS: u32 = 14;
 /// But never longer: one slow write says little.
 const REST_MOST: Duration = Duration::from_millis(50);
 
