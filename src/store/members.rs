@@ -274,6 +274,14 @@ impl Members {
         if members.is_empty() || members.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
             return Err("a chunk of members that is empty, too long, or behind one that is not full");
         }
+        // They are copied by their sequence, and what comes from the log lies behind.
+        let follow = |answers: &[Remembered]| {
+            answers.is_sorted_by(|one, next| one.sequence < next.sequence)
+                && answers.last().is_none_or(|last| last.sequence <= sequence)
+        };
+        if !members.iter().all(|(_, answers)| follow(answers)) {
+            return Err("answers of a member that do not follow each other, or come from behind the section");
+        }
         let hashes: Vec<u64> = members.iter().map(|(member, _)| hash(member.programme(), member.key)).collect();
         // All ahead: the index is larger than any cache, and one look-up behind the other was half of a recovery.
         hashes.iter().for_each(|hash| self.expect_index(*hash));

@@ -25,6 +25,8 @@ pub struct Journal {
     sequence: u64,
     last_ms: i64,
     last_epoch: u64,
+    /// The newest record that recovery read for this place; 0 before the first.
+    replayed: u64,
     tail: Tail,
 }
 
@@ -60,6 +62,23 @@ impl Journal {
         self.tail.count += 1;
         self.note(self.sequence + 1, now_ms, epoch);
         self.sequence
+    }
+
+    /// Lets recovery read a record: the first is known already or the next, every other follows the one before it. Else it says
+    /// what is wrong.
+    pub fn replay(&mut self, sequence: u64) -> Result<(), String> {
+        let next = self.sequence + 1;
+        if sequence > next {
+            return Err(format!("records {next} to {} of this place are missing", sequence - 1));
+        }
+        if self.replayed > 0 && sequence != self.replayed + 1 {
+            return Err(format!(
+                "it comes behind record {} of this place, which {sequence} does not follow",
+                self.replayed
+            ));
+        }
+        self.replayed = sequence;
+        Ok(())
     }
 
     /// Notes a part that was applied from the log or a snapshot.

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::Store;
 use super::activate::{ACTIVATED, ActivationRecord, RECORD_HEAD, bundle, with};
 use super::world::{Active, BlockPlace, World};
-use super::{Store, place};
 use crate::engine::{BadRecord, Block, Change, DirectoryPart, LedgerAt, PlaceId, PlaceKind, Record, read_record};
 use crate::programme::{Numbering, compile};
 
@@ -83,7 +83,7 @@ impl Store {
             (PlaceKind::Members, Record::Member(part)) => {
                 let place = self.members.get(tail.place.index()).ok_or("no such shard")?;
                 let mut held = place.lock();
-                follows(&held.journal, sequence)?;
+                held.journal.replay(sequence)?;
                 let shape = self.shape;
                 if let Change::Enrolled { programme, .. } = part.change {
                     held.state.world.programme(programme).ok_or("it enrols into a programme that is not there")?;
@@ -103,7 +103,7 @@ impl Store {
             (PlaceKind::Directory, Record::Directory(part)) => {
                 let place = self.directory.get(tail.place.index()).ok_or("no such shard")?;
                 let mut held = place.lock();
-                follows(&held.journal, sequence)?;
+                held.journal.replay(sequence)?;
                 if let DirectoryPart::Forgot { programme, .. } = part {
                     self.world.load().programme(programme).ok_or("it forgets for a programme that is not there")?;
                 }
@@ -120,7 +120,7 @@ impl Store {
                 let world = self.world.load();
                 let block = world.blocks.get(tail.place.index()).ok_or("no such block")?;
                 let mut held = block.place.lock();
-                follows(&held.journal, sequence)?;
+                held.journal.replay(sequence)?;
                 if sequence > held.journal.sequence() {
                     if !held.state.takes(&part) {
                         return Err("it does not fit the cells that are open".into());
@@ -141,7 +141,7 @@ impl Store {
             return Err(BadRecord::Kind(head[4]).to_string());
         }
         let body = bytes.get(RECORD_HEAD..length).ok_or("an end in the middle of a record")?;
-        follows(&self.programmes.lock().journal, sequence)?;
+        self.programmes.lock().journal.replay(sequence)?;
         if sequence > self.programmes.lock().journal.sequence() {
             let record = ActivationRecord::read(body).map_err(|error| error.to_string())?;
             self.put_in_force(&record, sequence, epoch)?;
@@ -279,13 +279,4 @@ impl Store {
         let latest = members.chain(directory).chain(quotas).fold(programmes, i64::max);
         if latest == 0 { i64::MIN } else { latest }
     }
-}
-
-/// A record follows what its place has seen: known already, or the next.
-fn follows(journal: &place::Journal, sequence: u64) -> Result<(), String> {
-    let next = journal.sequence() + 1;
-    if sequence > next {
-        return Err(format!("records {next} to {} of this place are missing", sequence - 1));
-    }
-    Ok(())
 }
