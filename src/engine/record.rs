@@ -281,6 +281,10 @@ fn read_member(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, BadR
 
 fn read_redeemed(fields: &mut Fields<'_>, flags: u8) -> Result<Change, BadRecord> {
     let (campaign, offer) = (fields.u16()?, fields.u16()?);
+    // Offers are numbered from 1; a limit of offer 0 would be read as one over all.
+    if offer == 0 && flags & LIMIT_OF_OFFER != 0 {
+        return Err(BadRecord::Value(fields.kind));
+    }
     let (price, grant) = (fields.i64()?, fields.u64()?);
     let limit = if flags & (LIMIT_OVER_ALL | LIMIT_OF_OFFER) == 0 {
         None
