@@ -18,6 +18,8 @@ mod once;
 mod quotas;
 #[path = "store/recovery.rs"]
 mod recovery;
+#[path = "store/resting.rs"]
+mod resting;
 
 use std::sync::Arc;
 

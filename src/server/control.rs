@@ -163,6 +163,7 @@ pub(super) fn figures(node: &Node, traffic: &Traffic) -> Vec<(String, i64)> {
         ("snapshots_taken", load(&snapshots.taken)),
         ("snapshots_failed", load(&snapshots.failed)),
         ("snapshot_under_way_bytes", load(&snapshots.under_way_bytes)),
+        ("snapshot_rests", load(&snapshots.rests)),
         ("snapshot_first_epoch", newest.map_or(0, |entry| entry.first_epoch)),
         ("snapshot_last_epoch", newest.map_or(0, |entry| entry.last_epoch)),
         ("snapshot_bytes", newest.map_or(0, |entry| entry.bytes)),

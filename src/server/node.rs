@@ -75,6 +75,8 @@ pub struct Snapshots {
     pub failed: AtomicU64,
     /// Bytes written of the one under way.
     pub under_way_bytes: AtomicU64,
+    /// Times that one rested, so that requests could go first, since the start.
+    pub rests: AtomicU64,
     /// The newest.
     pub newest: Mutex<Option<SnapshotEntry>>,
 }
@@ -305,6 +307,7 @@ impl Housekeeping {
             if let Some(rest) = pace.rest(Instant::now(), log_bytes())
                 && !self.hurry.load(Ordering::Acquire)
             {
+                self.snapshots.rests.fetch_add(1, Ordering::Relaxed);
                 std::thread::sleep(rest);
             }
             if looked.elapsed() >= LOOK_EVERY {

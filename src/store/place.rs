@@ -64,21 +64,22 @@ impl Journal {
         self.sequence
     }
 
-    /// Lets recovery read a record: the first is known already or the next, every other follows the one before it. Else it says
-    /// what is wrong.
-    pub fn replay(&mut self, sequence: u64) -> Result<(), String> {
+    /// Whether recovery may apply a record: the first is known already or the next, every other follows the one before it. `Err`
+    /// says what is wrong.
+    pub fn follows(&self, sequence: u64) -> Result<(), String> {
         let next = self.sequence + 1;
         if sequence > next {
             return Err(format!("records {next} to {} of this place are missing", sequence - 1));
         }
         if self.replayed > 0 && sequence != self.replayed + 1 {
-            return Err(format!(
-                "it comes behind record {} of this place, which {sequence} does not follow",
-                self.replayed
-            ));
+            return Err(format!("it does not follow record {} of this place, which came before it", self.replayed));
         }
-        self.replayed = sequence;
         Ok(())
+    }
+
+    /// Notes that recovery is done with a record.
+    pub fn replayed(&mut self, sequence: u64) {
+        self.replayed = sequence;
     }
 
     /// Notes a part that was applied from the log or a snapshot.

@@ -83,7 +83,7 @@ impl Store {
             (PlaceKind::Members, Record::Member(part)) => {
                 let place = self.members.get(tail.place.index()).ok_or("no such shard")?;
                 let mut held = place.lock();
-                held.journal.replay(sequence)?;
+                held.journal.follows(sequence)?;
                 let shape = self.shape;
                 if let Change::Enrolled { programme, .. } = part.change {
                     held.state.world.programme(programme).ok_or("it enrols into a programme that is not there")?;
@@ -99,11 +99,12 @@ impl Store {
                     self.counts.members.fetch_add(fresh, Ordering::Relaxed);
                 }
                 held.journal.note(sequence, now_ms, tail.epoch);
+                held.journal.replayed(sequence);
             }
             (PlaceKind::Directory, Record::Directory(part)) => {
                 let place = self.directory.get(tail.place.index()).ok_or("no such shard")?;
                 let mut held = place.lock();
-                held.journal.replay(sequence)?;
+                held.journal.follows(sequence)?;
                 if let DirectoryPart::Forgot { programme, .. } = part {
                     self.world.load().programme(programme).ok_or("it forgets for a programme that is not there")?;
                 }
@@ -115,12 +116,13 @@ impl Store {
                 let fresh = held.state.live().saturating_sub(before) as u64;
                 self.counts.orders.fetch_add(fresh, Ordering::Relaxed);
                 held.journal.note(sequence, now_ms, tail.epoch);
+                held.journal.replayed(sequence);
             }
             (PlaceKind::Block, Record::Block(part)) => {
                 let world = self.world.load();
                 let block = world.blocks.get(tail.place.index()).ok_or("no such block")?;
                 let mut held = block.place.lock();
-                held.journal.replay(sequence)?;
+                held.journal.follows(sequence)?;
                 if sequence > held.journal.sequence() {
                     if !held.state.takes(&part) {
                         return Err("it does not fit the cells that are open".into());
@@ -128,6 +130,7 @@ impl Store {
                     held.state.apply(&part);
                 }
                 held.journal.note(sequence, now_ms, tail.epoch);
+                held.journal.replayed(sequence);
             }
             (kind, _) => return Err(format!("a record of another kind of place than {kind:?}")),
         }
@@ -141,12 +144,13 @@ impl Store {
             return Err(BadRecord::Kind(head[4]).to_string());
         }
         let body = bytes.get(RECORD_HEAD..length).ok_or("an end in the middle of a record")?;
-        self.programmes.lock().journal.replay(sequence)?;
+        self.programmes.lock().journal.follows(sequence)?;
         if sequence > self.programmes.lock().journal.sequence() {
             let record = ActivationRecord::read(body).map_err(|error| error.to_string())?;
             self.put_in_force(&record, sequence, epoch)?;
             self.raise_all(record.now_ms);
         }
+        self.programmes.lock().journal.replayed(sequence);
         Ok(length)
     }
 

@@ -263,6 +263,14 @@ fn a_grant_that_counts_twice_in_a_cell_and_a_cell_that_is_open_already_are_refus
     let name = CellName { period, offer: 1, tier: 0 };
     assert_eq!(block_tail(&store, next, BlockPart::Opened { now_ms: NOON_MS, slot: 3, name }), refused);
     assert_eq!(granted_tail(&store, next, &[(0, 7), (1, 7), (2, 7)]), Ok(()));
+    // Neither that again, nor one that leaves the next out.
+    let again = "it does not follow record 10 of this place, which came before it";
+    assert_eq!(granted_tail(&store, next, &[(0, 8), (1, 8), (2, 8)]), Err(again.into()));
+    assert_eq!(
+        granted_tail(&store, next + 2, &[(0, 8), (1, 8), (2, 8)]),
+        Err("records 11 to 11 of this place are missing".into())
+    );
+    assert_eq!(granted_tail(&store, next + 1, &[(0, 8), (1, 8), (2, 8)]), Ok(()));
 }
 
 #[test]
