@@ -10,8 +10,9 @@ use super::show;
 
 /// Take a snapshot of a running server, and wait until it is published.
 ///
-/// A server under load takes its time for it, ten times as long as one that is idle, so that requests hardly notice. The command waits
-/// for five minutes; a snapshot that takes longer goes on without it, and `tidegate status` shows when it is there.
+/// A server under load takes its time for it, about fifteen times as long as at full speed, so that requests hardly notice. The command
+/// waits for as long as the server lets a request take, five minutes; a snapshot that takes longer goes on without it, and `tidegate status`
+/// shows when it is there.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   tidegate snapshot --server 127.0.0.1:4433 --certs ./certs")]

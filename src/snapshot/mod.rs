@@ -104,9 +104,8 @@ impl Snapshotter {
         self.storage.free_bytes().unwrap_or(0)
     }
 
-    /// Copies the state into a file and makes it durable. `progress` hears of bytes written
-    /// after each section, and may take its time. If no epoch ended since the
-    /// last one, gives that one again. Where it fails, nothing is left of it.
+    /// Copies the state into a file and makes it durable. `progress` hears of bytes written after each section, and may take its time:
+    /// no place is held then. If no epoch ended since the last one, gives that one again. Where it fails, nothing is left of it.
     pub fn write(&self, taken_ms: i64, progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
         let first_epoch = self.store.filling_epoch();
         // Nothing was cut since that one: with the log behind it, it is as good, and its file must stay as it is.
