@@ -309,6 +309,7 @@ impl Housekeeping {
             {
                 self.snapshots.rests.fetch_add(1, Ordering::Relaxed);
                 std::thread::sleep(rest);
+                pace.rested(Instant::now());
             }
             if looked.elapsed() >= LOOK_EVERY {
                 self.look();

@@ -106,7 +106,22 @@ impl Snapshotter {
 
     /// Copies the state into a file and makes it durable. `progress` hears of bytes written after each section, and may take its time:
     /// no place is held then. If no epoch ended since the last one, gives that one again. Where it fails, nothing is left of it.
-    pub fn write(&self, taken_ms: i64, progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
+    pub fn write(&self, taken_ms: i64, mut progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
+        loop {
+            let programmes = self.store.programmes().len();
+            let written = self.attempt(taken_ms, &mut progress)?;
+            if self.store.programmes().len() == programmes {
+                return Ok(written);
+            }
+            // Members of a programme that came meanwhile may stand in it, but not the programme.
+            if !self.manifest.snapshots.contains(&written.entry) {
+                let path = written.entry.path();
+                self.storage.remove(&path).map_err(SnapshotError::io("removing", &path))?;
+            }
+        }
+    }
+
+    fn attempt(&self, taken_ms: i64, progress: impl FnMut(u64)) -> Result<Written, SnapshotError> {
         let first_epoch = self.store.filling_epoch();
         // Nothing was cut since that one: with the log behind it, it is as good, and its file must stay as it is.
         if let Some(entry) = self.manifest.snapshots.iter().find(|entry| entry.first_epoch == first_epoch) {

@@ -32,10 +32,14 @@ impl Pace {
         if worked < STRETCH {
             return None;
         }
+        self.stretch_began = now;
         let written = std::mem::replace(&mut self.log_bytes, log_bytes) != log_bytes;
-        let rest = if written { (worked * RESTS).min(REST_MOST) } else { Duration::ZERO };
-        self.stretch_began = now + rest;
-        written.then_some(rest)
+        written.then(|| (worked * RESTS).min(REST_MOST))
+    }
+
+    /// It works on from now: how late it woke is no work.
+    pub fn rested(&mut self, now: Instant) {
+        self.stretch_began = now;
     }
 }
 
@@ -52,7 +56,10 @@ mod tests {
         for section in 0..10_000 {
             let took = (40 + section % 50) * US;
             (now, worked, log_bytes) = (now + took, worked + took, log_bytes + 100);
-            now += pace.rest(now, log_bytes).unwrap_or_default();
+            if let Some(rest) = pace.rest(now, log_bytes) {
+                now += rest;
+                pace.rested(now);
+            }
         }
         let rested = (now - begin).saturating_sub(worked).as_secs_f64() / worked.as_secs_f64();
         assert!((f64::from(RESTS) - 0.1..=f64::from(RESTS)).contains(&rested), "{rested}");
@@ -63,6 +70,16 @@ mod tests {
         let begin = Instant::now();
         let mut pace = Pace::new(begin, 7);
         assert!((1..1000).all(|at| pace.rest(begin + at * 100 * US, 7).is_none()));
+    }
+
+    #[test]
+    fn whoever_wakes_late_rests_no_longer_for_it() {
+        let begin = Instant::now();
+        let mut pace = Pace::new(begin, 0);
+        assert!(pace.rest(begin + 400 * US, 1).is_some());
+        let late = begin + 90_000 * US;
+        pace.rested(late);
+        assert_eq!(pace.rest(late + 100 * US, 2), None);
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub struct Journal {
     sequence: u64,
     last_ms: i64,
     last_epoch: u64,
-    /// The newest record that recovery read for this place; 0 before the first.
-    replayed: u64,
+    /// The newest record that recovery read for this place, if any.
+    replayed: Option<u64>,
     tail: Tail,
 }
 
@@ -71,15 +71,20 @@ impl Journal {
         if sequence > next {
             return Err(format!("records {next} to {} of this place are missing", sequence - 1));
         }
-        if self.replayed > 0 && sequence != self.replayed + 1 {
-            return Err(format!("it does not follow record {} of this place, which came before it", self.replayed));
+        if sequence == 0 {
+            return Err("records are numbered from 1".into());
+        }
+        if let Some(before) = self.replayed
+            && sequence != before + 1
+        {
+            return Err(format!("it does not follow record {before} of this place, which came before it"));
         }
         Ok(())
     }
 
     /// Notes that recovery is done with a record.
     pub fn replayed(&mut self, sequence: u64) {
-        self.replayed = sequence;
+        self.replayed = Some(sequence);
     }
 
     /// Notes a part that was applied from the log or a snapshot.

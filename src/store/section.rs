@@ -10,7 +10,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 use super::activate::ActivationRecord;
 use super::members::Totals;
 use super::world::BlockPlace;
-use super::{Store, directory, directory_place, member_place, members};
+use super::{Store, directory_place, member_place};
 use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, Remembered};
 
 /// What a section holds.
@@ -105,7 +105,7 @@ impl Store {
         let held = self.members[shard].lock();
         let members = &held.state.members;
         let sequence = held.journal.sequence();
-        let more = members.len() > number * members::CHUNK;
+        let chunks = members.chunks();
         let (kind, body) = if number == 0 {
             let mut body = held.journal.last_ms().to_le_bytes().to_vec();
             body.extend_from_slice(&(members.totals().len() as u32).to_le_bytes());
@@ -128,7 +128,7 @@ impl Store {
         let newest = held.journal.last_epoch();
         drop(held);
         put(Section { kind, place: member_place(shard), sequence, body })?;
-        Ok(Copied { newest, more })
+        Ok(Copied { newest, chunks })
     }
 
     /// Copies section `number` of a shard: its head, or a chunk of orders.
@@ -140,7 +140,7 @@ impl Store {
     ) -> std::io::Result<Copied> {
         let held = self.directory[shard].lock();
         let sequence = held.journal.sequence();
-        let more = held.state.len() > number * directory::CHUNK;
+        let chunks = held.state.chunks();
         let (kind, body) = if number == 0 {
             let mut body = held.journal.last_ms().to_le_bytes().to_vec();
             let marks = held.state.marks();
@@ -160,7 +160,7 @@ impl Store {
         let newest = held.journal.last_epoch();
         drop(held);
         put(Section { kind, place: directory_place(shard), sequence, body })?;
-        Ok(Copied { newest, more })
+        Ok(Copied { newest, chunks })
     }
 
     /// Puts a section back. `Err` names what is wrong with its bytes.
@@ -242,24 +242,29 @@ impl Store {
 struct Copied {
     /// The epoch of the shard's newest change.
     newest: u64,
-    /// Whether there was another section behind it. What stands behind a chunk that was not full came later: it is the log's.
-    more: bool,
+    /// Chunks in the shard at that instant.
+    chunks: usize,
 }
 
 /// Copies the sections of all shards, one of each by turns, so that a recovery can put back several shards at a time and
 /// hold little of each. Gives the epoch of the newest change.
+///
+/// Of a shard as many chunks are copied as there were with its head: what grows meanwhile is the log's, however fast.
 fn in_turns(shards: usize, mut copy: impl FnMut(usize, usize) -> std::io::Result<Copied>) -> std::io::Result<u64> {
-    let (mut left, mut number, mut newest) = ((0..shards).collect::<Vec<_>>(), 0, 0);
-    while !left.is_empty() {
-        let mut longer = Vec::with_capacity(left.len());
-        for shard in left {
-            let copied = copy(shard, number)?;
-            newest = newest.max(copied.newest);
-            if copied.more {
-                longer.push(shard);
-            }
+    let (mut left, mut newest) = (Vec::with_capacity(shards), 0);
+    for shard in 0..shards {
+        let head = copy(shard, 0)?;
+        newest = newest.max(head.newest);
+        left.push((shard, head.chunks));
+    }
+    for number in 1.. {
+        left.retain(|(_, chunks)| *chunks >= number);
+        if left.is_empty() {
+            break;
         }
-        (left, number) = (longer, number + 1);
+        for (shard, _) in &left {
+            newest = newest.max(copy(*shard, number)?.newest);
+        }
     }
     Ok(newest)
 }

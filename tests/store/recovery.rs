@@ -201,6 +201,47 @@ fn a_programme_that_grows_after_another_was_added_is_in_a_snapshot() {
 }
 
 #[test]
+fn a_programme_that_is_added_while_a_snapshot_is_taken_does_not_spoil_it() {
+    let (memory, mut opened) = opened_with(&club("club", ""), options(2, Limits::default()));
+    let store = opened.store.clone();
+    (1..=300).for_each(|number| drop(Client::new(&store).numbered(number).enrol(number)));
+    drain(&mut opened);
+    let mut sections = 0;
+    snapshot(&mut opened, |store| {
+        sections += 1;
+        match sections {
+            4 => drop(store.activate(bundle(&club("other", "")), 0, false, NOON_MS).unwrap()),
+            5..=12 => {
+                let client = Client { programme: 2, ..Client::new(store).numbered(1_000 + sections) };
+                drop({ client }.enrol(1_000 + sections));
+            }
+            _ => {}
+        }
+    });
+    assert_eq!(store.programmes().len(), 2);
+    recovers(&memory, &store, Limits::default());
+}
+
+#[test]
+fn a_snapshot_ends_however_fast_the_state_grows() {
+    let (memory, mut opened) = opened_with(&club("club", ""), options(2, Limits::default()));
+    let store = opened.store.clone();
+    let mut client = Client::new(&store);
+    (1..=300).for_each(|number| drop(client.enrol(number)));
+    drain(&mut opened);
+    let mut sections = 0;
+    snapshot(&mut opened, |_| {
+        sections += 1;
+        // More than a chunk of each shard, for a while.
+        if sections < 20 {
+            (0..300).for_each(|number| drop(client.enrol(sections * 1_000 + number)));
+        }
+    });
+    assert!(sections < 20, "{sections} sections of two shards with few members");
+    recovers(&memory, &store, Limits::default());
+}
+
+#[test]
 fn what_follows_a_snapshot_behind_empty_epochs_is_not_passed_over() {
     let (memory, mut opened) = opened_with(&club("club", ""), options(2, Limits::default()));
     Client::new(&opened.store).enrol(1);

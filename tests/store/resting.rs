@@ -24,7 +24,7 @@ check-in = { points = 5 }
 const MEMBERS: u64 = 50_000;
 const UNDURABLE_BYTES: u64 = 512 << 10;
 
-/// Enrols member after member for as long as it may, and waits for each hundred.
+/// Enrols these, and waits for each hundred, for as long as it may.
 fn enrol(node: &Node, numbers: impl Iterator<Item = u64>, may: impl Fn() -> bool) {
     for number in numbers.take_while(|_| may()) {
         let body = Enrol { member: MemberKey::from_number(number) };
@@ -36,6 +36,15 @@ fn enrol(node: &Node, numbers: impl Iterator<Item = u64>, may: impl Fn() -> bool
     }
 }
 
+/// Ends who enrols, also where a check failed.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_snapshot_rests_while_requests_come_and_not_on_the_way_out() {
     let opened = open(&Memory::new(), options(4, Limits::default()));
@@ -43,20 +52,22 @@ fn a_snapshot_rests_while_requests_come_and_not_on_the_way_out() {
     let node = Node::start(opened, Arc::new(HandClock::at(NOON_MS)), never, UNDURABLE_BYTES).unwrap();
     node.activate(bundle(PROGRAMME), 0, false).unwrap();
     enrol(&node, 1..=MEMBERS, || true);
-    let snapshot = || {
+    let rests_of_one = || {
+        let (rests, log_bytes) = (node.snapshots().rests.load(Ordering::Relaxed), node.log.counters().0.bytes);
         let (taken, _) = node.take_snapshot().blocking_recv().unwrap().unwrap();
-        assert!(taken.members >= MEMBERS, "{} members", taken.members);
-        node.snapshots().rests.load(Ordering::Relaxed)
+        assert!(node.log.counters().0.bytes > log_bytes, "requests came meanwhile");
+        (taken.first_epoch, node.snapshots().rests.load(Ordering::Relaxed) - rests)
     };
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| enrol(&node, MEMBERS + 1..=20 * MEMBERS, || !done.load(Ordering::Relaxed)));
-        let rests = snapshot();
+        let _ends = Ends(&done);
+        scope.spawn(|| enrol(&node, MEMBERS + 1.., || !done.load(Ordering::Relaxed)));
+        let (first_epoch, rests) = rests_of_one();
+        assert!(rests > 0, "requests go first");
         node.hurry();
-        let rests_after = snapshot();
-        done.store(true, Ordering::Relaxed);
-        assert!(rests > 0, "requests came meanwhile");
-        assert_eq!(rests_after, rests, "it is about to go");
+        let (later, rests) = rests_of_one();
+        assert!(later > first_epoch, "another snapshot");
+        assert_eq!(rests, 0, "it is about to go");
     });
     node.stop().unwrap();
 }
