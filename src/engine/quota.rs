@@ -139,7 +139,8 @@ impl Block {
                     assert_eq!(cell.used + 1, changed.used, "a grant is one unit");
                     cell.used = changed.used;
                 }
-                self.granted += 1;
+                // These totals are modulo 2^64, as the books compare them.
+                self.granted = self.granted.wrapping_add(1);
                 if planted(Bug::UnitReturnedTwice) && self.granted.is_multiple_of(5) {
                     let returned = self.cells[cells[0].slot as usize].as_mut().expect("a grant counts in open cells");
                     returned.used -= 1;
@@ -151,7 +152,7 @@ impl Block {
                 self.free.push(*slot);
                 self.folded_through = self.folded_through.max(cell.name.period);
                 if cell.name.offer != 0 && cell.name.tier == 0 {
-                    self.folded += u64::from(cell.used);
+                    self.folded = self.folded.wrapping_add(u64::from(cell.used));
                 }
             }
         }
@@ -160,6 +161,6 @@ impl Block {
     /// Grants in the cells of single offers: with what is folded they are all grants (I6).
     pub fn counted(&self) -> u64 {
         let offers = self.cells.iter().flatten().filter(|cell| cell.name.offer != 0 && cell.name.tier == 0);
-        offers.map(|cell| u64::from(cell.used)).sum::<u64>() + self.folded
+        offers.fold(self.folded, |sum, cell| sum.wrapping_add(u64::from(cell.used)))
     }
 }

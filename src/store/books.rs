@@ -1,5 +1,8 @@
 //! The books: that the sums over members and quotas agree with what was issued, spent and granted (I6), and the hash of
 //! the whole state. Both hold all places for as long as they take.
+//!
+//! Sums are modulo 2^64, here and in the totals they are compared with: no state, however forged, makes them fail, and what is
+//! equal stays equal.
 
 use super::place::lock_all;
 use super::{Store, section};
@@ -77,15 +80,15 @@ impl Store {
             epoch = epoch.max(shard.journal.last_epoch());
             for (number, totals) in shard.state.members.totals().iter().enumerate().skip(1) {
                 let books = &mut sums[number - 1];
-                books.members += totals.members;
-                books.issued += totals.issued;
-                books.spent += totals.spent;
+                books.members = books.members.wrapping_add(totals.members);
+                books.issued = books.issued.wrapping_add(totals.issued);
+                books.spent = books.spent.wrapping_add(totals.spent);
             }
             for chunk in 0..shard.state.members.chunks() {
                 for (member, answers) in shard.state.members.chunk(chunk) {
                     let at = member.programme() as usize - 1;
-                    sums[at].live += member.balance;
-                    earned[at] += member.earned;
+                    sums[at].live = sums[at].live.wrapping_add(member.balance);
+                    earned[at] = earned[at].wrapping_add(member.earned);
                     enrolled[at] += 1;
                     if member.balance < 0 {
                         sums[at].faults.push(format!("member {} has a balance of {}", member.key, member.balance));
@@ -112,7 +115,7 @@ impl Store {
         for (block, held) in world.blocks.iter().zip(&quotas) {
             epoch = epoch.max(held.journal.last_epoch());
             let books = &mut sums[block.programme as usize - 1];
-            books.granted += held.state.granted();
+            books.granted = books.granted.wrapping_add(held.state.granted());
             let counted = held.state.counted();
             if counted != held.state.granted() {
                 let granted = held.state.granted();
@@ -125,7 +128,7 @@ impl Store {
         }
         for (at, books) in sums.iter_mut().enumerate() {
             let faults = &mut books.faults;
-            if books.issued != books.spent + books.live {
+            if books.issued != books.spent.wrapping_add(books.live) {
                 faults.push(format!("issued {} is not spent {} + live {}", books.issued, books.spent, books.live));
             }
             if earned[at] != books.issued {

@@ -243,10 +243,13 @@ impl Members {
             self.totals.resize(number + 1, Totals::default());
         }
         let totals = &mut self.totals[number];
+        // Modulo 2^64, as the books compare them.
         match part.change {
-            Change::Enrolled { .. } => totals.members += 1,
-            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => totals.issued += points,
-            Change::Redeemed { price, .. } => totals.spent += price,
+            Change::Enrolled { .. } => totals.members = totals.members.wrapping_add(1),
+            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => {
+                totals.issued = totals.issued.wrapping_add(points);
+            }
+            Change::Redeemed { price, .. } => totals.spent = totals.spent.wrapping_add(price),
         }
     }
 
