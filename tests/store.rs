@@ -8,6 +8,8 @@ mod asking;
 mod bytes;
 #[path = "store/closing.rs"]
 mod closing;
+#[path = "store/cuts.rs"]
+mod cuts;
 #[path = "store/damage.rs"]
 mod damage;
 #[path = "store/full.rs"]

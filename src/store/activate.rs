@@ -10,7 +10,7 @@ use tidegate_protocol::{List, Malformed, Prose, Text, decode, encode, operator};
 
 use super::Store;
 use super::cut::Cut;
-use super::place::{Held, Journal, end_epoch, lock_all, take_tails};
+use super::place::{Held, Journal, Tail, collect_held, lock_all};
 use super::world::{Active, BlockPlace, World};
 use super::{directory_place, member_place};
 use crate::engine::{Block, PlaceId, PlaceKind};
@@ -157,12 +157,13 @@ impl Store {
         let mut directory = lock_all(&self.directory[..]);
         let mut quotas = lock_all(world.blocks.iter().map(|block| &block.place));
         let mut programmes = lock_all([&self.programmes]);
-        let ended = end_epoch(&self.epochs);
+        let ended = self.epochs.end();
         let mut tails = Vec::new();
-        take_tails(&mut programmes, |_, tail| spare.take(PlaceId::PROGRAMMES, tail, &mut tails));
-        take_tails(&mut members, |at, tail| spare.take(member_place(at), tail, &mut tails));
-        take_tails(&mut directory, |at, tail| spare.take(directory_place(at), tail, &mut tails));
-        take_tails(&mut quotas, |at, tail| spare.take(world.blocks[at].id, tail, &mut tails));
+        let mut take = |place, tail: &mut Tail| spare.take(place, tail, &mut tails);
+        collect_held(&mut programmes, ended, |_, tail| take(PlaceId::PROGRAMMES, tail));
+        collect_held(&mut members, ended, |at, tail| take(member_place(at), tail));
+        collect_held(&mut directory, ended, |at, tail| take(directory_place(at), tail));
+        collect_held(&mut quotas, ended, |at, tail| take(world.blocks[at].id, tail));
 
         let latest_ms = latest(&members).max(latest(&directory)).max(latest(&quotas)).max(latest(&programmes));
         let now_ms = now_ms.max(latest_ms);

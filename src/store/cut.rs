@@ -1,9 +1,9 @@
-//! The cut: all places locked in order, their tails taken, the epoch raised, all unlocked again.
+//! The cut: the epoch raised, and the tails of the one that ended collected from all places.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
-use super::place::{self, Tail, lock_all, take_tails};
+use super::place::{Tail, collect};
 use super::{Store, directory_place, member_place};
 use crate::engine::PlaceId;
 
@@ -74,15 +74,13 @@ impl Store {
         }
         let blocks = self.blocks();
         let mut tails = Vec::with_capacity(64);
-        let mut members = lock_all(&self.members[..]);
-        let mut directory = lock_all(&self.directory[..]);
-        let mut quotas = lock_all(blocks.iter().map(|block| &block.place));
-        let mut programmes = lock_all([&self.programmes]);
-        let epoch = place::end_epoch(&self.epochs);
-        take_tails(&mut programmes, |_, tail| spare.take(PlaceId::PROGRAMMES, tail, &mut tails));
-        take_tails(&mut members, |at, tail| spare.take(member_place(at), tail, &mut tails));
-        take_tails(&mut directory, |at, tail| spare.take(directory_place(at), tail, &mut tails));
-        take_tails(&mut quotas, |at, tail| spare.take(blocks[at].id, tail, &mut tails));
+        let epoch = self.epochs.end();
+        let mut take = |place, tail: &mut Tail| spare.take(place, tail, &mut tails);
+        collect([&self.programmes].into_iter(), epoch, |_, tail| take(PlaceId::PROGRAMMES, tail));
+        collect(self.members.iter(), epoch, |at, tail| take(member_place(at), tail));
+        collect(self.directory.iter(), epoch, |at, tail| take(directory_place(at), tail));
+        collect(blocks.iter().map(|block| &block.place), epoch, |at, tail| take(blocks[at].id, tail));
+        tails.sort_unstable_by_key(|tail| tail.place);
         Cut { epoch, tails }
     }
 
@@ -106,5 +104,61 @@ impl Store {
     /// Whether an activation ended an epoch that is not handed out yet.
     pub fn has_ended_epochs(&self) -> bool {
         !self.structure.lock().ended.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::place::{Place, collect};
+
+    /// Appends a byte to a place that is not locked.
+    fn append(place: &Place<()>, epoch: u64, byte: u8) {
+        place.lock().journal.append(epoch, 0, |out, _| out.push(byte));
+    }
+
+    fn collected(places: &[Place<()>], ended: u64) -> Vec<(usize, u64, Vec<u8>)> {
+        let mut tails = Vec::new();
+        collect(places.iter(), ended, |at, tail| {
+            tails.push((at, tail.first_sequence, std::mem::take(&mut tail.records)));
+        });
+        tails
+    }
+
+    #[test]
+    fn what_comes_before_the_collector_does_not_end_up_in_the_epoch_that_ended() {
+        let places = [Place::default(), Place::default(), Place::default()];
+        append(&places[0], 1, b'a');
+        append(&places[1], 1, b'b');
+        // Epoch 1 has ended, and nothing is collected yet.
+        append(&places[1], 2, b'c');
+        append(&places[2], 2, b'd');
+        assert_eq!(places[1].lock().journal.next_offset(2), 1, "behind the first record of its own epoch");
+        assert_eq!(collected(&places, 1), [(0, 1, vec![b'a']), (1, 1, vec![b'b'])]);
+        assert_eq!(collected(&places, 1), [], "once");
+        assert_eq!(collected(&places, 2), [(1, 2, vec![b'c']), (2, 1, vec![b'd'])]);
+        assert_eq!(places[1].lock().journal.appended_bytes(), 2);
+    }
+
+    #[test]
+    fn a_place_that_is_locked_is_collected_when_it_is_let_go() {
+        let places = [Place::default(), Place::default()];
+        append(&places[0], 1, b'a');
+        append(&places[1], 1, b'b');
+        let held = places[0].lock();
+        std::thread::scope(|scope| {
+            let collecting = scope.spawn(|| collected(&places, 1));
+            // Long enough that it also waits in line, whichever comes first; the outcome is the same.
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            drop(held);
+            assert_eq!(collecting.join().expect("it comes to an end"), [(1, 1, vec![b'b']), (0, 1, vec![b'a'])]);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "epochs never fall along a place")]
+    fn an_epoch_that_was_read_too_early_is_noticed() {
+        let place = Place::default();
+        append(&place, 2, b'a');
+        append(&place, 1, b'b');
     }
 }

@@ -108,10 +108,10 @@ impl Store {
         let mut run = Run { store: self, now_ms, later, out, start, epoch: 0, searches: Vec::new() };
         for shard in &turn.touched {
             let mut held = self.members[*shard as usize].lock();
-            let before = held.journal.next_offset();
+            let before = held.journal.appended_bytes();
             turn.chain(*shard, |prepared| run.request(&mut held, prepared));
             run.epoch = run.epoch.max(held.journal.last_epoch()).max(held.state.world.epoch);
-            let appended = u64::from(held.journal.next_offset() - before);
+            let appended = held.journal.appended_bytes() - before;
             // Under the lock: a cut must not take back bytes that are not counted yet.
             if appended > 0 {
                 self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
@@ -253,7 +253,7 @@ impl Run<'_> {
             (_, None) => Err(Refusal::Plain(answer::NO_SUCH_MEMBER)),
             (Asked::Redeem(body), Some(slot)) => self.redeem(place, world, active, context, slot, asked, body),
             (_, Some(slot)) => engine::check_in(context, slot, place.members.member(slot), request)
-                .map(|part| self.apply(place, part, asked)),
+                .map(|part| self.apply(place, part, self.store.epochs.filling(), asked)),
         };
         if let Err(refusal) = decided {
             self.refuse(asked.index, &refusal);
@@ -266,7 +266,7 @@ impl Run<'_> {
             return Err(Refusal::Later(answer::MEMBERS_FULL, retry));
         }
         let part = engine::enrol(context, place.members.free_slot(), &asked.request);
-        self.apply(place, part, asked);
+        self.apply(place, part, self.store.epochs.filling(), asked);
         Ok(())
     }
 
@@ -297,22 +297,22 @@ impl Run<'_> {
                 return Err(refusal);
             }
         };
-        let epoch = self.store.epochs.filling();
-        let before = held.journal.next_offset();
+        let (epoch, before) = (self.store.epochs.filling(), held.journal.appended_bytes());
         for part in &redemption.block {
             held.state.apply(part);
             held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_block(out, part, base_ms));
         }
-        let appended = u64::from(held.journal.next_offset() - before);
+        let appended = held.journal.appended_bytes() - before;
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        self.apply(place, redemption.member, asked);
+        self.apply(place, redemption.member, epoch, asked);
         Ok(())
     }
 
-    /// Applies a member's part, appends it, and answers with what a retry will get.
-    fn apply(&mut self, place: &mut MemberAt<'_>, mut part: MemberPart, asked: &Prepared) {
+    /// Applies a member's part, appends it, and answers with what a retry will get. `epoch` was read with all places of the
+    /// outcome locked.
+    fn apply(&mut self, place: &mut MemberAt<'_>, mut part: MemberPart, epoch: u64, asked: &Prepared) {
         part.forgets = place.members.room_for_answer(part.slot);
-        let sequence = place.apply(self.store, &part);
+        let sequence = place.apply(self.store, &part, epoch);
         let lineage = self.store.shape.lineage;
         let answer = Remembered::from_part(&part, sequence, lineage).expect("only orders take no window");
         self.store.counts.answers.count(answer.code);
@@ -367,14 +367,13 @@ impl Run<'_> {
             let retry = refusal::Later { retry_ms: 60_000 };
             return self.refuse(asked.index, &Refusal::Later(answer::ORDERS_FULL, retry));
         }
-        let epoch = self.store.epochs.filling();
-        let from = held.journal.next_offset();
+        let (epoch, from) = (self.store.epochs.filling(), held.journal.appended_bytes());
         let directory_sequence = held.journal.sequence() + 1;
         held.state.apply(&directory, directory_sequence);
         held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_directory(out, &directory, base_ms));
-        let appended = u64::from(held.journal.next_offset() - from);
+        let appended = held.journal.appended_bytes() - from;
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        place.apply(self.store, &part);
+        place.apply(self.store, &part, epoch);
         self.recorded(place, &part, before, sequence, asked.index);
     }
 
@@ -452,9 +451,8 @@ struct MemberAt<'a> {
 
 impl MemberAt<'_> {
     /// Applies and appends a part; gives its sequence.
-    fn apply(&mut self, store: &Store, part: &MemberPart) -> u64 {
-        let epoch = store.epochs.filling();
-        let at = LedgerAt { epoch, offset: self.journal.next_offset() };
+    fn apply(&mut self, store: &Store, part: &MemberPart, epoch: u64) -> u64 {
+        let at = LedgerAt { epoch, offset: self.journal.next_offset(epoch) };
         let sequence = self.journal.sequence() + 1;
         let shape = store.shape;
         self.members.apply(part, sequence, at, shape.lineage, |programme, key| shape.keys.member(programme, key));

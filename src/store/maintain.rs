@@ -44,10 +44,10 @@ impl Store {
                     let now_ms = now_ms.max(held.journal.last_ms());
                     let part = DirectoryPart::Forgot { now_ms, programme: active.number, through_ms };
                     let (epoch, sequence) = (self.epochs.filling(), held.journal.sequence() + 1);
-                    let from = held.journal.next_offset();
+                    let from = held.journal.appended_bytes();
                     held.state.apply(&part, sequence);
                     held.journal.append(epoch, now_ms, |out, base_ms| write_directory(out, &part, base_ms));
-                    let appended = u64::from(held.journal.next_offset() - from);
+                    let appended = held.journal.appended_bytes() - from;
                     self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
                     chunk = 0;
                 }
@@ -80,13 +80,13 @@ impl Store {
                 .take(256)
                 .collect();
             let now_ms = now_ms.max(held.journal.last_ms());
-            let (epoch, from) = (self.epochs.filling(), held.journal.next_offset());
+            let (epoch, from) = (self.epochs.filling(), held.journal.appended_bytes());
             for slot in due {
                 let part = BlockPart::Folded { now_ms, slot };
                 held.state.apply(&part);
                 held.journal.append(epoch, now_ms, |out, base_ms| write_block(out, &part, base_ms));
             }
-            let appended = u64::from(held.journal.next_offset() - from);
+            let appended = held.journal.appended_bytes() - from;
             self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
         }
     }

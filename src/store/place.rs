@@ -1,10 +1,21 @@
-//! A place: state, its sequence and the tail of its log under one lock, and the cut over all of them.
+//! A place: state, its sequence and the tail of its log under one lock, and how an epoch ends over all of them.
 //!
-//! Promises: a part is applied, numbered and appended under the same lock that decided it; the cut takes the tails of
-//! all places at one instant, so that an outcome over several places is in one epoch or in none (I1). Never: does I/O
-//! or waits while a place is locked.
+//! Promises: a part is applied, numbered and appended under the same lock that decided it; an outcome over several places is
+//! in one epoch or in none (I1). Never: does I/O or waits while a place is locked.
+//!
+//! An epoch ends when its number is raised, and its tails are then collected place by place, with no more than one locked:
+//!
+//! - An outcome reads the epoch once, when it holds the locks of all its places. If it read the one that ended, it held them
+//!   before the number was raised; whoever collects waits for each of them, and finds all its parts.
+//! - If it was there after the collector, the lock told it of the new number. If it was there before, but read the new one,
+//!   it puts the tail of the ended epoch aside and begins another.
+//! - So along a place epochs never fall, and between threads that saw each other's outcomes neither: what is durable never
+//!   lacks what it followed from.
+//!
+//! Holding all places at once to end an epoch would be simpler, and made those who decide wait for a thread that waited for
+//! them; `docs/architecture.md` has what that cost.
 
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, TRIES, pause};
 
 /// What was appended to a place since the last cut.
 #[derive(Debug, Default, Clone)]
@@ -27,7 +38,12 @@ pub struct Journal {
     last_epoch: u64,
     /// The newest record that recovery read for this place, if any.
     replayed: Option<u64>,
+    /// Bytes of records ever appended.
+    appended_bytes: u64,
+    /// What was appended in the epoch of the last change.
     tail: Tail,
+    /// What was appended in the epoch before, if that has ended and was not collected before the next record came.
+    aside: Tail,
 }
 
 impl Journal {
@@ -46,19 +62,49 @@ impl Journal {
         self.last_epoch
     }
 
-    /// Where the next record will stand in the tail.
-    pub fn next_offset(&self) -> u32 {
+    /// Bytes of records appended since the start.
+    pub fn appended_bytes(&self) -> u64 {
+        self.appended_bytes
+    }
+
+    /// Where the next record will stand in the tail of this epoch.
+    pub fn next_offset(&mut self, epoch: u64) -> u32 {
+        self.begin(epoch);
         self.tail.records.len() as u32
+    }
+
+    /// Makes the tail one of this epoch.
+    fn begin(&mut self, epoch: u64) {
+        assert!(epoch >= self.last_epoch, "epochs never fall along a place");
+        if self.tail.count > 0 && self.last_epoch < epoch {
+            assert_eq!(self.aside.count, 0, "an epoch is collected before the next one ends");
+            std::mem::swap(&mut self.tail, &mut self.aside);
+        }
+    }
+
+    /// Hands out the tail of the epoch that ended, if anything was appended in it, in exchange for an empty one.
+    fn collect(&mut self, ended: u64, take: impl FnOnce(&mut Tail)) {
+        let tail = match (self.aside.count, self.tail.count) {
+            (0, 0) => return,
+            (0, _) if self.last_epoch > ended => return,
+            (0, _) => &mut self.tail,
+            _ => &mut self.aside,
+        };
+        take(tail);
+        tail.count = 0;
+        assert!(tail.records.is_empty(), "whoever collects leaves an empty tail");
     }
 
     /// Appends the record that `write` adds, given the base of its times. Gives its sequence.
     pub fn append(&mut self, epoch: u64, now_ms: i64, write: impl FnOnce(&mut Vec<u8>, i64)) -> u64 {
+        self.begin(epoch);
         if self.tail.count == 0 {
             self.tail.base_ms = now_ms;
             self.tail.first_sequence = self.sequence + 1;
         }
-        let base_ms = self.tail.base_ms;
+        let (base_ms, before) = (self.tail.base_ms, self.tail.records.len());
         write(&mut self.tail.records, base_ms);
+        self.appended_bytes += (self.tail.records.len() - before) as u64;
         self.tail.count += 1;
         self.note(self.sequence + 1, now_ms, epoch);
         self.sequence
@@ -121,9 +167,16 @@ impl<T> Place<T> {
     pub fn lock(&self) -> MutexGuard<'_, Held<T>> {
         self.held.lock()
     }
+
+    /// Hands out what was appended here in the epoch that ended; false, with nothing done, if the place is locked.
+    fn try_collect(&self, ended: u64, take: impl FnOnce(&mut Tail)) -> bool {
+        let Some(mut held) = self.held.try_lock() else { return false };
+        held.journal.collect(ended, take);
+        true
+    }
 }
 
-/// The number of the epoch that is filling. Read under any place's lock, raised only under all of them.
+/// The number of the epoch that is filling.
 #[derive(Debug)]
 pub struct Epochs {
     filling: AtomicU64,
@@ -135,7 +188,7 @@ impl Epochs {
         Epochs { filling: AtomicU64::new(first) }
     }
 
-    /// The epoch that fills: exact while a place is locked.
+    /// The epoch that fills. An outcome reads it once, with all its places locked: it may be raised at any moment.
     pub fn filling(&self) -> u64 {
         self.filling.load(Ordering::Acquire)
     }
@@ -145,7 +198,9 @@ impl Epochs {
         self.filling.store(epoch, Ordering::Release);
     }
 
-    fn next(&self) -> u64 {
+    /// Ends the epoch that fills and begins the next. One thread at a time does, and collects what the ended one holds
+    /// before the next time.
+    pub fn end(&self) -> u64 {
         let ended = self.filling.load(Ordering::Relaxed);
         self.filling.store(ended + 1, Ordering::Release);
         ended
@@ -160,18 +215,36 @@ pub fn lock_all<'a, T: 'a>(places: impl IntoIterator<Item = &'a Place<T>>) -> Lo
     places.into_iter().map(Place::lock).collect()
 }
 
-/// Takes the tails of one kind's places that have any: `take(index, tail)` is handed each in exchange for an empty one.
-pub fn take_tails<T>(held: &mut Locked<'_, T>, mut take: impl FnMut(usize, &mut Tail)) {
-    for (index, place) in held.iter_mut().enumerate() {
-        if place.journal.tail.count > 0 {
-            take(index, &mut place.journal.tail);
-            place.journal.tail.count = 0;
-            assert!(place.journal.tail.records.is_empty(), "a cut leaves an empty tail");
+/// Collects the epoch that ended from all places of one kind: `take(index, tail)` is handed each tail that has anything, in
+/// exchange for an empty one; those of places that are locked at the moment last.
+pub fn collect<'a, T: 'a>(
+    places: impl Iterator<Item = &'a Place<T>> + Clone,
+    ended: u64,
+    mut take: impl FnMut(usize, &mut Tail),
+) {
+    let mut left: Vec<(usize, &Place<T>)> = Vec::new();
+    for (index, place) in places.enumerate() {
+        if !place.try_collect(ended, |tail| take(index, tail)) {
+            left.push((index, place));
         }
+    }
+    // A turn leaves a place after a microsecond. To wait in line for its lock may be to give the processor away for as long
+    // as other threads like.
+    for _ in 0..TRIES {
+        left.retain(|(index, place)| !place.try_collect(ended, |tail| take(*index, tail)));
+        if left.is_empty() {
+            return;
+        }
+        pause();
+    }
+    for (index, place) in left {
+        place.lock().journal.collect(ended, |tail| take(index, tail));
     }
 }
 
-/// Ends the epoch that fills and begins the next. The caller holds every place.
-pub fn end_epoch(epochs: &Epochs) -> u64 {
-    epochs.next()
+/// The same from places that the caller holds.
+pub fn collect_held<T>(held: &mut Locked<'_, T>, ended: u64, mut take: impl FnMut(usize, &mut Tail)) {
+    for (index, place) in held.iter_mut().enumerate() {
+        place.journal.collect(ended, |tail| take(index, tail));
+    }
 }

@@ -52,18 +52,20 @@ fn a_snapshot_rests_while_requests_come_and_not_on_the_way_out() {
     let node = Node::start(opened, Arc::new(HandClock::at(NOON_MS)), never, UNDURABLE_BYTES).unwrap();
     node.activate(bundle(PROGRAMME), 0, false).unwrap();
     enrol(&node, 1..=MEMBERS, || true);
-    let rests_of_one = || {
+    // Of a snapshot beside which requests came; on a busy machine they may not.
+    let rests_of_one = || loop {
         let (rests, log_bytes) = (node.snapshots().rests.load(Ordering::Relaxed), node.log.counters().0.bytes);
         let (taken, _) = node.take_snapshot().blocking_recv().unwrap().unwrap();
-        assert!(node.log.counters().0.bytes > log_bytes, "requests came meanwhile");
-        (taken.first_epoch, node.snapshots().rests.load(Ordering::Relaxed) - rests)
+        if node.log.counters().0.bytes > log_bytes {
+            break (taken.first_epoch, node.snapshots().rests.load(Ordering::Relaxed) - rests);
+        }
     };
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let _ends = Ends(&done);
         scope.spawn(|| enrol(&node, MEMBERS + 1.., || !done.load(Ordering::Relaxed)));
-        let (first_epoch, rests) = rests_of_one();
-        assert!(rests > 0, "requests go first");
+        // Nor within the few looks of a short one.
+        let first_epoch = (0..50).map(|_| rests_of_one()).find(|(_, rests)| *rests > 0).expect("requests go first").0;
         node.hurry();
         let (later, rests) = rests_of_one();
         assert!(later > first_epoch, "another snapshot");

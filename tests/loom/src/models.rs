@@ -7,7 +7,7 @@ use loom::sync::Arc;
 use loom::thread;
 
 use crate::doorbell::Doorbell;
-use crate::place::{Epochs, Place, end_epoch, lock_all, take_tails};
+use crate::place::{Epochs, Place, collect};
 use crate::reserve::{Ready, Reserve};
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::watermark::{LogFailed, Watermark};
@@ -40,23 +40,20 @@ impl Places {
         let epoch = self.epochs.filling();
         block.state += 1;
         block.journal.append(epoch, 0, |out, _| out.push(outcome));
-        drop(block);
-        let epoch = self.epochs.filling();
         member.state += 1;
         member.journal.append(epoch, 0, |out, _| out.push(outcome));
+        drop(block);
         assert_eq!(member.journal.last_epoch(), epoch, "a reply waits for the epoch of its own record");
         member.journal.last_epoch()
     }
 
     fn cut(&self, cuts: &mut Cuts) -> u64 {
-        let mut members = lock_all([&self.member]);
-        let mut blocks = lock_all([&self.block]);
-        let epoch = end_epoch(&self.epochs);
+        let epoch = self.epochs.end();
         let mut take = |place, tail: &mut crate::place::Tail| {
             cuts.insert((epoch, place), std::mem::take(&mut tail.records));
         };
-        take_tails(&mut members, |_, tail| take(0, tail));
-        take_tails(&mut blocks, |_, tail| take(1, tail));
+        collect([&self.member].into_iter(), epoch, |_, tail| take(0, tail));
+        collect([&self.block].into_iter(), epoch, |_, tail| take(1, tail));
         epoch
     }
 }

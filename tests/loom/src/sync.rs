@@ -5,6 +5,12 @@ use std::time::Duration;
 pub use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub use loom::sync::{Condvar, MutexGuard};
 
+/// Loom knows no time, and runs every order: once is enough.
+pub const TRIES: usize = 1;
+
+/// Lets others go on.
+pub use loom::thread::yield_now as pause;
+
 /// Loom's mutex without poisoning, as parking_lot has none.
 #[derive(Debug, Default)]
 pub struct Mutex<T>(loom::sync::Mutex<T>);
@@ -13,6 +19,11 @@ impl<T> Mutex<T> {
     /// A mutex around a value.
     pub fn new(value: T) -> Mutex<T> {
         Mutex(loom::sync::Mutex::new(value))
+    }
+
+    /// Locks it, if nobody holds it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
     }
 
     /// Locks it.
