@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime, TransportConfig, VarInt};
+use quinn::{Endpoint, EndpointConfig, RecvStream, SendStream, TransportConfig, VarInt};
+use tidegate_client::transport;
 use tidegate_protocol::frame::{self, BODY_BYTES_MOST, HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, VERSIONS, Welcome};
 use tidegate_protocol::{Text, decode, encode};
@@ -39,8 +40,8 @@ pub(crate) struct Lane {
 }
 
 /// QUIC's settings for load: windows that never hold back what may be in flight.
-fn transport() -> TransportConfig {
-    let mut transport = TransportConfig::default();
+fn settings() -> TransportConfig {
+    let mut transport = transport::transport();
     transport
         .max_idle_timeout(Some(Duration::from_secs(30).try_into().expect("seconds fit")))
         .keep_alive_interval(Some(Duration::from_secs(5)))
@@ -54,12 +55,10 @@ pub(crate) fn endpoint(tls: rustls::ClientConfig, server: SocketAddr) -> Result<
     let failed = |error: &dyn std::fmt::Display| LaneError::Connect(server, error.to_string());
     let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).map_err(|error| failed(&error))?;
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
-    config.transport_config(Arc::new(transport()));
+    config.transport_config(Arc::new(settings()));
     let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let any: SocketAddr = any.parse().expect("an address");
-    let socket = tidegate_client::socket::bind(any).map_err(|error| failed(&error))?;
-    let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime));
-    let mut endpoint = endpoint.map_err(|error| failed(&error))?;
+    let mut endpoint = transport::endpoint(EndpointConfig::default(), None, any).map_err(|error| failed(&error))?;
     endpoint.set_default_client_config(config);
     Ok(endpoint)
 }

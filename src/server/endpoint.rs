@@ -6,7 +6,8 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{IdleTimeout, TokioRuntime, TransportConfig, VarInt};
+use quinn::{IdleTimeout, VarInt};
+use tidegate_client::transport;
 use tidegate_protocol::code::close;
 use tidegate_protocol::frame::{self, Kind};
 use tokio::sync::{Notify, Semaphore};
@@ -99,9 +100,7 @@ impl Listener {
     pub fn bind(address: SocketAddr, tls: rustls::ServerConfig, keys: HashKeys) -> Result<Listener, ServeError> {
         let config = configuration(tls)?;
         let failed = |source| ServeError::Bind { address, source };
-        let socket = tidegate_client::socket::bind(address).map_err(failed)?;
-        let shape = reset::endpoint_config(keys);
-        let endpoint = quinn::Endpoint::new(shape, Some(config), socket, Arc::new(TokioRuntime)).map_err(failed)?;
+        let endpoint = transport::endpoint(reset::endpoint_config(keys), Some(config), address).map_err(failed)?;
         Ok(Listener { endpoint, traffic: Arc::new(Traffic::default()) })
     }
 
@@ -210,7 +209,7 @@ impl Endpoint {
 fn configuration(tls: rustls::ServerConfig) -> Result<quinn::ServerConfig, ServeError> {
     let crypto =
         quinn::crypto::rustls::QuicServerConfig::try_from(tls).map_err(|error| ServeError::Tls(error.to_string()))?;
-    let mut transport = TransportConfig::default();
+    let mut transport = transport::transport();
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_MOST))
         .max_concurrent_uni_streams(VarInt::from_u32(0))

@@ -4,14 +4,14 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Endpoint, EndpointConfig, RecvStream, SendStream, TokioRuntime, TransportConfig, VarInt};
+use quinn::{EndpointConfig, RecvStream, SendStream, VarInt};
 use tidegate_protocol::batch::Answers;
 use tidegate_protocol::frame::{self, FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
 use tidegate_protocol::{code::close, decode, encode};
 
 use crate::error::{Loss, lost};
-use crate::{Shared, socket};
+use crate::{Shared, transport};
 
 /// How long a silent server is taken for alive.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -34,7 +34,7 @@ pub(crate) struct Session {
 /// QUIC's settings for a client of few long-lived streams.
 pub(crate) fn quic(tls: rustls::ClientConfig) -> Result<quinn::ClientConfig, Loss> {
     let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).map_err(|error| Loss::Local(error.to_string()))?;
-    let mut transport = TransportConfig::default();
+    let mut transport = transport::transport();
     transport
         .max_idle_timeout(Some(SILENCE.try_into().expect("seconds fit")))
         .keep_alive_interval(Some(KEEP_ALIVE))
@@ -61,9 +61,7 @@ impl Session {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        let socket = socket::bind(any).map_err(|error| local(&error))?;
-        let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(TokioRuntime));
-        let endpoint = endpoint.map_err(|error| local(&error))?;
+        let endpoint = transport::endpoint(EndpointConfig::default(), None, any).map_err(|error| local(&error))?;
         let connecting = endpoint.connect_with(config, address, server_name).map_err(|error| local(&error))?;
         let connection = connecting.await.map_err(lost)?;
         let (mut send, receive) = connection.open_bi().await.map_err(lost)?;

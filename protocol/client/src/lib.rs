@@ -19,9 +19,9 @@ mod clock;
 mod connection;
 mod driver;
 mod error;
-pub mod socket;
 pub mod table;
 pub mod tls;
+pub mod transport;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
