@@ -108,10 +108,22 @@ pub(crate) struct Run {
     pub(crate) lost: Option<String>,
     /// With `--snapshot`.
     pub(crate) during_snapshot: Option<During>,
-    /// Processor time within the measured time, in cores.
-    pub(crate) harness_cores: f64,
+    #[serde(flatten)]
+    pub(crate) processors: Processors,
+}
+
+/// Processor time within the measured time, in cores.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Processors {
+    #[serde(rename = "harness_cores")]
+    pub(crate) harness: f64,
     /// The same of our own server.
-    pub(crate) server_cores: Option<f64>,
+    #[serde(rename = "server_cores")]
+    pub(crate) server: Option<f64>,
+    /// What the host of a virtual machine gave to others while it was wanted here, as far as it says so. Whatever waits for a
+    /// processor that is away shows in the tail of the latencies, whatever the server does.
+    #[serde(rename = "stolen_cores")]
+    pub(crate) stolen: Option<f64>,
 }
 
 impl Run {
@@ -120,7 +132,7 @@ impl Run {
         rate: Option<f64>,
         tally: &Tally,
         measured: Duration,
-        cores: (f64, Option<f64>),
+        processors: Processors,
         taken: Option<SnapshotTaken>,
     ) -> Run {
         let seconds = measured.as_secs_f64();
@@ -140,8 +152,7 @@ impl Run {
             frames_not_durable: tally.not_durable,
             lost: tally.lost.clone(),
             during_snapshot: taken.map(|taken| During::new(tally, taken)),
-            harness_cores: cores.0,
-            server_cores: cores.1,
+            processors,
         }
     }
 
@@ -240,8 +251,9 @@ impl Report {
             "worst",
             "errors",
             "cores h+s",
+            "stolen",
         ];
-        let rows: Vec<[String; 12]> = self.runs.iter().map(row).collect();
+        let rows: Vec<[String; 13]> = self.runs.iter().map(row).collect();
         for row in std::iter::once(head.map(str::to_owned)).chain(rows) {
             let cells: Vec<String> = row.iter().map(|cell| format!("{cell:>11}")).collect();
             let _ = writeln!(text, "{}", cells.join(""));
@@ -267,10 +279,11 @@ impl Report {
     }
 }
 
-fn row(run: &Run) -> [String; 12] {
+fn row(run: &Run) -> [String; 13] {
     let rate = run.rate.map_or("max".into(), |rate| format!("{rate:.0}"));
     let per_s = |value: f64| format!("{value:.0}");
-    let server = run.server_cores.map_or("?".into(), |cores| format!("{cores:.2}"));
+    let cores = |cores: Option<f64>| cores.map_or("?".into(), |cores| format!("{cores:.2}"));
+    let Processors { harness, server, stolen } = run.processors;
     let latency = &run.latency;
     [
         rate,
@@ -284,7 +297,8 @@ fn row(run: &Run) -> [String; 12] {
         time(latency.p9999_us),
         time(latency.max_us),
         run.errors.to_string(),
-        format!("{:.2}+{server}", run.harness_cores),
+        format!("{harness:.2}+{}", cores(server)),
+        cores(stolen),
     ]
 }
 
@@ -333,6 +347,14 @@ pub(crate) fn processor_seconds(process: &str) -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) as f64 / second)
 }
 
+/// Processor seconds of this machine that its host gave to others while they were wanted here; `None` if it cannot be read.
+pub(crate) fn stolen_seconds() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    // The first line is the sum of all processors: user, nice, system, idle, iowait, irq, softirq, steal.
+    let ticks: u64 = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().nth(7)?.parse().ok()?;
+    Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,5 +368,11 @@ mod tests {
     fn own_processor_time_can_be_read() {
         assert!(processor_seconds("self").is_some_and(|seconds| seconds >= 0.0));
         assert_eq!(processor_seconds("none-such"), None);
+    }
+
+    #[test]
+    fn what_the_host_took_can_be_read_and_never_falls() {
+        let before = stolen_seconds().expect("Linux tells it, be it zero");
+        assert!(stolen_seconds().is_some_and(|after| after >= before && before >= 0.0));
     }
 }

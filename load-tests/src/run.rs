@@ -19,7 +19,7 @@ use crate::lane::{self, Lane, LaneError};
 use crate::load::{ASKED, Live, Load, Plan, Tally};
 use crate::members::{self, Audit};
 use crate::options::Options;
-use crate::report::{Books, Machine, Report, Run, processor_seconds};
+use crate::report::{Books, Machine, Processors, Report, Run, processor_seconds, stolen_seconds};
 use crate::scenario::{Demand, Scenario, TIERS};
 use crate::server::{Server, ServerError};
 
@@ -171,7 +171,7 @@ async fn load(
     });
     let live = Rc::new(Live::default());
     let bar = spawn_local(show(live.clone(), plan.clone(), scenario.name.as_str()));
-    let cores = spawn_local(cores(server.pid(), plan.clone()));
+    let processors = spawn_local(processors(server.pid(), plan.clone()));
     let taking = options.snapshot.then(|| spawn_local(snapshot(desk.clone(), live.clone(), plan.clone())));
     let indexed: Vec<(usize, Hand)> = hands.into_iter().enumerate().collect();
     let numbers = Rc::new(desk.numbers.clone());
@@ -190,12 +190,12 @@ async fn load(
     })
     .await?;
     bar.abort();
-    let cores = cores.await?;
+    let processors = processors.await?;
     let taken = match taking {
         Some(taking) => Some(taking.await??),
         None => None,
     };
-    let run = Run::new(scenario, rate, &total.borrow(), plan.end - plan.measure, cores, taken);
+    let run = Run::new(scenario, rate, &total.borrow(), plan.end - plan.measure, processors, taken);
     Ok((run, hands))
 }
 
@@ -209,18 +209,23 @@ async fn snapshot(desk: Rc<Desk>, live: Rc<Live>, plan: Rc<Plan>) -> Result<Snap
     taken
 }
 
-/// Processor time within the measured time, in cores: ours, and the server's if it is our own.
-async fn cores(server: Option<u32>, plan: Rc<Plan>) -> (f64, Option<f64>) {
+/// Processor time within the measured time.
+async fn processors(server: Option<u32>, plan: Rc<Plan>) -> Processors {
     let read = || {
         let own = processor_seconds("self").unwrap_or(0.0);
-        (own, server.and_then(|pid| processor_seconds(&pid.to_string())))
+        (own, server.and_then(|pid| processor_seconds(&pid.to_string())), stolen_seconds())
     };
     tokio::time::sleep_until(plan.measure.into()).await;
     let (began, before) = (Instant::now(), read());
     tokio::time::sleep_until(plan.end.into()).await;
     let (seconds, after) = (began.elapsed().as_secs_f64(), read());
-    let server = after.1.zip(before.1).map(|(after, before)| (after - before) / seconds);
-    ((after.0 - before.0) / seconds, server)
+    let cores =
+        |after: Option<f64>, before| after.zip(before).map(|(after, before): (f64, f64)| (after - before) / seconds);
+    Processors {
+        harness: (after.0 - before.0) / seconds,
+        server: cores(after.1, before.1),
+        stolen: cores(after.2, before.2),
+    }
 }
 
 /// Shows progress on a terminal; silent elsewhere.
