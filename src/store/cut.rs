@@ -76,7 +76,7 @@ impl Store {
         let mut tails = Vec::with_capacity(64);
         let epoch = self.epochs.end();
         let mut take = |place, tail: &mut Tail| spare.take(place, tail, &mut tails);
-        collect([&self.programmes].into_iter(), epoch, |_, tail| take(PlaceId::PROGRAMMES, tail));
+        collect([&self.programmes], epoch, |_, tail| take(PlaceId::PROGRAMMES, tail));
         collect(self.members.iter(), epoch, |at, tail| take(member_place(at), tail));
         collect(self.directory.iter(), epoch, |at, tail| take(directory_place(at), tail));
         collect(blocks.iter().map(|block| &block.place), epoch, |at, tail| take(blocks[at].id, tail));

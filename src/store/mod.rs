@@ -86,7 +86,7 @@ pub struct Store {
     directory: Box<[Place<Directory>]>,
     programmes: Place<()>,
     world: ArcSwap<World>,
-    /// Held by whoever locks all places or changes how many there are: cut, activation, books.
+    /// Held by whoever ends an epoch, locks all places or changes how many there are: cut, activation, books.
     structure: Mutex<cut::Spare>,
     counts: Counts,
 }

@@ -218,12 +218,12 @@ pub fn lock_all<'a, T: 'a>(places: impl IntoIterator<Item = &'a Place<T>>) -> Lo
 /// Collects the epoch that ended from all places of one kind: `take(index, tail)` is handed each tail that has anything, in
 /// exchange for an empty one; those of places that are locked at the moment last.
 pub fn collect<'a, T: 'a>(
-    places: impl Iterator<Item = &'a Place<T>> + Clone,
+    places: impl IntoIterator<Item = &'a Place<T>>,
     ended: u64,
     mut take: impl FnMut(usize, &mut Tail),
 ) {
     let mut left: Vec<(usize, &Place<T>)> = Vec::new();
-    for (index, place) in places.enumerate() {
+    for (index, place) in places.into_iter().enumerate() {
         if !place.try_collect(ended, |tail| take(index, tail)) {
             left.push((index, place));
         }

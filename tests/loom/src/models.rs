@@ -52,8 +52,8 @@ impl Places {
         let mut take = |place, tail: &mut crate::place::Tail| {
             cuts.insert((epoch, place), std::mem::take(&mut tail.records));
         };
-        collect([&self.member].into_iter(), epoch, |_, tail| take(0, tail));
-        collect([&self.block].into_iter(), epoch, |_, tail| take(1, tail));
+        collect([&self.member], epoch, |_, tail| take(0, tail));
+        collect([&self.block], epoch, |_, tail| take(1, tail));
         epoch
     }
 }
