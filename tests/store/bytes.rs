@@ -305,6 +305,21 @@ fn a_section_with_an_answer_that_nobody_can_be_given_is_refused() {
 }
 
 #[test]
+fn a_section_of_a_sequence_that_no_place_reaches_is_refused() {
+    let (_, sections) = lived();
+    for forged in 0..sections.len() {
+        let store = empty();
+        let put = sections.iter().cloned().enumerate().try_for_each(|(index, mut section)| {
+            if index == forged {
+                section.sequence = u64::MAX;
+            }
+            store.restore(&section)
+        });
+        assert_eq!(put, Err("a sequence that no place reaches"), "{:?}", sections[forged].kind);
+    }
+}
+
+#[test]
 fn activations_end_with_the_first_that_is_none() {
     for length in [0, 1, 4, 5, 90] {
         let mut records = vec![length, 0, 0, 0, 96];
