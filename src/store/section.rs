@@ -11,7 +11,7 @@ use super::activate::ActivationRecord;
 use super::members::Totals;
 use super::world::BlockPlace;
 use super::{Store, directory_place, member_place};
-use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, Remembered};
+use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, PlaceKind, Remembered};
 
 /// What a section holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,16 @@ impl SectionKind {
     pub fn from_u8(value: u8) -> Option<SectionKind> {
         use SectionKind::{Block, Directory, DirectoryHead, Members, MembersHead, Programme};
         [Programme, Block, MembersHead, Members, DirectoryHead, Directory].into_iter().find(|kind| *kind as u8 == value)
+    }
+
+    /// Whether a section of this kind can be of this place.
+    fn is_of(self, place: PlaceId) -> bool {
+        match self {
+            SectionKind::Programme => place == PlaceId::PROGRAMMES,
+            SectionKind::Block => place.kind() == PlaceKind::Block,
+            SectionKind::MembersHead | SectionKind::Members => place.kind() == PlaceKind::Members,
+            SectionKind::DirectoryHead | SectionKind::Directory => place.kind() == PlaceKind::Directory,
+        }
     }
 }
 
@@ -169,6 +179,9 @@ impl Store {
 
     /// Puts a section back. `Err` names what is wrong with its bytes.
     pub fn restore(&self, section: &Section) -> Result<(), &'static str> {
+        if !section.kind.is_of(section.place) {
+            return Err("a section of another kind of place");
+        }
         if section.sequence > SEQUENCE_MOST {
             return Err("a sequence that no place reaches");
         }

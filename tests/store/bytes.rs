@@ -304,19 +304,36 @@ fn a_section_with_an_answer_that_nobody_can_be_given_is_refused() {
     }
 }
 
-#[test]
-fn a_section_of_a_sequence_that_no_place_reaches_is_refused() {
+/// Puts the sections back with one of them changed, each by turns; whatever is wrong with it must be said.
+fn refused_with(change: impl Fn(&mut Section), why: &'static str) {
     let (_, sections) = lived();
     for forged in 0..sections.len() {
         let store = empty();
         let put = sections.iter().cloned().enumerate().try_for_each(|(index, mut section)| {
             if index == forged {
-                section.sequence = u64::MAX;
+                change(&mut section);
             }
             store.restore(&section)
         });
-        assert_eq!(put, Err("a sequence that no place reaches"), "{:?}", sections[forged].kind);
+        assert_eq!(put, Err(why), "{:?}", sections[forged].kind);
     }
+}
+
+#[test]
+fn a_section_of_a_sequence_that_no_place_reaches_is_refused() {
+    refused_with(|section| section.sequence = u64::MAX, "a sequence that no place reaches");
+    refused_with(|section| section.sequence = (1 << 47) + 1, "a sequence that no place reaches");
+}
+
+#[test]
+fn a_section_of_another_kind_of_place_is_refused() {
+    let other = |place: PlaceId| match place.kind() {
+        PlaceKind::Programmes => PlaceId::new(PlaceKind::Members, place.index()),
+        PlaceKind::Members => PlaceId::new(PlaceKind::Directory, place.index()),
+        PlaceKind::Directory => PlaceId::new(PlaceKind::Block, place.index()),
+        PlaceKind::Block => PlaceId::PROGRAMMES,
+    };
+    refused_with(|section| section.place = other(section.place), "a section of another kind of place");
 }
 
 #[test]
