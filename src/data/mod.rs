@@ -72,6 +72,16 @@ pub enum OpenError {
         /// The last epoch found.
         found: u64,
     },
+    /// A snapshot holds more than it says: no server wrote it so.
+    #[error(
+        "snapshot `{path}` has {what}, which the log that it asks for does not lead to: it was altered; restore from a backup"
+    )]
+    Ahead {
+        /// The snapshot.
+        path: String,
+        /// What is ahead.
+        what: &'static str,
+    },
     /// A folder cannot be made.
     #[error("making the folder `{0}`: {1}")]
     Folder(&'static str, std::io::Error),

@@ -42,6 +42,9 @@ pub(super) fn rebuild<R>(
     if let Some(entry) = snapshot.filter(|entry| entry.last_epoch > head.epoch) {
         return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
     }
+    if let Some(entry) = snapshot {
+        store.caught_up().map_err(|what| OpenError::Ahead { path: entry.path(), what })?;
+    }
     store.resume(next_epoch(head.epoch, manifest));
     let recovery = Recovery {
         created: false,

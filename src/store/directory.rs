@@ -180,6 +180,11 @@ impl Directory {
         &self.marks
     }
 
+    /// The newest sequence that a chunk or the marks were copied at; 0 if nothing came from a snapshot.
+    pub fn newest_copied(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.sequence).fold(self.marks_sequence, u64::max)
+    }
+
     /// Adds the next chunk as a snapshot holds it. `Err` if it cannot be the next.
     pub fn restore_chunk(&mut self, sequence: u64, entries: Vec<OrderEntry>) -> Result<(), &'static str> {
         if entries.is_empty() || entries.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {

@@ -267,12 +267,17 @@ impl Members {
         })
     }
 
-    /// Adds the next chunk as a snapshot holds it. `Err` if it cannot be the next.
+    /// The newest sequence that a chunk or the totals were copied at; 0 if nothing came from a snapshot.
+    pub fn newest_copied(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.sequence).fold(self.totals_sequence, u64::max)
+    }
+
+    /// Adds the next chunk as a snapshot holds it, with its members' hashes. `Err` if it cannot be the next.
     pub fn restore_chunk(
         &mut self,
         sequence: u64,
         members: Vec<(Member, Vec<Remembered>)>,
-        hash: impl Fn(u32, MemberKey) -> u64,
+        hashes: &[u64],
     ) -> Result<(), &'static str> {
         if members.is_empty() || members.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
             return Err("a chunk of members that is empty, too long, or behind one that is not full");
@@ -285,12 +290,11 @@ impl Members {
         if !members.iter().all(|(_, answers)| follow(answers)) {
             return Err("answers of a member that do not follow each other, or come from behind the section");
         }
-        let hashes: Vec<u64> = members.iter().map(|(member, _)| hash(member.programme(), member.key)).collect();
         // All ahead: the index is larger than any cache, and one look-up behind the other was half of a recovery.
         hashes.iter().for_each(|hash| self.expect_index(*hash));
         for ((member, answers), hash) in members.into_iter().zip(hashes) {
             let slot = self.free_slot();
-            self.push(member, hash);
+            self.push(member, *hash);
             for answer in answers {
                 self.remember(slot, answer);
             }

@@ -12,6 +12,8 @@ use super::world::{Active, BlockPlace, World};
 use crate::engine::{BadRecord, Block, Change, DirectoryPart, LedgerAt, PlaceId, PlaceKind, Record, read_record};
 use crate::programme::{Numbering, compile};
 
+const OTHERS_BLOCK: &str = "a block of another campaign";
+
 /// A log that does not fit the state it is applied to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("epoch {epoch}, {place}, record {sequence} at offset {offset} of its tail: {why}")]
@@ -182,7 +184,8 @@ impl Store {
             let (at, index) = (campaign as usize, index as usize);
             let known = world.blocks.get(index).cloned();
             let block = match known {
-                Some(block) => block,
+                Some(block) if (block.programme, block.campaign) == (record.programme, campaign) => block,
+                Some(_) => return Err(OTHERS_BLOCK),
                 None if index == world.blocks.len() + fresh.len() => {
                     let id = PlaceId::new(PlaceKind::Block, index);
                     let block = Arc::new(BlockPlace::new(id, record.programme, campaign, Block::default()));
@@ -226,7 +229,8 @@ impl Store {
     ) -> Result<(), &'static str> {
         let world = self.world.load_full();
         let known = match world.blocks.get(index) {
-            Some(known) => Arc::clone(known),
+            Some(known) if (known.programme, known.campaign) == (programme, campaign) => Arc::clone(known),
+            Some(_) => return Err(OTHERS_BLOCK),
             None if index == world.blocks.len() => {
                 let id = PlaceId::new(PlaceKind::Block, index);
                 let fresh = Arc::new(BlockPlace::new(id, programme, campaign, Block::default()));

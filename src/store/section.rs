@@ -9,6 +9,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 
 use super::activate::ActivationRecord;
 use super::members::Totals;
+use super::pool::WINDOW;
 use super::world::BlockPlace;
 use super::{Store, directory_place, member_place};
 use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, PlaceKind, Remembered};
@@ -92,7 +93,8 @@ impl Store {
         newest = newest.max(in_turns(self.members.len(), |shard, number| self.copy_members(shard, number, &mut put))?);
         newest =
             newest.max(in_turns(self.directory.len(), |shard, number| self.copy_directory(shard, number, &mut put))?);
-        Ok(newest)
+        // An activation raises the time of every place without a change in any of them.
+        Ok(newest.max(self.world.load().epoch))
     }
 
     fn copy_programmes(&self) -> (Vec<Section>, Vec<Arc<BlockPlace>>, u64) {
@@ -225,8 +227,13 @@ impl Store {
                 let count = fields.u16()?;
                 let entries = (0..count).map(|_| fields.take().map(|bytes| OrderEntry::from_bytes(&bytes)));
                 let entries = entries.collect::<Result<Vec<_>, _>>()?;
-                let live = entries.iter().filter(|entry| **entry != OrderEntry::FREE).count() as u64;
-                let mut held = self.directory.get(at).ok_or(NO_SHARD)?.lock();
+                let taken = || entries.iter().filter(|entry| **entry != OrderEntry::FREE);
+                let live = taken().count() as u64;
+                let shard = self.directory.get(at).ok_or(NO_SHARD)?;
+                if taken().any(|entry| self.directory_shard(&entry.key) != at) {
+                    return Err(OTHER_SHARD);
+                }
+                let mut held = shard.lock();
                 held.state.restore_chunk(sequence, entries)?;
                 drop(held);
                 self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
@@ -242,6 +249,20 @@ impl Store {
         if world.blocks.iter().all(|block| known(block.programme)) { Ok(()) } else { Err(NO_PROGRAMME) }
     }
 
+    /// Checks, once the log behind a snapshot is replayed, that it led every place as far as each of its sections was: what is
+    /// copied from behind its place would swallow the next changes.
+    pub fn caught_up(&self) -> Result<(), &'static str> {
+        let members = self.members.iter().all(|place| {
+            let held = place.lock();
+            held.state.members.newest_copied() <= held.journal.sequence()
+        });
+        let directory = self.directory.iter().all(|place| {
+            let held = place.lock();
+            held.state.newest_copied() <= held.journal.sequence()
+        });
+        if members && directory { Ok(()) } else { Err("a section from behind the end of its place") }
+    }
+
     fn restore_members(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
         let count = fields.u16()?;
         let members = (0..count).map(|_| read_member(fields)).collect::<Result<Vec<_>, _>>()?;
@@ -250,8 +271,13 @@ impl Store {
             return Err(NO_PROGRAMME);
         }
         let keys = self.shape.keys;
-        let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
-        held.state.members.restore_chunk(sequence, members, |programme, key| keys.member(programme, key))?;
+        let hashes: Vec<u64> = members.iter().map(|(member, _)| keys.member(member.programme(), member.key)).collect();
+        let shard = self.members.get(at).ok_or(NO_SHARD)?;
+        if hashes.iter().any(|hash| self.member_shard(*hash) != at) {
+            return Err(OTHER_SHARD);
+        }
+        let mut held = shard.lock();
+        held.state.members.restore_chunk(sequence, members, &hashes)?;
         drop(held);
         self.counts.members.fetch_add(u64::from(count), std::sync::atomic::Ordering::Relaxed);
         Ok(())
@@ -291,6 +317,8 @@ fn in_turns(shards: usize, mut copy: impl FnMut(usize, usize) -> std::io::Result
 
 const NO_PROGRAMME: &str = "members or quotas of a programme that is not there";
 const NO_SHARD: &str = "a shard that this data directory does not have";
+/// Nobody would find them there: they could enrol, or be recorded, once more.
+const OTHER_SHARD: &str = "members or orders of another shard";
 
 /// Appends a member and its answers.
 pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
@@ -350,6 +378,9 @@ fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'s
         });
     }
     let count = fields.u8()?;
+    if usize::from(count) > WINDOW {
+        return Err("more answers than a member is remembered with");
+    }
     let answers = (0..count).map(|_| {
         Ok(Remembered {
             id: RequestId(fields.take()?),

@@ -10,7 +10,7 @@ use tidegate::storage::Memory;
 use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store, activations};
 use tidegate_protocol::{MemberKey, RequestId};
 
-use super::{Client, NOON_MS, SEED, club, hot, opened_with, options};
+use super::{Client, NOON_MS, SEED, bundle, club, hot, opened_with, options};
 
 const BASE_MS: i64 = 1_700_000_000_000;
 
@@ -334,6 +334,80 @@ fn a_section_of_another_kind_of_place_is_refused() {
         PlaceKind::Block => PlaceId::PROGRAMMES,
     };
     refused_with(|section| section.place = other(section.place), "a section of another kind of place");
+}
+
+/// Puts the sections back, those of a kind changed.
+fn put_back(kind: SectionKind, change: impl Fn(&mut Section)) -> (Store, Result<(), &'static str>) {
+    let (_, sections) = lived();
+    let store = empty();
+    let put = sections.into_iter().try_for_each(|mut section| {
+        if section.kind == kind {
+            change(&mut section);
+        }
+        store.restore(&section)
+    });
+    (store, put)
+}
+
+#[test]
+fn a_section_of_another_shard_is_refused() {
+    for (kind, place) in [(SectionKind::Members, PlaceKind::Members), (SectionKind::Directory, PlaceKind::Directory)] {
+        // Of two shards, as `empty` has them.
+        let (_, put) = put_back(kind, |section| section.place = PlaceId::new(place, 1 - section.place.index()));
+        assert_eq!(put, Err("members or orders of another shard"), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_block_of_another_campaign_is_refused() {
+    // Behind the time of the last change: programme, then campaign.
+    for at in [8, 12] {
+        let (_, put) = put_back(SectionKind::Block, |section| section.body[at] += 1);
+        assert_eq!(put, Err("a block of another campaign"), "{at}");
+    }
+}
+
+#[test]
+fn a_member_with_more_answers_than_are_kept_is_refused() {
+    // A member's section ends with its answers of 64 bytes, behind their count.
+    let answer = 64;
+    let (_, put) = put_back(SectionKind::Members, |section| {
+        let len = section.body.len();
+        let count = (1..=4).find(|count| usize::from(section.body[len - count * answer - 1]) == *count);
+        let at = len - count.expect("the last member remembers something") * answer - 1;
+        section.body[at] = 5;
+        let last = section.body[len - answer..].to_vec();
+        section.body.truncate(at + 1);
+        (0..5).for_each(|_| section.body.extend_from_slice(&last));
+    });
+    assert_eq!(put, Err("more answers than a member is remembered with"));
+}
+
+#[test]
+fn a_section_from_behind_the_end_of_its_place_is_found_before_anything_is_decided() {
+    for kind in [SectionKind::MembersHead, SectionKind::Members, SectionKind::DirectoryHead, SectionKind::Directory] {
+        let (store, put) = put_back(kind, |section| section.sequence += 1);
+        assert_eq!(put, Ok(()));
+        // A head gives its place the sequence that it states.
+        let head = matches!(kind, SectionKind::MembersHead | SectionKind::DirectoryHead);
+        let wanted = if head { Ok(()) } else { Err("a section from behind the end of its place") };
+        assert_eq!(store.caught_up(), wanted, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_copy_waits_for_what_was_activated_while_it_was_made() {
+    let (store, _) = lived();
+    let activated = std::cell::Cell::new(None);
+    let newest = store.copy(|section| {
+        if section.kind == SectionKind::DirectoryHead && activated.get().is_none() {
+            let changed = bundle(&club("club", &hot(1, 9, 9, 8)));
+            store.activate(changed, 1, false, NOON_MS + 1).expect("a second version");
+            activated.set(Some(store.programmes_epoch()));
+        }
+        Ok(())
+    });
+    assert!(activated.get().is_some_and(|epoch| newest.is_ok_and(|newest| newest >= epoch)));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use tidegate::data::{self, OpenError, Opened, Recovery, Seed};
 use tidegate::log::LogError;
 use tidegate::snapshot::{Manifest, SnapshotError};
 use tidegate::storage::Memory;
+use tidegate::store::SectionKind;
 
 use super::SEED;
 use super::recovery::{golden, lived, small};
@@ -225,4 +226,26 @@ fn i7_a_file_of_another_directory_never_gives_a_wrong_state() {
         refused.iter().any(|path| path == "MANIFEST") && refused.iter().any(|path| path.starts_with("log/")),
         "{refused:?}"
     );
+}
+
+#[test]
+fn i7_a_snapshot_from_behind_what_its_log_leads_to_is_refused() {
+    let memory = golden();
+    let newest = state_with(&memory, &[]).unwrap().1.snapshot.unwrap().path();
+    let memory = with_only(&memory, &newest);
+    let mut file = bytes(&memory, &newest);
+    // The first chunk of members, with every checksum made right again. Behind the head of 40 bytes, sections have heads of 28.
+    let mut at = 40;
+    while file[at] != SectionKind::Members as u8 {
+        at += 28 + u32::from_le_bytes(file[at + 16..at + 20].try_into().unwrap()) as usize;
+    }
+    file[at + 8..at + 16].copy_from_slice(&(1u64 << 40).to_le_bytes());
+    let crc = crc32c::crc32c(&file[at..at + 24]);
+    file[at + 24..at + 28].copy_from_slice(&crc.to_le_bytes());
+    let mut manifest = Manifest::read(&memory).unwrap().unwrap();
+    manifest.snapshots[0].hash = *blake3::hash(&file).as_bytes();
+    manifest.write(&memory).unwrap();
+    memory.set_bytes(&newest, file);
+    let refused = state(&memory).unwrap_err();
+    assert!(matches!(&refused, OpenError::Ahead { path, .. } if *path == newest), "{refused}");
 }
