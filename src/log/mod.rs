@@ -63,6 +63,9 @@ pub const LOG_FOLDER: &str = "log";
 /// The folder of segments that recovery no longer needs.
 pub const ARCHIVE_FOLDER: &str = "archive";
 
+/// The highest epoch that is believed, so that whatever counts on from it has room: a million epochs a second take 146,000 years to it.
+pub(crate) const EPOCH_MOST: u64 = 1 << 62;
+
 /// The number of a place of state (a member shard, a quota block, …), fixed for the life of a data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlaceId(pub u32);

@@ -20,7 +20,7 @@
 use std::io;
 
 use super::block::{HEADER_BYTES as BLOCK_HEADER_BYTES, bytes_at, i64_at, u32_at, u64_at};
-use super::{ARCHIVE_FOLDER, ChainHead, LOG_FOLDER, LogIdentity};
+use super::{ARCHIVE_FOLDER, ChainHead, EPOCH_MOST, LOG_FOLDER, LogIdentity};
 use crate::storage::{File, SECTOR_BYTES};
 
 /// Length of the header; the first block stands behind it.
@@ -118,7 +118,10 @@ impl SegmentHeader {
             segment_bytes: u64_at(bytes, 56),
             block_bytes: u32_at(bytes, 96),
         };
-        if !valid_block_bytes(header.block_bytes) || bytes[100..CRC_AT].iter().any(|&b| b != 0) {
+        if !valid_block_bytes(header.block_bytes)
+            || header.previous.epoch > EPOCH_MOST
+            || bytes[100..CRC_AT].iter().any(|&b| b != 0)
+        {
             return broken("a segment header with values that version 1 does not have".to_owned());
         }
         Ok(header)

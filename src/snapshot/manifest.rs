@@ -19,7 +19,7 @@
 //! Version 1 (`TGMANIF1`), which is still read, has neither kind nor head: its snapshots are counted at byte 70 and begin at 71.
 
 use super::{SNAPSHOT_FOLDER, SnapshotError};
-use crate::log::ChainHead;
+use crate::log::{ChainHead, EPOCH_MOST};
 use crate::storage::Storage;
 use crate::store::{HashKeys, Shape};
 
@@ -171,6 +171,14 @@ impl Manifest {
         if entries.len() != usize::from(head[count_at]) || !rest.is_empty() {
             return Err(damaged(count_at, format!("{} snapshots stated, {} there", head[count_at], entries.len())));
         }
+        for (number, entry) in entries.iter().map(entry).enumerate() {
+            // The first epoch is 1, and what is read counts on from each of them.
+            if entry.first_epoch == 0 || entry.first_epoch.max(entry.last_epoch) > EPOCH_MOST {
+                let why =
+                    format!("a snapshot of epochs {} to {}, which no log has", entry.first_epoch, entry.last_epoch);
+                return Err(damaged(count_at + 1 + number * ENTRY_BYTES, why));
+            }
+        }
         let (kind, chain) = if version_2 { kind_and_head(head)? } else { (DirectoryKind::Data, None) };
         let key = |at: usize| head[at..at + 16].try_into().expect("sixteen bytes");
         Ok(Manifest {
@@ -196,6 +204,9 @@ fn kind_and_head(bytes: &[u8]) -> Result<(DirectoryKind, Option<ChainHead>), Sna
     };
     let epoch = u64::from_le_bytes(bytes[SHARED_BYTES + 1..SHARED_BYTES + 9].try_into().expect("eight bytes"));
     let hash = bytes[SHARED_BYTES + 9..SHARED_BYTES + 41].try_into().expect("thirty-two bytes");
+    if epoch > EPOCH_MOST {
+        return Err(damaged(SHARED_BYTES + 1, format!("a head of epoch {epoch}, which no log reaches")));
+    }
     if epoch == 0 && hash != [0; 32] {
         return Err(damaged(SHARED_BYTES + 9, "the hash of a head without an epoch".into()));
     }
@@ -238,6 +249,20 @@ mod tests {
     #[test]
     fn a_manifest_reads_back() {
         assert_eq!(Manifest::decode(&manifest().encode()).unwrap(), manifest());
+    }
+
+    #[test]
+    fn epochs_that_no_log_has_are_refused() {
+        let with = |change: fn(&mut Manifest)| {
+            let mut forged = manifest();
+            change(&mut forged);
+            Manifest::decode(&forged.encode())
+        };
+        assert!(with(|forged| forged.snapshots[1].first_epoch = 0).is_err());
+        assert!(with(|forged| forged.snapshots[0].first_epoch = EPOCH_MOST + 1).is_err());
+        assert!(with(|forged| forged.snapshots[0].last_epoch = u64::MAX).is_err());
+        assert!(with(|forged| forged.head = Some(ChainHead { epoch: u64::MAX, hash: [6; 32] })).is_err());
+        assert!(with(|forged| forged.snapshots[0].last_epoch = EPOCH_MOST).is_ok());
     }
 
     #[test]
