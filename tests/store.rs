@@ -22,6 +22,8 @@ mod quotas;
 mod recovery;
 #[path = "store/resting.rs"]
 mod resting;
+#[path = "store/sections.rs"]
+mod sections;
 
 use std::sync::Arc;
 

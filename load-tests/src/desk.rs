@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tidegate_client::{Answer, CallError, CallOptions, Client, ClientOptions, Loss, client_config};
 use tidegate_protocol::answer::CampaignView;
 use tidegate_protocol::operation::GetCampaign;
-use tidegate_protocol::operator::{Activate, BundleFile, SnapshotTaken, TakeSnapshot};
+use tidegate_protocol::operator::{Activate, BundleFile, GetStatus, SnapshotTaken, TakeSnapshot};
 use tidegate_protocol::{Body, List, Text};
 
 use tidegate::operator::connect::most_patient;
@@ -104,6 +104,16 @@ impl Desk {
             Body::SnapshotTaken(taken) => Ok(taken),
             _ => Err(refused(what, &answer)),
         }
+    }
+
+    /// Seconds that the log has waited for the disk in long waits, since the server started.
+    pub(crate) async fn stalled_s(&self) -> Result<f64, DeskError> {
+        let what = "looking at the status";
+        let answer = self.client.status(GetStatus { books: 0 }, CallOptions::default()).await;
+        let answer = answer.map_err(|source| DeskError::Call { what, source })?;
+        let Body::StatusView(view) = &answer.body else { return Err(refused(what, &answer)) };
+        let figure = view.figures.as_slice().iter().find(|figure| figure.name.as_str() == "log_stalled_us");
+        figure.map(|figure| figure.value as f64 / 1e6).ok_or_else(|| refused(what, &answer))
     }
 
     /// Lets the window open soon, at a whole second.

@@ -109,12 +109,12 @@ pub(crate) struct Run {
     /// With `--snapshot`.
     pub(crate) during_snapshot: Option<During>,
     #[serde(flatten)]
-    pub(crate) processors: Processors,
+    pub(crate) given: Given,
 }
 
-/// Processor time within the measured time, in cores.
+/// What the machine gave within the measured time: processor time in cores, and the disk.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Processors {
+pub(crate) struct Given {
     #[serde(rename = "harness_cores")]
     pub(crate) harness: f64,
     /// The same of our own server.
@@ -124,6 +124,10 @@ pub(crate) struct Processors {
     /// processor that is away shows in the tail of the latencies, whatever the server does.
     #[serde(rename = "stolen_cores")]
     pub(crate) stolen: Option<f64>,
+    /// The part of the time in which the log waited for the disk, counting waits of 3 ms and longer; as the server says. Every
+    /// answer waits as long.
+    #[serde(rename = "disk_stalled")]
+    pub(crate) stalled: Option<f64>,
 }
 
 impl Run {
@@ -132,7 +136,7 @@ impl Run {
         rate: Option<f64>,
         tally: &Tally,
         measured: Duration,
-        processors: Processors,
+        given: Given,
         taken: Option<SnapshotTaken>,
     ) -> Run {
         let seconds = measured.as_secs_f64();
@@ -152,7 +156,7 @@ impl Run {
             frames_not_durable: tally.not_durable,
             lost: tally.lost.clone(),
             during_snapshot: taken.map(|taken| During::new(tally, taken)),
-            processors,
+            given,
         }
     }
 
@@ -252,8 +256,9 @@ impl Report {
             "errors",
             "cores h+s",
             "stolen",
+            "disk",
         ];
-        let rows: Vec<[String; 13]> = self.runs.iter().map(row).collect();
+        let rows: Vec<[String; 14]> = self.runs.iter().map(row).collect();
         for row in std::iter::once(head.map(str::to_owned)).chain(rows) {
             let cells: Vec<String> = row.iter().map(|cell| format!("{cell:>11}")).collect();
             let _ = writeln!(text, "{}", cells.join(""));
@@ -279,11 +284,11 @@ impl Report {
     }
 }
 
-fn row(run: &Run) -> [String; 13] {
+fn row(run: &Run) -> [String; 14] {
     let rate = run.rate.map_or("max".into(), |rate| format!("{rate:.0}"));
     let per_s = |value: f64| format!("{value:.0}");
     let cores = |cores: Option<f64>| cores.map_or("?".into(), |cores| format!("{cores:.2}"));
-    let Processors { harness, server, stolen } = run.processors;
+    let Given { harness, server, stolen, stalled } = run.given;
     let latency = &run.latency;
     [
         rate,
@@ -299,6 +304,7 @@ fn row(run: &Run) -> [String; 13] {
         run.errors.to_string(),
         format!("{harness:.2}+{}", cores(server)),
         cores(stolen),
+        stalled.map_or("?".into(), |part| format!("{:.2}%", 100.0 * part)),
     ]
 }
 

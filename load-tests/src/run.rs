@@ -19,7 +19,7 @@ use crate::lane::{self, Lane, LaneError};
 use crate::load::{ASKED, Live, Load, Plan, Tally};
 use crate::members::{self, Audit};
 use crate::options::Options;
-use crate::report::{Books, Machine, Processors, Report, Run, processor_seconds, stolen_seconds};
+use crate::report::{Books, Given, Machine, Report, Run, processor_seconds, stolen_seconds};
 use crate::scenario::{Demand, Scenario, TIERS};
 use crate::server::{Server, ServerError};
 
@@ -171,7 +171,7 @@ async fn load(
     });
     let live = Rc::new(Live::default());
     let bar = spawn_local(show(live.clone(), plan.clone(), scenario.name.as_str()));
-    let processors = spawn_local(processors(server.pid(), plan.clone()));
+    let given = spawn_local(given(server.pid(), desk.clone(), plan.clone()));
     let taking = options.snapshot.then(|| spawn_local(snapshot(desk.clone(), live.clone(), plan.clone())));
     let indexed: Vec<(usize, Hand)> = hands.into_iter().enumerate().collect();
     let numbers = Rc::new(desk.numbers.clone());
@@ -190,12 +190,12 @@ async fn load(
     })
     .await?;
     bar.abort();
-    let processors = processors.await?;
+    let given = given.await?;
     let taken = match taking {
         Some(taking) => Some(taking.await??),
         None => None,
     };
-    let run = Run::new(scenario, rate, &total.borrow(), plan.end - plan.measure, processors, taken);
+    let run = Run::new(scenario, rate, &total.borrow(), plan.end - plan.measure, given, taken);
     Ok((run, hands))
 }
 
@@ -209,22 +209,24 @@ async fn snapshot(desk: Rc<Desk>, live: Rc<Live>, plan: Rc<Plan>) -> Result<Snap
     taken
 }
 
-/// Processor time within the measured time.
-async fn processors(server: Option<u32>, plan: Rc<Plan>) -> Processors {
-    let read = || {
+/// Processor and disk within the measured time.
+async fn given(server: Option<u32>, desk: Rc<Desk>, plan: Rc<Plan>) -> Given {
+    let read = async || {
         let own = processor_seconds("self").unwrap_or(0.0);
-        (own, server.and_then(|pid| processor_seconds(&pid.to_string())), stolen_seconds())
+        let seconds = [server.and_then(|pid| processor_seconds(&pid.to_string())), stolen_seconds()];
+        // What the server cannot tell is left out: a question about the machine is no reason to end a run.
+        (own, seconds, desk.stalled_s().await.ok())
     };
     tokio::time::sleep_until(plan.measure.into()).await;
-    let (began, before) = (Instant::now(), read());
+    let (began, before) = (Instant::now(), read().await);
     tokio::time::sleep_until(plan.end.into()).await;
-    let (seconds, after) = (began.elapsed().as_secs_f64(), read());
-    let cores =
-        |after: Option<f64>, before| after.zip(before).map(|(after, before): (f64, f64)| (after - before) / seconds);
-    Processors {
+    let (seconds, after) = (began.elapsed().as_secs_f64(), read().await);
+    let part = |after: Option<f64>, before| after.zip(before).map(|(after, before)| (after - before) / seconds);
+    Given {
         harness: (after.0 - before.0) / seconds,
-        server: cores(after.1, before.1),
-        stolen: cores(after.2, before.2),
+        server: part(after.1[0], before.1[0]),
+        stolen: part(after.1[1], before.1[1]),
+        stalled: part(after.2, before.2),
     }
 }
 

@@ -17,7 +17,7 @@ pub fn check_in(context: &Context<'_>, slot: u32, member: &Member, request: &Req
     let rule = programme.check_in.as_ref().ok_or(Refusal::Plain(answer::NO_CHECK_IN))?;
     let day = programme.zone.local_day(context.now_ms);
     if member.last_day >= day {
-        let next_ms = programme.zone.day_start_ms(member.last_day + 1);
+        let next_ms = programme.zone.day_start_ms(member.last_day.saturating_add(1));
         let streak = u32::from(member.streak);
         return Err(Refusal::AlreadyCheckedIn(AlreadyCheckedIn { day: member.last_day, streak, next_ms }));
     }

@@ -53,16 +53,22 @@ impl Counters {
             .map_or(0, |counter| counter.used)
     }
 
+    /// Adds a counter that has no predecessor, without looking for one.
+    pub fn push(&mut self, counter: Counter) {
+        match self.inline.iter_mut().find(|c| c.campaign == 0) {
+            Some(free) => *free = counter,
+            None => self.more.get_or_insert_default().push(counter),
+        }
+    }
+
     /// Sets a counter, in the place of its predecessor.
     pub fn set(&mut self, counter: Counter) {
         let more = self.more.as_deref_mut().map_or(&mut [][..], Vec::as_mut_slice);
         let named = |c: &&mut Counter| (c.campaign, c.offer) == (counter.campaign, counter.offer);
         if let Some(slot) = self.inline.iter_mut().chain(more).find(named) {
             *slot = counter;
-        } else if let Some(free) = self.inline.iter_mut().find(|c| c.campaign == 0) {
-            *free = counter;
         } else {
-            self.more.get_or_insert_default().push(counter);
+            self.push(counter);
         }
     }
 }

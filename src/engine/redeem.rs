@@ -146,6 +146,19 @@ fn count(
     open: &Open,
 ) -> Result<Counted, Refusal> {
     let own = CellName { period: open.period, offer: offer.number as u16, tier: 0 };
+    let sold_out = |name: CellName| {
+        Refusal::SoldOut(SoldOut {
+            offer: u32::from(name.offer),
+            tier: name.tier,
+            again_ms: next_opening_ms(campaign, open),
+            epoch: campaign_epoch(context),
+            hold_ms: hold_ms(context, campaign, open.closes_ms),
+        })
+    };
+    // Grants are numbered by it, without a quota too: what cannot be counted is not granted.
+    if block.used(own) == u32::MAX {
+        return Err(sold_out(own));
+    }
     let mut names = ArrayVec::<CellName, QUOTAS_MOST>::new();
     names.push(own);
     let of_offer = offer.quotas.iter().map(|quota| (own.offer, quota));
@@ -156,13 +169,7 @@ fn count(
         }
         let name = CellName { offer: number, tier: only.unwrap_or(0), ..own };
         if u64::from(block.used(name)) >= total.min(u64::from(u32::MAX)) {
-            return Err(Refusal::SoldOut(SoldOut {
-                offer: u32::from(name.offer),
-                tier: name.tier,
-                again_ms: next_opening_ms(campaign, open),
-                epoch: campaign_epoch(context),
-                hold_ms: hold_ms(context, campaign, open.closes_ms),
-            }));
+            return Err(sold_out(name));
         }
         if name != own {
             names.push(name);

@@ -17,6 +17,8 @@ use crate::store::{Cut, Store};
 
 /// How long nothing must have happened before the closing block is written.
 const IDLE: Duration = Duration::from_millis(100);
+/// From here on an epoch's wait for the disk counts as a stall: a disk that is well takes a tenth of it, and every answer waits as long.
+const STALL: Duration = Duration::from_millis(3);
 
 /// What others may know of the log while the flusher owns it.
 pub struct LogState {
@@ -29,6 +31,8 @@ pub struct LogState {
     room: Arc<AtomicU64>,
     stop: AtomicBool,
     seen: Mutex<(LogCounters, ChainHead)>,
+    stalls: AtomicU64,
+    stalled_us: AtomicU64,
     failure: Mutex<Option<String>>,
 }
 
@@ -41,6 +45,19 @@ impl LogState {
     /// What was written so far, and the head of the chain.
     pub fn counters(&self) -> (LogCounters, ChainHead) {
         *self.seen.lock()
+    }
+
+    /// How many epochs waited three milliseconds or longer for the disk, and how long in all.
+    pub fn stalls(&self) -> (u64, Duration) {
+        (self.stalls.load(Ordering::Relaxed), Duration::from_micros(self.stalled_us.load(Ordering::Relaxed)))
+    }
+
+    /// Counts an epoch's wait for the disk.
+    fn waited(&self, wait: Duration) {
+        if wait >= STALL {
+            self.stalls.fetch_add(1, Ordering::Relaxed);
+            self.stalled_us.fetch_add(wait.as_micros() as u64, Ordering::Relaxed);
+        }
     }
 
     /// Why the log failed, if it did.
@@ -80,6 +97,8 @@ impl Flusher {
             room: writer.room_handle(),
             stop: AtomicBool::new(false),
             seen: Mutex::new((writer.counters(), writer.head())),
+            stalls: AtomicU64::new(0),
+            stalled_us: AtomicU64::new(0),
             failure: Mutex::new(None),
         };
         Flusher { store, writer, state: Arc::new(state), tails: Vec::new(), waits_for_room: false }
@@ -129,7 +148,9 @@ impl Flusher {
             count: cut.tail.count,
             records: std::mem::take(&mut cut.tail.records),
         }));
+        let began = Instant::now();
         let written = self.append(cut.epoch).and_then(|()| self.writer.sync());
+        self.state.waited(began.elapsed());
         for (cut, tail) in cut.tails.iter_mut().zip(self.tails.drain(..)) {
             cut.tail.records = tail.records;
         }

@@ -15,7 +15,7 @@ use super::show::{self, Table};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tidegate status
-  tidegate status --books --json | jq .figures.fdatasyncs")]
+  tidegate status --books --json | jq .figures.log_fdatasyncs")]
 pub struct Status {
     /// Walk all members: the hash of the whole state, and whether the books balance. Stops decisions meanwhile, about
     /// 0.2 s for a million members.

@@ -144,6 +144,7 @@ fn activate(node: &Node, index: u16, body: &Activate, out: &mut Vec<u8>) -> u64 
 /// Everything that can be told of a node in numbers.
 pub(super) fn figures(node: &Node, traffic: &Traffic) -> Vec<(String, i64)> {
     let (log, head) = node.log.counters();
+    let (stalls, stalled) = node.log.stalls();
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
     let snapshots = node.snapshots();
     let newest = *snapshots.newest.lock();
@@ -159,6 +160,8 @@ pub(super) fn figures(node: &Node, traffic: &Traffic) -> Vec<(String, i64)> {
         ("log_closing_blocks", log.closing_blocks),
         ("log_fdatasyncs", log.fdatasyncs),
         ("log_bytes", log.bytes),
+        ("log_stalls", stalls),
+        ("log_stalled_us", stalled.as_micros() as u64),
         ("log_room_bytes", node.log.room()),
         ("snapshots_taken", load(&snapshots.taken)),
         ("snapshots_failed", load(&snapshots.failed)),

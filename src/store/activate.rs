@@ -146,7 +146,10 @@ impl Store {
             check_windows(&compiled.programme, before, now_ms.max(self.latest_ms()))?;
         }
         let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
-        let mut activated = Activated { programme: number, version: in_force + 1, epoch: 0, warnings };
+        let version = in_force.checked_add(1).ok_or_else(|| {
+            ActivationError::Bounds(format!("programme `{slug}` has as many versions as are counted; name it anew"))
+        })?;
+        let mut activated = Activated { programme: number, version, epoch: 0, warnings };
         if dry_run {
             return Ok(activated);
         }
@@ -294,7 +297,11 @@ fn check_windows(programme: &Programme, before: &Active, now_ms: i64) -> Result<
 }
 
 /// What the layouts of members, cells and records can count.
-fn check_bounds(programme: &Programme, numbering: &Numbering, bundle: &Bundle) -> Result<(), ActivationError> {
+pub(super) fn check_bounds(
+    programme: &Programme,
+    numbering: &Numbering,
+    bundle: &Bundle,
+) -> Result<(), ActivationError> {
     let most = u32::from(u16::MAX);
     for campaign in &programme.campaigns {
         let offers = campaign.offers.iter().map(|offer| offer.number).max().unwrap_or(0);

@@ -4,6 +4,7 @@
 //! swept away is no change of state and is not logged.
 
 use super::index::Index;
+use super::members::HEAD_TWICE;
 use crate::engine::{DirectoryPart, OrderEntry, OrderKey};
 
 /// Orders in a chunk: what a snapshot copies under one short lock.
@@ -26,6 +27,8 @@ pub struct Directory {
     /// By programme number: orders paid at or before are forgotten.
     marks: Vec<i64>,
     marks_sequence: u64,
+    /// Whether a snapshot's marks are here.
+    marks_copied: bool,
     live: usize,
 }
 
@@ -187,6 +190,9 @@ impl Directory {
 
     /// Adds the next chunk as a snapshot holds it. `Err` if it cannot be the next.
     pub fn restore_chunk(&mut self, sequence: u64, entries: Vec<OrderEntry>) -> Result<(), &'static str> {
+        if !self.marks_copied {
+            return Err("orders before the head of their shard");
+        }
         if entries.is_empty() || entries.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
             return Err("a chunk of orders that is empty, too long, or behind one that is not full");
         }
@@ -206,8 +212,17 @@ impl Directory {
         Ok(())
     }
 
-    /// Sets the marks as a snapshot holds them.
-    pub fn restore_marks(&mut self, sequence: u64, marks: Vec<i64>) {
-        (self.marks, self.marks_sequence) = (marks, sequence);
+    /// Sets the marks as a snapshot holds them, before any orders.
+    pub fn restore_marks(&mut self, sequence: u64, marks: Vec<i64>) -> Result<(), &'static str> {
+        if self.marks_copied {
+            return Err(HEAD_TWICE);
+        }
+        (self.marks, self.marks_sequence, self.marks_copied) = (marks, sequence, true);
+        Ok(())
+    }
+
+    /// Whether the marks of a snapshot came.
+    pub fn has_head(&self) -> bool {
+        self.marks_copied
     }
 }

@@ -49,11 +49,17 @@ impl Index {
 
     /// Adds a slot that is not there yet.
     pub fn insert(&mut self, hash: u64, slot: u32) {
+        self.insert_unless(hash, slot, |_| false);
+    }
+
+    /// Adds a slot, unless `is` holds for one that is there with the same hash; tells whether it was added. Looks only where it has to
+    /// look for an empty entry anyway.
+    pub fn insert_unless(&mut self, hash: u64, slot: u32, is: impl FnMut(u32) -> bool) -> bool {
         let table = &mut self.tables[hash as usize % TABLES];
         if (table.len + 1) * 5 > table.entries.len() * 4 {
             table.grow();
         }
-        table.put(entry((hash >> 32) as u32, slot));
+        table.put_unless(entry((hash >> 32) as u32, slot), is)
     }
 
     /// Removes a slot, if it is there.
@@ -96,12 +102,20 @@ impl Table {
     }
 
     fn put(&mut self, entry: Entry) {
+        self.put_unless(entry, |_| false);
+    }
+
+    fn put_unless(&mut self, entry: Entry, mut is: impl FnMut(u32) -> bool) -> bool {
         let mut at = self.home(tag(entry));
         while self.entries[at] != 0 {
+            if tag(self.entries[at]) == tag(entry) && is(slot(self.entries[at])) {
+                return false;
+            }
             at = self.next(at);
         }
         self.entries[at] = entry;
         self.len += 1;
+        true
     }
 
     fn grow(&mut self) {

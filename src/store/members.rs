@@ -13,6 +13,9 @@ use crate::engine::{Change, LedgerAt, Member, MemberPart, Remembered};
 /// Members in a chunk: what a snapshot copies under one short lock.
 pub const CHUNK: usize = 128;
 
+/// A shard has one head in a snapshot.
+pub(super) const HEAD_TWICE: &str = "the head of a shard that has one already";
+
 /// How finely a member's newest id is told from later ones: 2^32 ticks are two years of uptime.
 const TICK_MS: i64 = 16;
 
@@ -53,6 +56,8 @@ pub struct Members {
     first_id_ms: i64,
     totals: Vec<Totals>,
     totals_sequence: u64,
+    /// Whether a snapshot's totals are here.
+    totals_copied: bool,
 }
 
 /// The part of a member's hash that finds it within its shard: the low bits chose the shard.
@@ -70,6 +75,7 @@ impl Members {
             first_id_ms: 0,
             totals: Vec::new(),
             totals_sequence: 0,
+            totals_copied: false,
         }
     }
 
@@ -226,12 +232,16 @@ impl Members {
 
     fn push(&mut self, member: Member, hash: u64) {
         let slot = self.free_slot();
+        self.hold(member);
+        self.index.insert(within(hash), slot);
+    }
+
+    /// Puts a member into the next slot.
+    fn hold(&mut self, member: Member) {
         if self.chunks.last().is_none_or(|last| last.members.len() == CHUNK) {
             self.chunks.push(Chunk { sequence: 0, members: Vec::with_capacity(CHUNK) });
         }
-        let last = self.chunks.last_mut().expect("just made sure");
-        last.members.push(member);
-        self.index.insert(within(hash), slot);
+        self.chunks.last_mut().expect("just made sure").members.push(member);
     }
 
     fn total(&mut self, part: &MemberPart) {
@@ -279,6 +289,9 @@ impl Members {
         members: Vec<(Member, Vec<Remembered>)>,
         hashes: &[u64],
     ) -> Result<(), &'static str> {
+        if !self.totals_copied {
+            return Err("members before the head of their shard");
+        }
         if members.is_empty() || members.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
             return Err("a chunk of members that is empty, too long, or behind one that is not full");
         }
@@ -294,7 +307,16 @@ impl Members {
         hashes.iter().for_each(|hash| self.expect_index(*hash));
         for ((member, answers), hash) in members.into_iter().zip(hashes) {
             let slot = self.free_slot();
-            self.push(member, *hash);
+            let (programme, key) = (member.programme(), member.key);
+            self.hold(member);
+            let Members { chunks, index, .. } = self;
+            let is_it = |other: u32| {
+                let other = &chunks[other as usize / CHUNK].members[other as usize % CHUNK];
+                other.key == key && other.programme() == programme
+            };
+            if !index.insert_unless(within(*hash), slot, is_it) {
+                return Err("a member that is there twice");
+            }
             for answer in answers {
                 self.remember(slot, answer);
             }
@@ -303,8 +325,22 @@ impl Members {
         Ok(())
     }
 
-    /// Sets the totals as a snapshot holds them.
-    pub fn restore_totals(&mut self, sequence: u64, totals: Vec<Totals>) {
-        (self.totals, self.totals_sequence) = (totals, sequence);
+    /// Sets the totals as a snapshot holds them, before any members.
+    pub fn restore_totals(&mut self, sequence: u64, totals: Vec<Totals>) -> Result<(), &'static str> {
+        if self.totals_copied {
+            return Err(HEAD_TWICE);
+        }
+        (self.totals, self.totals_sequence, self.totals_copied) = (totals, sequence, true);
+        Ok(())
+    }
+
+    /// Whether the totals of a snapshot came.
+    pub fn has_head(&self) -> bool {
+        self.totals_copied
+    }
+
+    /// Whether as many members are here as the totals count.
+    pub fn are_all_here(&self) -> bool {
+        self.totals.iter().fold(0u64, |sum, totals| sum.wrapping_add(totals.members)) == self.len() as u64
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Store;
-use super::activate::{ACTIVATED, ActivationRecord, RECORD_HEAD, bundle, with};
+use super::activate::{ACTIVATED, ActivationRecord, RECORD_HEAD, bundle, check_bounds, with};
 use super::world::{Active, BlockPlace, World};
 use crate::engine::{BadRecord, Block, Change, DirectoryPart, LedgerAt, PlaceId, PlaceKind, Record, read_record};
 use crate::programme::{Numbering, compile};
@@ -174,6 +174,13 @@ impl Store {
         let bundle = bundle(record.files.as_slice()).map_err(|_| "a bundle that is none")?;
         let numbering = Numbering::from_text(record.numbering.as_str()).map_err(|_| "a numbering that is none")?;
         let compiled = compile(&bundle, &numbering).map_err(|_| "a bundle that this version does not compile")?;
+        check_bounds(&compiled.programme, &compiled.numbering, &bundle)
+            .map_err(|_| "a bundle beyond what is counted")?;
+        let named = world.programme_by_slug(&compiled.programme.slug).map(|active| active.number);
+        let numbered = world.programmes.get(record.programme as usize - 1).map(|active| active.number);
+        if named != numbered {
+            return Err("a programme of another's slug");
+        }
         let mut indices: Vec<(u32, u32)> = record.blocks.as_slice().to_vec();
         indices.sort_unstable_by_key(|(_, index)| *index);
         let (mut blocks, mut fresh) = (Vec::new(), Vec::new());
@@ -242,6 +249,9 @@ impl Store {
             None => return Err("a block out of order"),
         };
         let mut held = known.place.lock();
+        if held.journal.sequence() > 0 {
+            return Err("a block that is there already");
+        }
         held.state = block;
         held.journal.note(sequence, last_ms, 0);
         Ok(())

@@ -3,14 +3,11 @@
 //! A section carries its place's sequence at the instant of copying; replay skips what is in it already. The layouts
 //! are frozen; `docs/disk-format.md` has the tables. Integers are little-endian.
 
-use std::sync::Arc;
-
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::activate::ActivationRecord;
 use super::members::Totals;
 use super::pool::WINDOW;
-use super::world::BlockPlace;
 use super::{Store, directory_place, member_place};
 use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, PlaceKind, Remembered};
 
@@ -74,9 +71,12 @@ impl Store {
     /// makes them one state. Gives the epoch of the newest change in any of them: until it is durable, the copy holds
     /// what nobody was told.
     pub fn copy(&self, mut put: impl FnMut(Section) -> std::io::Result<()>) -> std::io::Result<u64> {
-        let (programmes, blocks, mut newest) = self.copy_programmes();
+        let (world, sequence, mut newest) = {
+            let held = self.programmes.lock();
+            (self.world.load_full(), held.journal.sequence(), held.journal.last_epoch())
+        };
         // Before the programmes that name them: a programme's blocks need not follow each other.
-        for block in blocks {
+        for block in &world.blocks {
             let held = block.place.lock();
             let mut body = held.journal.last_ms().to_le_bytes().to_vec();
             body.extend_from_slice(&block.programme.to_le_bytes());
@@ -87,28 +87,15 @@ impl Store {
             drop(held);
             put(Section { kind: SectionKind::Block, place: block.id, sequence, body })?;
         }
-        for section in programmes {
-            put(section)?;
+        for active in &world.programmes {
+            let body = active.record().to_bytes();
+            put(Section { kind: SectionKind::Programme, place: PlaceId::PROGRAMMES, sequence, body })?;
         }
         newest = newest.max(in_turns(self.members.len(), |shard, number| self.copy_members(shard, number, &mut put))?);
         newest =
             newest.max(in_turns(self.directory.len(), |shard, number| self.copy_directory(shard, number, &mut put))?);
         // An activation raises the time of every place without a change in any of them.
         Ok(newest.max(self.world.load().epoch))
-    }
-
-    fn copy_programmes(&self) -> (Vec<Section>, Vec<Arc<BlockPlace>>, u64) {
-        let held = self.programmes.lock();
-        let world = self.world.load();
-        let sequence = held.journal.sequence();
-        let section = |record: ActivationRecord| Section {
-            kind: SectionKind::Programme,
-            place: PlaceId::PROGRAMMES,
-            sequence,
-            body: record.to_bytes(),
-        };
-        let sections = world.programmes.iter().map(|active| section(active.record())).collect();
-        (sections, world.blocks.clone(), held.journal.last_epoch())
     }
 
     /// Copies section `number` of a shard: its head, or a chunk of members.
@@ -192,7 +179,13 @@ impl Store {
         match section.kind {
             SectionKind::Programme => {
                 let record = ActivationRecord::read(&section.body).map_err(|_| "a programme that does not decode")?;
-                return self.put_in_force(&record, sequence, 0);
+                if record.programme as usize != self.programmes().len() + 1 {
+                    return Err("a programme that is there already, or before those that it follows");
+                }
+                let blocks = self.blocks().len();
+                self.put_in_force(&record, sequence, 0)?;
+                // Blocks come first: a fresh one would let its quotas be granted again.
+                return if self.blocks().len() == blocks { Ok(()) } else { Err("a campaign whose block is missing") };
             }
             SectionKind::Block => {
                 let last_ms = fields.i64()?;
@@ -211,7 +204,7 @@ impl Store {
                     return Err(NO_PROGRAMME);
                 }
                 let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
-                held.state.members.restore_totals(sequence, totals);
+                held.state.members.restore_totals(sequence, totals)?;
                 held.journal.note(sequence, last_ms, 0);
             }
             SectionKind::Members => self.restore_members(at, sequence, &mut fields)?,
@@ -219,8 +212,11 @@ impl Store {
                 let last_ms = fields.i64()?;
                 let count = fields.u32()?;
                 let marks = (0..count).map(|_| fields.i64()).collect::<Result<Vec<_>, _>>()?;
+                if marks.len() > self.programmes().len() + 1 {
+                    return Err(NO_PROGRAMME);
+                }
                 let mut held = self.directory.get(at).ok_or(NO_SHARD)?.lock();
-                held.state.restore_marks(sequence, marks);
+                held.state.restore_marks(sequence, marks)?;
                 held.journal.note(sequence, last_ms, 0);
             }
             SectionKind::Directory => {
@@ -228,6 +224,10 @@ impl Store {
                 let entries = (0..count).map(|_| fields.take().map(|bytes| OrderEntry::from_bytes(&bytes)));
                 let entries = entries.collect::<Result<Vec<_>, _>>()?;
                 let taken = || entries.iter().filter(|entry| **entry != OrderEntry::FREE);
+                let programmes = self.programmes().len();
+                if taken().any(|entry| usize::from(entry.programme) > programmes) {
+                    return Err(NO_PROGRAMME);
+                }
                 let live = taken().count() as u64;
                 let shard = self.directory.get(at).ok_or(NO_SHARD)?;
                 if taken().any(|entry| self.directory_shard(&entry.key) != at) {
@@ -246,12 +246,21 @@ impl Store {
     pub fn restored(&self) -> Result<(), &'static str> {
         let world = self.world.load();
         let known = |programme: u32| (1..=world.programmes.len()).contains(&(programme as usize));
-        if world.blocks.iter().all(|block| known(block.programme)) { Ok(()) } else { Err(NO_PROGRAMME) }
+        let members = self.members.iter().all(|place| place.lock().state.members.has_head());
+        let directory = self.directory.iter().all(|place| place.lock().state.has_head());
+        match (world.blocks.iter().all(|block| known(block.programme)), members && directory) {
+            (true, true) => Ok(()),
+            (true, false) => Err("an end before the heads of all shards"),
+            (false, _) => Err(NO_PROGRAMME),
+        }
     }
 
     /// Checks, once the log behind a snapshot is replayed, that it led every place as far as each of its sections was: what is
-    /// copied from behind its place would swallow the next changes.
+    /// copied from behind its place would swallow the next changes. And that every member who was counted is there.
     pub fn caught_up(&self) -> Result<(), &'static str> {
+        if !self.members.iter().all(|place| place.lock().state.members.are_all_here()) {
+            return Err("other members than are counted");
+        }
         let members = self.members.iter().all(|place| {
             let held = place.lock();
             held.state.members.newest_copied() <= held.journal.sequence()
@@ -370,12 +379,11 @@ fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'s
     member.streak_best = fields.u16()?;
     member.tier = fields.u8()?;
     for _ in 0..fields.u16()? {
-        member.counters.set(Counter {
-            campaign: fields.u16()?,
-            offer: fields.u16()?,
-            period: fields.i32()?,
-            used: fields.u32()?,
-        });
+        let (campaign, offer) = (fields.u16()?, fields.u16()?);
+        if campaign == 0 {
+            return Err("a counter of no campaign");
+        }
+        member.counters.push(Counter { campaign, offer, period: fields.i32()?, used: fields.u32()? });
     }
     let count = fields.u8()?;
     if usize::from(count) > WINDOW {
@@ -430,6 +438,11 @@ fn read_block(fields: &mut Fields<'_>) -> Result<Block, &'static str> {
         })
     });
     let cells = cells.collect::<Result<Vec<_>, &'static str>>()?;
+    let mut names: Vec<CellName> = cells.iter().flatten().map(|cell| cell.name).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err("two cells of one name");
+    }
     Ok(Block::restore(cells, granted, folded, folded_through))
 }
 

@@ -211,6 +211,8 @@ async fn i4_a_slow_disk_holds_answers_back_and_refuses_more_than_may_wait() {
     let (served, told) = LocalSet::new().run_until(served).await;
     served.unwrap();
     node.stop().unwrap();
+    let (stalls, stalled) = node.log.stalls();
+    assert!(stalls >= 1 && stalled >= Duration::from_millis(3), "the disk was waited for: {stalls} times, {stalled:?}");
     let Told { enrolled, busy, .. } = *told.borrow();
     println!("{enrolled} enrolled, {busy} told to come back");
     assert!(enrolled > 1_000 && busy > 1_000, "{enrolled} enrolled, {busy} told to come back");

@@ -115,12 +115,12 @@ fn place() -> impl Strategy<Value = PlaceId> {
         .prop_map(|(kind, index)| PlaceId::new(kind, index))
 }
 
-fn empty() -> Store {
+pub(super) fn empty() -> Store {
     Store::new(tidegate::store::Shape { shards: 2, keys: SEED.keys, lineage: 0 }, Limits::default(), 1)
 }
 
 /// A small state, and the sections that hold it.
-fn lived() -> (std::sync::Arc<Store>, Vec<Section>) {
+pub(super) fn lived() -> (std::sync::Arc<Store>, Vec<Section>) {
     let (_, opened) = opened_with(&club("club", &hot(1, 9, 9, 9)), options(2, Limits::default()));
     let mut client = Client::new(&opened.store);
     for member in 0..6 {

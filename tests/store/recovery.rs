@@ -356,8 +356,8 @@ fn members_and_quotas_of_a_programme_that_is_not_there_are_refused() {
         let wanted = sections.iter().filter(|section| kinds.contains(&section.kind));
         wanted.map(|section| store.restore(section)).collect::<Result<Vec<()>, _>>().and_then(|_| store.restored())
     };
-    use SectionKind::{Block, Members, MembersHead, Programme};
-    assert_eq!(restore(&[Block, Programme, MembersHead, Members]), Ok(()));
+    use SectionKind::{Block, DirectoryHead, Members, MembersHead, Programme};
+    assert_eq!(restore(&[Block, Programme, MembersHead, Members, DirectoryHead]), Ok(()));
     let refused = Err("members or quotas of a programme that is not there");
     assert_eq!(restore(&[Block]), refused);
     assert_eq!(restore(&[MembersHead]), refused);

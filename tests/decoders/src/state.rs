@@ -126,6 +126,22 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
     story
 }
 
+/// A day later everybody does the same again, whatever state they are in: each request has an answer, and the state sections.
+pub(crate) fn live_on(store: &Store) {
+    let (tomorrow_ms, story) = (NOW_MS + 86_400_000, story());
+    let (bytes, mut out) = (requests(&story, tomorrow_ms, 100), Vec::new());
+    let start = batch::start_answers(&mut out);
+    let executed = store.execute(&mut Turn::default(), tomorrow_ms, &bytes, &Scope::All, None, &mut out);
+    let executed = executed.expect("a batch");
+    // What the log would have to be asked for is answered elsewhere.
+    let answered = story.len() - executed.searches.len();
+    batch::finish_answers(&mut out, start, tomorrow_ms, answered as u16);
+    let answers = batch::Answers::new(&out).expect("a batch of answers");
+    assert_eq!(answers.map(|answer| answer.expect("an answer")).count(), answered);
+    store.books();
+    copied(store);
+}
+
 fn lived() -> Store {
     let store = empty();
     let file = BundleFile { name: "programme.toml".into(), text: PROGRAMME.into() };
