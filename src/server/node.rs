@@ -122,7 +122,10 @@ impl Node {
             files: Arc::clone(&files),
             policy,
         };
-        let flusher = std::thread::Builder::new().name("flusher".into()).spawn(move || flusher.run())?;
+        let flusher = std::thread::Builder::new().name("flusher".into()).spawn(move || {
+            go_first();
+            flusher.run()
+        })?;
         let housekeeping =
             std::thread::Builder::new().name("housekeeping".into()).spawn(move || housekeeping.run(&inbox))?;
         Ok(Arc::new(Node {
@@ -211,6 +214,16 @@ impl Node {
             Some(thread) => thread.join().expect("the flusher does not panic"),
             None => Ok(()),
         }
+    }
+}
+
+/// Lets this thread go before the others, where the process has the right to. Everybody waits for the flusher, and it needs a processor for
+/// a small part of the time; the threads that decide run on for as long as they can.
+fn go_first() {
+    const NICE: i32 = -10;
+    // Linux takes it for the thread that asks, not for the process.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::info!(%error, "no right to let the flusher go first (CAP_SYS_NICE, or a limit of nice of {NICE}); it waits for its turn");
     }
 }
 

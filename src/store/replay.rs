@@ -86,16 +86,20 @@ impl Store {
                 let place = self.members.get(tail.place.index()).ok_or("no such shard")?;
                 let mut held = place.lock();
                 held.journal.follows(sequence)?;
-                let shape = self.shape;
-                if let Change::Enrolled { programme, .. } = part.change {
+                let mut hash = 0;
+                if let Change::Enrolled { programme, key, .. } = part.change {
                     held.state.world.programme(programme).ok_or("it enrols into a programme that is not there")?;
+                    hash = self.shape.keys.member(programme, key);
+                    if self.member_shard(hash) != tail.place.index() {
+                        return Err("it enrols a member of another shard".into());
+                    }
                 }
                 let members = &mut held.state.members;
                 if !members.takes(&part, sequence) {
                     return Err("it names a slot or an answer that is not there".into());
                 }
                 let before = members.len();
-                members.apply(&part, sequence, at, tail.lineage, |programme, key| shape.keys.member(programme, key));
+                members.apply(&part, sequence, at, tail.lineage, |_, _| hash);
                 if matches!(part.change, Change::Enrolled { .. }) {
                     let fresh = (members.len() - before) as u64;
                     self.counts.members.fetch_add(fresh, Ordering::Relaxed);
@@ -107,8 +111,13 @@ impl Store {
                 let place = self.directory.get(tail.place.index()).ok_or("no such shard")?;
                 let mut held = place.lock();
                 held.journal.follows(sequence)?;
-                if let DirectoryPart::Forgot { programme, .. } = part {
-                    self.world.load().programme(programme).ok_or("it forgets for a programme that is not there")?;
+                let (programme, shard) = match &part {
+                    DirectoryPart::Forgot { programme, .. } => (*programme, tail.place.index()),
+                    DirectoryPart::Taken { entry, .. } => (entry.programme.into(), self.directory_shard(&entry.key)),
+                };
+                self.world.load().programme(programme).ok_or("it is of a programme that is not there")?;
+                if shard != tail.place.index() {
+                    return Err("it takes an order of another shard".into());
                 }
                 if !held.state.takes(&part) {
                     return Err("it names a slot that is not there".into());
