@@ -45,10 +45,11 @@ pub(super) fn path_archived(number: u64) -> String {
     format!("{ARCHIVE_FOLDER}/{number:020}.log")
 }
 
-/// The number in a segment's name; `None` for any other name.
+/// The number in a segment's name; `None` for any other name, and for a number that no log reaches, so that whatever counts on has room.
 pub(super) fn number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".log")?;
-    (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
+    let number = (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?;
+    number.filter(|number| *number <= EPOCH_MOST)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,5 +173,22 @@ impl<'f> Reader<'f> {
         let from = (offset - self.at) as usize;
         let to = ((wanted_end - self.at) as usize).min(self.window.len());
         Ok(&self.window[from.min(to)..to])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_gives_the_number_that_gives_the_name_and_none_beyond_what_a_log_reaches() {
+        for number in [0, 1, 4_711, EPOCH_MOST] {
+            assert_eq!(super::number(&path(number)[LOG_FOLDER.len() + 1..]), Some(number));
+        }
+        for name in
+            ["18446744073709551615.log", "04611686018427387905.log", "1.log", "0000000000000000000a.log", "LOCK"]
+        {
+            assert_eq!(super::number(name), None, "{name}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! equal stays equal.
 
 use super::place::lock_all;
-use super::{Store, section};
+use super::{Store, packed};
 use crate::engine::OrderEntry;
 
 /// One programme's books.
@@ -93,7 +93,7 @@ impl Store {
                     if member.balance < 0 {
                         sums[at].faults.push(format!("member {} has a balance of {}", member.key, member.balance));
                     }
-                    section::write_member(member, &answers, &mut bytes);
+                    packed::write_member(member, &answers, &mut bytes);
                 }
                 hasher.update(&bytes);
                 bytes.clear();
@@ -121,7 +121,7 @@ impl Store {
                 let granted = held.state.granted();
                 books.faults.push(format!("campaign {}: {granted} granted, {counted} in its cells", block.campaign));
             }
-            section::write_block(&held.state, &mut bytes);
+            packed::write_block(&held.state, &mut bytes);
             hasher.update(&bytes);
             bytes.clear();
             hash_journal(&mut hasher, held.journal.sequence(), held.journal.last_ms());

@@ -12,6 +12,7 @@ mod index;
 mod keys;
 mod maintain;
 mod members;
+mod packed;
 mod place;
 mod pool;
 mod prefetch;

@@ -3,13 +3,11 @@
 //! A section carries its place's sequence at the instant of copying; replay skips what is in it already. The layouts
 //! are frozen; `docs/disk-format.md` has the tables. Integers are little-endian.
 
-use tidegate_protocol::{MemberKey, RequestId};
-
 use super::activate::ActivationRecord;
 use super::members::Totals;
-use super::pool::WINDOW;
+use super::packed::{Fields, read_block, read_member, write_block, write_member};
 use super::{Store, directory_place, member_place};
-use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, OrderEntry, PlaceId, PlaceKind, Remembered};
+use crate::engine::{OrderEntry, PlaceId, PlaceKind};
 
 /// What a section holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,25 +217,7 @@ impl Store {
                 held.state.restore_marks(sequence, marks)?;
                 held.journal.note(sequence, last_ms, 0);
             }
-            SectionKind::Directory => {
-                let count = fields.u16()?;
-                let entries = (0..count).map(|_| fields.take().map(|bytes| OrderEntry::from_bytes(&bytes)));
-                let entries = entries.collect::<Result<Vec<_>, _>>()?;
-                let taken = || entries.iter().filter(|entry| **entry != OrderEntry::FREE);
-                let programmes = self.programmes().len();
-                if taken().any(|entry| usize::from(entry.programme) > programmes) {
-                    return Err(NO_PROGRAMME);
-                }
-                let live = taken().count() as u64;
-                let shard = self.directory.get(at).ok_or(NO_SHARD)?;
-                if taken().any(|entry| self.directory_shard(&entry.key) != at) {
-                    return Err(OTHER_SHARD);
-                }
-                let mut held = shard.lock();
-                held.state.restore_chunk(sequence, entries)?;
-                drop(held);
-                self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
-            }
+            SectionKind::Directory => self.restore_orders(at, sequence, &mut fields)?,
         }
         if fields.0.is_empty() { Ok(()) } else { Err("bytes behind its last field") }
     }
@@ -291,6 +271,24 @@ impl Store {
         self.counts.members.fetch_add(u64::from(count), std::sync::atomic::Ordering::Relaxed);
         Ok(())
     }
+
+    fn restore_orders(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
+        let count = fields.u16()?;
+        let entries = (0..count).map(|_| fields.take().map(|bytes| OrderEntry::from_bytes(&bytes)));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let taken = || entries.iter().filter(|entry| **entry != OrderEntry::FREE);
+        let (live, programmes) = (taken().count() as u64, self.programmes().len());
+        if taken().any(|entry| usize::from(entry.programme) > programmes) {
+            return Err(NO_PROGRAMME);
+        }
+        let shard = self.directory.get(at).ok_or(NO_SHARD)?;
+        if taken().any(|entry| self.directory_shard(&entry.key) != at) {
+            return Err(OTHER_SHARD);
+        }
+        shard.lock().state.restore_chunk(sequence, entries)?;
+        self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 /// One section of a shard, copied.
@@ -328,155 +326,3 @@ const NO_PROGRAMME: &str = "members or quotas of a programme that is not there";
 const NO_SHARD: &str = "a shard that this data directory does not have";
 /// Nobody would find them there: they could enrol, or be recorded, once more.
 const OTHER_SHARD: &str = "members or orders of another shard";
-
-/// Appends a member and its answers.
-pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
-    out.extend_from_slice(&member.key.0);
-    out.extend_from_slice(&member.programme().to_le_bytes());
-    out.extend_from_slice(&member.mark.0);
-    out.extend_from_slice(&member.balance.to_le_bytes());
-    out.extend_from_slice(&member.earned.to_le_bytes());
-    out.extend_from_slice(&member.newest().epoch.to_le_bytes());
-    out.extend_from_slice(&member.newest().offset.to_le_bytes());
-    out.extend_from_slice(&member.last_day.to_le_bytes());
-    out.extend_from_slice(&member.streak.to_le_bytes());
-    out.extend_from_slice(&member.streak_best.to_le_bytes());
-    out.push(member.tier);
-    out.extend_from_slice(&(member.counters.iter().count() as u16).to_le_bytes());
-    for counter in member.counters.iter() {
-        out.extend_from_slice(&counter.campaign.to_le_bytes());
-        out.extend_from_slice(&counter.offer.to_le_bytes());
-        out.extend_from_slice(&counter.period.to_le_bytes());
-        out.extend_from_slice(&counter.used.to_le_bytes());
-    }
-    out.push(answers.len() as u8);
-    for answer in answers {
-        out.extend_from_slice(&answer.id.0);
-        out.extend_from_slice(&answer.hash.to_le_bytes());
-        out.extend_from_slice(&answer.sequence.to_le_bytes());
-        out.extend_from_slice(&answer.after.to_le_bytes());
-        out.extend_from_slice(&answer.change.to_le_bytes());
-        out.extend_from_slice(&answer.detail.to_le_bytes());
-        out.extend_from_slice(&answer.version.to_le_bytes());
-        out.extend_from_slice(&answer.code.to_le_bytes());
-        out.extend_from_slice(&answer.lineage.to_le_bytes());
-    }
-}
-
-fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'static str> {
-    let key = MemberKey(fields.take()?);
-    let programme = fields.u32()?;
-    if programme == 0 || programme > u32::from(u16::MAX) {
-        return Err("a member of no programme");
-    }
-    let mut member = Member::new(programme, key, 0);
-    member.mark = RequestId(fields.take()?);
-    member.balance = fields.i64()?;
-    member.earned = fields.i64()?;
-    member.set_newest(LedgerAt { epoch: fields.u64()?, offset: fields.u32()? });
-    member.last_day = fields.i32()?;
-    member.streak = fields.u16()?;
-    member.streak_best = fields.u16()?;
-    member.tier = fields.u8()?;
-    for _ in 0..fields.u16()? {
-        let (campaign, offer) = (fields.u16()?, fields.u16()?);
-        if campaign == 0 {
-            return Err("a counter of no campaign");
-        }
-        member.counters.push(Counter { campaign, offer, period: fields.i32()?, used: fields.u32()? });
-    }
-    let count = fields.u8()?;
-    if usize::from(count) > WINDOW {
-        return Err("more answers than a member is remembered with");
-    }
-    let answers = (0..count).map(|_| {
-        Ok(Remembered {
-            id: RequestId(fields.take()?),
-            hash: fields.u64()?,
-            sequence: fields.u64()?,
-            after: fields.i64()?,
-            change: fields.i64()?,
-            detail: fields.u64()?,
-            version: fields.u32()?,
-            code: fields.u16()?,
-            lineage: fields.u16()?,
-        })
-    });
-    let answers = answers.collect::<Result<Vec<_>, &'static str>>()?;
-    if !answers.iter().all(Remembered::can_be_given) {
-        return Err("a remembered answer that was never given");
-    }
-    Ok((member, answers))
-}
-
-/// Appends a block: its totals, and every slot of its cells.
-pub(super) fn write_block(block: &Block, out: &mut Vec<u8>) {
-    out.extend_from_slice(&block.granted().to_le_bytes());
-    out.extend_from_slice(&block.folded().to_le_bytes());
-    out.extend_from_slice(&block.folded_through().to_le_bytes());
-    out.extend_from_slice(&(block.cells().len() as u32).to_le_bytes());
-    for cell in block.cells() {
-        out.push(u8::from(cell.is_some()));
-        if let Some(cell) = cell {
-            out.extend_from_slice(&cell.name.period.to_le_bytes());
-            out.extend_from_slice(&cell.name.offer.to_le_bytes());
-            out.push(cell.name.tier);
-            out.extend_from_slice(&cell.used.to_le_bytes());
-        }
-    }
-}
-
-fn read_block(fields: &mut Fields<'_>) -> Result<Block, &'static str> {
-    let (granted, folded, folded_through, count) = (fields.u64()?, fields.u64()?, fields.i32()?, fields.u32()?);
-    let cells = (0..count).map(|_| {
-        Ok(match fields.u8()? {
-            0 => None,
-            _ => {
-                let name = CellName { period: fields.i32()?, offer: fields.u16()?, tier: fields.u8()? };
-                Some(Cell { name, used: fields.u32()? })
-            }
-        })
-    });
-    let cells = cells.collect::<Result<Vec<_>, &'static str>>()?;
-    let mut names: Vec<CellName> = cells.iter().flatten().map(|cell| cell.name).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err("two cells of one name");
-    }
-    Ok(Block::restore(cells, granted, folded, folded_through))
-}
-
-/// Takes fixed-width fields off the front of a section.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
-        let (head, rest) = self.0.split_first_chunk::<N>().ok_or("an end in the middle of a field")?;
-        self.0 = rest;
-        Ok(*head)
-    }
-
-    fn u8(&mut self) -> Result<u8, &'static str> {
-        self.take::<1>().map(|[byte]| byte)
-    }
-
-    fn u16(&mut self) -> Result<u16, &'static str> {
-        self.take().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, &'static str> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn i32(&mut self) -> Result<i32, &'static str> {
-        self.take().map(i32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, &'static str> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn i64(&mut self) -> Result<i64, &'static str> {
-        self.take().map(i64::from_le_bytes)
-    }
-}

@@ -1,0 +1,161 @@
+//! Members, blocks and orders as bytes within a section. The layouts are frozen; `docs/disk-format.md` has the tables. Integers are
+//! little-endian.
+//!
+//! Whatever the bytes are, reading them ends with a value that the engine can go on from, or with what is wrong.
+
+use tidegate_protocol::{MemberKey, RequestId};
+
+use super::pool::WINDOW;
+use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, Remembered};
+
+/// Appends a member and its answers.
+pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
+    out.extend_from_slice(&member.key.0);
+    out.extend_from_slice(&member.programme().to_le_bytes());
+    out.extend_from_slice(&member.mark.0);
+    out.extend_from_slice(&member.balance.to_le_bytes());
+    out.extend_from_slice(&member.earned.to_le_bytes());
+    out.extend_from_slice(&member.newest().epoch.to_le_bytes());
+    out.extend_from_slice(&member.newest().offset.to_le_bytes());
+    out.extend_from_slice(&member.last_day.to_le_bytes());
+    out.extend_from_slice(&member.streak.to_le_bytes());
+    out.extend_from_slice(&member.streak_best.to_le_bytes());
+    out.push(member.tier);
+    out.extend_from_slice(&(member.counters.iter().count() as u16).to_le_bytes());
+    for counter in member.counters.iter() {
+        out.extend_from_slice(&counter.campaign.to_le_bytes());
+        out.extend_from_slice(&counter.offer.to_le_bytes());
+        out.extend_from_slice(&counter.period.to_le_bytes());
+        out.extend_from_slice(&counter.used.to_le_bytes());
+    }
+    out.push(answers.len() as u8);
+    for answer in answers {
+        out.extend_from_slice(&answer.id.0);
+        out.extend_from_slice(&answer.hash.to_le_bytes());
+        out.extend_from_slice(&answer.sequence.to_le_bytes());
+        out.extend_from_slice(&answer.after.to_le_bytes());
+        out.extend_from_slice(&answer.change.to_le_bytes());
+        out.extend_from_slice(&answer.detail.to_le_bytes());
+        out.extend_from_slice(&answer.version.to_le_bytes());
+        out.extend_from_slice(&answer.code.to_le_bytes());
+        out.extend_from_slice(&answer.lineage.to_le_bytes());
+    }
+}
+
+pub(super) fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'static str> {
+    let key = MemberKey(fields.take()?);
+    let programme = fields.u32()?;
+    if programme == 0 || programme > u32::from(u16::MAX) {
+        return Err("a member of no programme");
+    }
+    let mut member = Member::new(programme, key, 0);
+    member.mark = RequestId(fields.take()?);
+    member.balance = fields.i64()?;
+    member.earned = fields.i64()?;
+    member.set_newest(LedgerAt { epoch: fields.u64()?, offset: fields.u32()? });
+    member.last_day = fields.i32()?;
+    member.streak = fields.u16()?;
+    member.streak_best = fields.u16()?;
+    member.tier = fields.u8()?;
+    for _ in 0..fields.u16()? {
+        let (campaign, offer) = (fields.u16()?, fields.u16()?);
+        if campaign == 0 {
+            return Err("a counter of no campaign");
+        }
+        member.counters.push(Counter { campaign, offer, period: fields.i32()?, used: fields.u32()? });
+    }
+    let count = fields.u8()?;
+    if usize::from(count) > WINDOW {
+        return Err("more answers than a member is remembered with");
+    }
+    let answers = (0..count).map(|_| {
+        Ok(Remembered {
+            id: RequestId(fields.take()?),
+            hash: fields.u64()?,
+            sequence: fields.u64()?,
+            after: fields.i64()?,
+            change: fields.i64()?,
+            detail: fields.u64()?,
+            version: fields.u32()?,
+            code: fields.u16()?,
+            lineage: fields.u16()?,
+        })
+    });
+    let answers = answers.collect::<Result<Vec<_>, &'static str>>()?;
+    if !answers.iter().all(Remembered::can_be_given) {
+        return Err("a remembered answer that was never given");
+    }
+    Ok((member, answers))
+}
+
+/// Appends a block: its totals, and every slot of its cells.
+pub(super) fn write_block(block: &Block, out: &mut Vec<u8>) {
+    out.extend_from_slice(&block.granted().to_le_bytes());
+    out.extend_from_slice(&block.folded().to_le_bytes());
+    out.extend_from_slice(&block.folded_through().to_le_bytes());
+    out.extend_from_slice(&(block.cells().len() as u32).to_le_bytes());
+    for cell in block.cells() {
+        out.push(u8::from(cell.is_some()));
+        if let Some(cell) = cell {
+            out.extend_from_slice(&cell.name.period.to_le_bytes());
+            out.extend_from_slice(&cell.name.offer.to_le_bytes());
+            out.push(cell.name.tier);
+            out.extend_from_slice(&cell.used.to_le_bytes());
+        }
+    }
+}
+
+pub(super) fn read_block(fields: &mut Fields<'_>) -> Result<Block, &'static str> {
+    let (granted, folded, folded_through, count) = (fields.u64()?, fields.u64()?, fields.i32()?, fields.u32()?);
+    let cells = (0..count).map(|_| {
+        Ok(match fields.u8()? {
+            0 => None,
+            _ => {
+                let name = CellName { period: fields.i32()?, offer: fields.u16()?, tier: fields.u8()? };
+                Some(Cell { name, used: fields.u32()? })
+            }
+        })
+    });
+    let cells = cells.collect::<Result<Vec<_>, &'static str>>()?;
+    let mut names: Vec<CellName> = cells.iter().flatten().map(|cell| cell.name).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err("two cells of one name");
+    }
+    Ok(Block::restore(cells, granted, folded, folded_through))
+}
+
+/// Takes fixed-width fields off the front of a section.
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+
+impl Fields<'_> {
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or("an end in the middle of a field")?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    pub(super) fn u8(&mut self) -> Result<u8, &'static str> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    pub(super) fn u16(&mut self) -> Result<u16, &'static str> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32, &'static str> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn i32(&mut self) -> Result<i32, &'static str> {
+        self.take().map(i32::from_le_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64, &'static str> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn i64(&mut self) -> Result<i64, &'static str> {
+        self.take().map(i64::from_le_bytes)
+    }
+}
