@@ -72,15 +72,21 @@ pub enum OpenError {
         /// The last epoch found.
         found: u64,
     },
-    /// A snapshot holds more than it says: no server wrote it so.
+    /// A snapshot that its log does not lead to: no server wrote it so.
     #[error(
         "snapshot `{path}` has {what}, which the log that it asks for does not lead to: it was altered; restore from a backup"
     )]
-    Ahead {
+    Apart {
         /// The snapshot.
         path: String,
-        /// What is ahead.
+        /// What it has.
         what: &'static str,
+    },
+    /// Files that state numbers which could not be counted on from.
+    #[error("the next epoch would be {epoch}, which no server reaches: the files were altered; restore from a backup")]
+    EpochTooFar {
+        /// It would fill next.
+        epoch: u64,
     },
     /// A folder cannot be made.
     #[error("making the folder `{0}`: {1}")]

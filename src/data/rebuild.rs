@@ -43,9 +43,14 @@ pub(super) fn rebuild<R>(
         return Err(OpenError::LogTooShort { path: entry.path(), needed: entry.last_epoch, found: head.epoch });
     }
     if let Some(entry) = snapshot {
-        store.caught_up().map_err(|what| OpenError::Ahead { path: entry.path(), what })?;
+        store.caught_up().map_err(|what| OpenError::Apart { path: entry.path(), what })?;
     }
-    store.resume(next_epoch(head.epoch, manifest));
+    // Half of what the log's reader believes, so that what is written from here on is read again.
+    let epoch = next_epoch(head.epoch, manifest);
+    if epoch > log::EPOCH_MOST / 2 {
+        return Err(OpenError::EpochTooFar { epoch });
+    }
+    store.resume(epoch);
     let recovery = Recovery {
         created: false,
         snapshot,

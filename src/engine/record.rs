@@ -276,6 +276,13 @@ fn read_member(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, BadR
         },
         _ => read_redeemed(fields, flags)?,
     };
+    // Answers and outcomes tell what stood before.
+    let before = match change {
+        Change::Enrolled { .. } => Some(after),
+        Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => after.checked_sub(points),
+        Change::Redeemed { price, .. } => after.checked_add(price).filter(|_| price >= 0),
+    };
+    before.ok_or(BadRecord::Value(fields.kind))?;
     Ok(MemberPart { slot, forgets, now_ms, version, id, hash, previous, after, change })
 }
 

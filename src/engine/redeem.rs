@@ -156,7 +156,8 @@ fn count(
         })
     };
     // Grants are numbered by it, without a quota too: what cannot be counted is not granted.
-    if block.used(own) == u32::MAX {
+    let used_of_own = block.used(own);
+    if used_of_own == u32::MAX {
         return Err(sold_out(own));
     }
     let mut names = ArrayVec::<CellName, QUOTAS_MOST>::new();
@@ -168,7 +169,8 @@ fn count(
             continue;
         }
         let name = CellName { offer: number, tier: only.unwrap_or(0), ..own };
-        if u64::from(block.used(name)) >= total.min(u64::from(u32::MAX)) {
+        let used = if name == own { used_of_own } else { block.used(name) };
+        if u64::from(used) >= total.min(u64::from(u32::MAX)) {
             return Err(sold_out(name));
         }
         if name != own {

@@ -63,7 +63,8 @@ pub const LOG_FOLDER: &str = "log";
 /// The folder of segments that recovery no longer needs.
 pub const ARCHIVE_FOLDER: &str = "archive";
 
-/// The highest epoch that is believed, so that whatever counts on from it has room: a million epochs a second take 146,000 years to it.
+/// The highest epoch that a file is believed; a start believes half of it, so that whatever counts on from there has room: a million epochs
+/// a second take 73,000 years to it.
 pub(crate) const EPOCH_MOST: u64 = 1 << 62;
 
 /// The number of a place of state (a member shard, a quota block, …), fixed for the life of a data directory.

@@ -296,7 +296,7 @@ fn check_windows(programme: &Programme, before: &Active, now_ms: i64) -> Result<
     Ok(())
 }
 
-/// What the layouts of members, cells and records can count.
+/// What the layouts of members, cells and records can count. Replay asks too: what was put in force once must stay within.
 pub(super) fn check_bounds(
     programme: &Programme,
     numbering: &Numbering,

@@ -188,9 +188,16 @@ impl Members {
         }
     }
 
-    /// Whether a part from the log fits: its slots are there, and whoever is to forget remembers something.
-    pub fn takes(&self, part: &MemberPart, sequence: u64) -> bool {
+    /// Whether a part from the log fits: its slots are there, nobody enrols twice, and whoever is to forget remembers something. `hash`
+    /// is that of a new member.
+    pub fn takes(&self, part: &MemberPart, sequence: u64, hash: u64) -> bool {
         let len = self.len() as u32;
+        if self.is_ahead(sequence, part.slot)
+            && let Change::Enrolled { programme, key, .. } = part.change
+            && self.find(hash, programme, key).is_some()
+        {
+            return false;
+        }
         let enrols = matches!(part.change, Change::Enrolled { .. });
         let fits = match (self.is_ahead(sequence, part.slot), enrols) {
             (true, true) => part.slot == len && part.after == 0,
@@ -199,6 +206,14 @@ impl Members {
         };
         let forgets = part.forgets.filter(|slot| self.is_ahead(sequence, *slot));
         fits && forgets.is_none_or(|slot| slot < len && self.member(slot).answers != NONE)
+            && self.has_room(part, sequence)
+    }
+
+    /// Whether the member can have the part's answer, if it is one that is remembered.
+    fn has_room(&self, part: &MemberPart, sequence: u64) -> bool {
+        let remembered = !matches!(part.change, Change::Ordered { .. }) && self.is_ahead(sequence, part.slot);
+        let held = if (part.slot as usize) < self.len() { usize::from(self.member(part.slot).answers_held) } else { 0 };
+        !remembered || held - usize::from(held > 0 && part.forgets == Some(part.slot)) < WINDOW
     }
 
     /// Whether the balance that a part states is the one it comes to.

@@ -128,6 +128,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether the place stands where the last record of the log led it, if the log had one.
+    pub fn is_where_the_log_led(&self) -> bool {
+        self.replayed.is_none_or(|last| last == self.sequence)
+    }
+
     /// Notes that recovery is done with a record.
     pub fn replayed(&mut self, sequence: u64) {
         self.replayed = Some(sequence);

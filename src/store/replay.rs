@@ -95,8 +95,10 @@ impl Store {
                     }
                 }
                 let members = &mut held.state.members;
-                if !members.takes(&part, sequence) {
-                    return Err("it names a slot or an answer that is not there".into());
+                if !members.takes(&part, sequence, hash) {
+                    return Err(
+                        "it names a slot or an answer that is not there, or a member that is there already".into()
+                    );
                 }
                 let before = members.len();
                 members.apply(&part, sequence, at, tail.lineage, |_, _| hash);

@@ -6,6 +6,7 @@
 use super::activate::ActivationRecord;
 use super::members::Totals;
 use super::packed::{Fields, read_block, read_member, write_block, write_member};
+use super::place::Journal;
 use super::{Store, directory_place, member_place};
 use crate::engine::{OrderEntry, PlaceId, PlaceKind};
 
@@ -27,8 +28,8 @@ pub enum SectionKind {
     Directory = 6,
 }
 
-/// The highest sequence that is believed: half of what an order's entry can name, so that whatever counts on from it has room. A place
-/// that changes a million times a second takes four years to it.
+/// The highest sequence that a section is believed: half of what an order's entry can name. A start believes half of that, so that whatever
+/// counts on from it has room: a place that changes a million times a second takes two years to it.
 const SEQUENCE_MOST: u64 = 1 << 47;
 
 impl SectionKind {
@@ -177,7 +178,7 @@ impl Store {
         match section.kind {
             SectionKind::Programme => {
                 let record = ActivationRecord::read(&section.body).map_err(|_| "a programme that does not decode")?;
-                if record.programme as usize != self.programmes().len() + 1 {
+                if record.programme as usize != self.world.load().programmes.len() + 1 {
                     return Err("a programme that is there already, or before those that it follows");
                 }
                 let blocks = self.blocks().len();
@@ -198,7 +199,7 @@ impl Store {
                     .map(|_| Ok(Totals { members: fields.u64()?, issued: fields.i64()?, spent: fields.i64()? }));
                 let totals = totals.collect::<Result<Vec<_>, &'static str>>()?;
                 // Numbered from 1; the first is nobody's.
-                if totals.len() > self.programmes().len() + 1 {
+                if totals.len() > self.world.load().programmes.len() + 1 {
                     return Err(NO_PROGRAMME);
                 }
                 let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
@@ -210,7 +211,7 @@ impl Store {
                 let last_ms = fields.i64()?;
                 let count = fields.u32()?;
                 let marks = (0..count).map(|_| fields.i64()).collect::<Result<Vec<_>, _>>()?;
-                if marks.len() > self.programmes().len() + 1 {
+                if marks.len() > self.world.load().programmes.len() + 1 {
                     return Err(NO_PROGRAMME);
                 }
                 let mut held = self.directory.get(at).ok_or(NO_SHARD)?.lock();
@@ -241,15 +242,24 @@ impl Store {
         if !self.members.iter().all(|place| place.lock().state.members.are_all_here()) {
             return Err("other members than are counted");
         }
-        let members = self.members.iter().all(|place| {
-            let held = place.lock();
-            held.state.members.newest_copied() <= held.journal.sequence()
-        });
-        let directory = self.directory.iter().all(|place| {
-            let held = place.lock();
-            held.state.newest_copied() <= held.journal.sequence()
-        });
-        if members && directory { Ok(()) } else { Err("a section from behind the end of its place") }
+        let level = |journal: &Journal, newest_copied: u64| {
+            newest_copied <= journal.sequence() && journal.is_where_the_log_led()
+        };
+        let members = self.members.iter().map(|place| place.lock());
+        let directory = self.directory.iter().map(|place| place.lock());
+        let blocks = self.blocks();
+        let all = members.map(|held| level(&held.journal, held.state.members.newest_copied()));
+        let all = all.chain(directory.map(|held| level(&held.journal, held.state.newest_copied())));
+        let all = all.chain(blocks.iter().map(|block| level(&block.place.lock().journal, 0)));
+        let programmes = level(&self.programmes.lock().journal, 0);
+        if !programmes || all.into_iter().any(|level| !level) {
+            return Err("a section from behind the end of its place");
+        }
+        // A section may reach so far; what counts on from here has room for as much again.
+        let sequences = self.members.iter().map(|place| place.lock().journal.sequence());
+        let sequences = sequences.chain(self.directory.iter().map(|place| place.lock().journal.sequence()));
+        let newest = sequences.chain(blocks.iter().map(|block| block.place.lock().journal.sequence())).max();
+        if newest > Some(SEQUENCE_MOST / 2) { Err("a sequence that no place reaches") } else { Ok(()) }
     }
 
     fn restore_members(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
@@ -277,8 +287,9 @@ impl Store {
         let entries = (0..count).map(|_| fields.take().map(|bytes| OrderEntry::from_bytes(&bytes)));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let taken = || entries.iter().filter(|entry| **entry != OrderEntry::FREE);
-        let (live, programmes) = (taken().count() as u64, self.programmes().len());
-        if taken().any(|entry| usize::from(entry.programme) > programmes) {
+        let (live, programmes) = (taken().count() as u64, self.world.load().programmes.len());
+        // An entry of programme 0 is a free slot, and has nothing else in it.
+        if taken().any(|entry| !(1..=programmes).contains(&entry.programme.into())) {
             return Err(NO_PROGRAMME);
         }
         let shard = self.directory.get(at).ok_or(NO_SHARD)?;
@@ -322,7 +333,7 @@ fn in_turns(shards: usize, mut copy: impl FnMut(usize, usize) -> std::io::Result
     Ok(newest)
 }
 
-const NO_PROGRAMME: &str = "members or quotas of a programme that is not there";
+const NO_PROGRAMME: &str = "members, orders or quotas of a programme that is not there";
 const NO_SHARD: &str = "a shard that this data directory does not have";
 /// Nobody would find them there: they could enrol, or be recorded, once more.
 const OTHER_SHARD: &str = "members or orders of another shard";

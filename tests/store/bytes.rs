@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use tidegate::engine::{
-    Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, LedgerAt, MemberPart, OrderEntry,
-    PlaceId, PlaceKind, QUOTAS_MOST, Record, read_record, write_block, write_directory, write_member,
+    BadRecord, Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, LedgerAt, MemberPart,
+    OrderEntry, PlaceId, PlaceKind, QUOTAS_MOST, Record, read_record, write_block, write_directory, write_member,
 };
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
@@ -34,7 +34,7 @@ fn change() -> impl Strategy<Value = Change> {
                 tier
             }
         ),
-        (any::<u16>(), 1u16.., any::<i64>(), any::<u64>(), counter).prop_map(
+        (any::<u16>(), 1u16.., 0..=i64::MAX, any::<u64>(), counter).prop_map(
             |(campaign, offer, price, grant, counter)| {
                 let limit = counter.map(|(over_all, period, used)| Counter {
                     campaign,
@@ -51,8 +51,14 @@ fn change() -> impl Strategy<Value = Change> {
 prop_compose! {
     fn member_part()(
         slot: u32, forgets: Option<u32>, after_base: u32, version: u32, id: [u8; 16], hash: u64, epoch: u64, offset: u32,
-        after: i64, change in change(),
+        before: i64, change in change(),
     ) -> MemberPart {
+        // What stood before is a number.
+        let after = match change {
+            Change::Enrolled { .. } => before,
+            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => before.saturating_add(points),
+            Change::Redeemed { price, .. } => before.saturating_sub(price),
+        };
         let previous = LedgerAt { epoch, offset };
         let now_ms = BASE_MS + i64::from(after_base);
         MemberPart { slot, forgets, now_ms, version, id: RequestId(id), hash, previous, after, change }
@@ -235,6 +241,70 @@ proptest! {
     }
 }
 
+#[test]
+fn a_record_whose_points_before_are_no_number_is_refused() {
+    let redeemed = |price| Change::Redeemed { campaign: 1, offer: 1, price, grant: 1, limit: None };
+    let checked_in = Change::CheckedIn { day: 1, streak: 1, points: -1, tier: 0 };
+    for (change, after, kind) in [(redeemed(-1), 0, 4), (redeemed(1), i64::MAX, 4), (checked_in, i64::MAX, 2)] {
+        let part = MemberPart {
+            slot: 0,
+            forgets: None,
+            now_ms: BASE_MS,
+            version: 1,
+            id: RequestId([1; 16]),
+            hash: 1,
+            previous: LedgerAt::default(),
+            after,
+            change,
+        };
+        let mut bytes = Vec::new();
+        write_member(&mut bytes, &part, BASE_MS);
+        assert_eq!(read_record(&bytes, BASE_MS), Err(BadRecord::Value(kind)));
+    }
+}
+
+/// A tail of one record for a shard of members.
+fn member_tail(store: &Store, shard: usize, first_sequence: u64, part: &MemberPart) -> Result<(), String> {
+    let mut records = Vec::new();
+    write_member(&mut records, part, part.now_ms);
+    let place = PlaceId::new(PlaceKind::Members, shard);
+    let base_ms = part.now_ms;
+    let tail = LoggedTail { epoch: 9, lineage: 0, place, first_sequence, base_ms, count: 1, records: &records };
+    store.replay(&tail).map_err(|error| error.why)
+}
+
+#[test]
+fn records_that_no_snapshot_would_take_are_refused() {
+    let (_memory, opened) = opened_with(&club("club", &hot(1, 9, 9, 9)), options(1, Limits::default()));
+    let store = &opened.store;
+    let part = |slot, number, after, change| MemberPart {
+        slot,
+        forgets: None,
+        now_ms: NOON_MS,
+        version: 1,
+        id: RequestId::mint(NOON_MS, [number; 10]),
+        hash: 1,
+        previous: LedgerAt::default(),
+        after,
+        change,
+    };
+    let enrolled = |key| Change::Enrolled { programme: 1, key: MemberKey::from_number(key), tier: 1 };
+    let refused = "it names a slot or an answer that is not there, or a member that is there already";
+    assert_eq!(member_tail(store, 0, 1, &part(0, 1, 0, enrolled(7))), Ok(()));
+    assert_eq!(member_tail(store, 0, 2, &part(1, 2, 0, enrolled(7))), Err(refused.into()), "enrolled twice");
+    // With the enrolment four answers, as many as a member is remembered with; the fifth has to forget one.
+    let check_in = |number: u8| Change::CheckedIn { day: number.into(), streak: 1, points: 5, tier: 1 };
+    for number in 2..=4 {
+        assert_eq!(
+            member_tail(store, 0, number.into(), &part(0, number, 5 * i64::from(number - 1), check_in(number))),
+            Ok(())
+        );
+    }
+    let fifth = part(0, 5, 20, check_in(5));
+    assert_eq!(member_tail(store, 0, 5, &fifth), Err(refused.into()), "remembers nothing less");
+    assert_eq!(member_tail(store, 0, 5, &MemberPart { forgets: Some(0), ..fifth }), Ok(()));
+}
+
 /// A tail of one record for the first block.
 fn granted_tail(store: &Store, first_sequence: u64, cells: &[(u32, u32)]) -> Result<(), String> {
     let cells = cells.iter().map(|(slot, used)| CellUse { slot: *slot, used: *used }).collect();
@@ -393,6 +463,10 @@ fn a_section_from_behind_the_end_of_its_place_is_found_before_anything_is_decide
         let wanted = if head { Ok(()) } else { Err("a section from behind the end of its place") };
         assert_eq!(store.caught_up(), wanted, "{kind:?}");
     }
+    // Where the log has a record of the place, it tells where that led.
+    let (store, put) = put_back(SectionKind::Block, |section| section.sequence += 4);
+    assert_eq!((put, granted_tail(&store, 10, &[(0, 7), (1, 7), (2, 7)])), (Ok(()), Ok(())), "passed over as known");
+    assert_eq!(store.caught_up(), Err("a section from behind the end of its place"));
 }
 
 #[test]

@@ -229,14 +229,33 @@ fn i7_a_file_of_another_directory_never_gives_a_wrong_state() {
 }
 
 #[test]
-fn i7_a_snapshot_from_behind_what_its_log_leads_to_is_refused() {
+fn an_epoch_that_cannot_be_counted_on_from_is_refused_before_anything_is_written() {
     let memory = golden();
-    let newest = state_with(&memory, &[]).unwrap().1.snapshot.unwrap().path();
-    let memory = with_only(&memory, &newest);
-    let mut file = bytes(&memory, &newest);
-    // The first chunk of members, with every checksum made right again. Behind the head of 40 bytes, sections have heads of 28.
+    let mut manifest = Manifest::read(&memory).unwrap().unwrap();
+    // A snapshot may begin behind the log's end, and what is written then begins there.
+    manifest.snapshots[1].first_epoch = (1 << 61) + 1;
+    manifest.write(&memory).unwrap();
+    let refused = state(&memory).unwrap_err();
+    assert!(matches!(refused, OpenError::EpochTooFar { epoch } if epoch == (1 << 61) + 1), "{refused}");
+}
+
+#[test]
+fn i7_a_snapshot_from_behind_what_its_log_leads_to_is_refused() {
+    use SectionKind::{DirectoryHead, Members, MembersHead};
+    for kind in [MembersHead, Members, DirectoryHead] {
+        a_section_from_behind_is_refused(kind);
+    }
+}
+
+fn a_section_from_behind_is_refused(kind: SectionKind) {
+    let memory = golden();
+    // The older one: behind it the log has something of every place.
+    let older = Manifest::read(&memory).unwrap().unwrap().snapshots[1].path();
+    let memory = with_only(&memory, &older);
+    let mut file = bytes(&memory, &older);
+    // The first section of that kind, with every checksum made right again. Behind the head of 40 bytes, sections have heads of 28.
     let mut at = 40;
-    while file[at] != SectionKind::Members as u8 {
+    while file[at] != kind as u8 {
         at += 28 + u32::from_le_bytes(file[at + 16..at + 20].try_into().unwrap()) as usize;
     }
     file[at + 8..at + 16].copy_from_slice(&(1u64 << 40).to_le_bytes());
@@ -245,7 +264,7 @@ fn i7_a_snapshot_from_behind_what_its_log_leads_to_is_refused() {
     let mut manifest = Manifest::read(&memory).unwrap().unwrap();
     manifest.snapshots[0].hash = *blake3::hash(&file).as_bytes();
     manifest.write(&memory).unwrap();
-    memory.set_bytes(&newest, file);
-    let refused = state(&memory).unwrap_err();
-    assert!(matches!(&refused, OpenError::Ahead { path, .. } if *path == newest), "{refused}");
+    memory.set_bytes(&older, file);
+    let refused = state(&memory).err().unwrap_or_else(|| panic!("{kind:?}: taken"));
+    assert!(matches!(&refused, OpenError::Apart { path, .. } if *path == older), "{kind:?}: {refused}");
 }

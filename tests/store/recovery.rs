@@ -358,7 +358,7 @@ fn members_and_quotas_of_a_programme_that_is_not_there_are_refused() {
     };
     use SectionKind::{Block, DirectoryHead, Members, MembersHead, Programme};
     assert_eq!(restore(&[Block, Programme, MembersHead, Members, DirectoryHead]), Ok(()));
-    let refused = Err("members or quotas of a programme that is not there");
+    let refused = Err("members, orders or quotas of a programme that is not there");
     assert_eq!(restore(&[Block]), refused);
     assert_eq!(restore(&[MembersHead]), refused);
     assert_eq!(restore(&[Members]), refused);

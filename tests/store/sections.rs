@@ -32,7 +32,7 @@ fn a_state_without_one_of_its_sections_is_refused() {
         rest.remove(left_out);
         let why = match kind {
             SectionKind::Block => "a campaign whose block is missing",
-            SectionKind::Programme => "members or quotas of a programme that is not there",
+            SectionKind::Programme => "members, orders or quotas of a programme that is not there",
             SectionKind::MembersHead => "members before the head of their shard",
             SectionKind::Members => "other members than are counted",
             SectionKind::DirectoryHead => "orders before the head of their shard",
@@ -110,13 +110,13 @@ fn orders_of_a_programme_that_is_not_there_are_refused() {
         let at = section.body[2..].windows(2).skip(key.len()).position(|pair| pair == [1, 0]).unwrap();
         section.body[2 + key.len() + at] = 9;
     });
-    assert_eq!(state_of(&forged), Err("members or quotas of a programme that is not there"));
+    assert_eq!(state_of(&forged), Err("members, orders or quotas of a programme that is not there"));
     let marks = with(SectionKind::DirectoryHead, |section| {
         section.body.truncate(8);
         section.body.extend(3u32.to_le_bytes());
         section.body.extend([0; 3 * 8]);
     });
-    assert_eq!(state_of(&marks), Err("members or quotas of a programme that is not there"));
+    assert_eq!(state_of(&marks), Err("members, orders or quotas of a programme that is not there"));
 }
 
 /// The sections with the programme's record as `change` leaves it.
@@ -196,7 +196,7 @@ fn i9_a_member_who_checked_in_at_the_end_of_time_is_refused() {
     let mut client = Client::new(&store).numbered(1);
     let codes: Vec<u16> = (0..6).map(|member| client.check_in(member).code).collect();
     let refused = codes.iter().filter(|code| **code == answer::ALREADY_CHECKED_IN).count();
-    assert_eq!((refused, codes.len()), (1, 6), "{codes:?}");
+    assert_eq!(refused, 1, "{codes:?}");
 }
 
 #[test]
