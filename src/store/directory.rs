@@ -4,7 +4,6 @@
 //! swept away is no change of state and is not logged.
 
 use super::index::Index;
-use super::members::HEAD_TWICE;
 use crate::engine::{DirectoryPart, OrderEntry, OrderKey};
 
 /// Orders in a chunk: what a snapshot copies under one short lock.
@@ -27,8 +26,6 @@ pub struct Directory {
     /// By programme number: orders paid at or before are forgotten.
     marks: Vec<i64>,
     marks_sequence: u64,
-    /// Whether a snapshot's marks are here.
-    marks_copied: bool,
     live: usize,
 }
 
@@ -183,16 +180,8 @@ impl Directory {
         &self.marks
     }
 
-    /// The newest sequence that a chunk or the marks were copied at; 0 if nothing came from a snapshot.
-    pub fn newest_copied(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.sequence).fold(self.marks_sequence, u64::max)
-    }
-
     /// Adds the next chunk as a snapshot holds it. `Err` if it cannot be the next.
     pub fn restore_chunk(&mut self, sequence: u64, entries: Vec<OrderEntry>) -> Result<(), &'static str> {
-        if !self.marks_copied {
-            return Err("orders before the head of their shard");
-        }
         if entries.is_empty() || entries.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
             return Err("a chunk of orders that is empty, too long, or behind one that is not full");
         }
@@ -212,17 +201,8 @@ impl Directory {
         Ok(())
     }
 
-    /// Sets the marks as a snapshot holds them, before any orders.
-    pub fn restore_marks(&mut self, sequence: u64, marks: Vec<i64>) -> Result<(), &'static str> {
-        if self.marks_copied {
-            return Err(HEAD_TWICE);
-        }
-        (self.marks, self.marks_sequence, self.marks_copied) = (marks, sequence, true);
-        Ok(())
-    }
-
-    /// Whether the marks of a snapshot came.
-    pub fn has_head(&self) -> bool {
-        self.marks_copied
+    /// Sets the marks as a snapshot holds them.
+    pub fn restore_marks(&mut self, sequence: u64, marks: Vec<i64>) {
+        (self.marks, self.marks_sequence) = (marks, sequence);
     }
 }

@@ -13,9 +13,6 @@ use crate::engine::{Change, LedgerAt, Member, MemberPart, Remembered};
 /// Members in a chunk: what a snapshot copies under one short lock.
 pub const CHUNK: usize = 128;
 
-/// A shard has one head in a snapshot.
-pub(super) const HEAD_TWICE: &str = "the head of a shard that has one already";
-
 /// How finely a member's newest id is told from later ones: 2^32 ticks are two years of uptime.
 const TICK_MS: i64 = 16;
 
@@ -56,13 +53,17 @@ pub struct Members {
     first_id_ms: i64,
     totals: Vec<Totals>,
     totals_sequence: u64,
-    /// Whether a snapshot's totals are here.
-    totals_copied: bool,
 }
 
 /// The part of a member's hash that finds it within its shard: the low bits chose the shard.
 fn within(hash: u64) -> u64 {
     hash.rotate_right(24)
+}
+
+/// Whether the member in a slot is the one of this key.
+fn is_of(chunks: &[Chunk], slot: u32, programme: u32, key: MemberKey) -> bool {
+    let member = &chunks[slot as usize / CHUNK].members[slot as usize % CHUNK];
+    member.key == key && member.programme() == programme
 }
 
 impl Members {
@@ -75,7 +76,6 @@ impl Members {
             first_id_ms: 0,
             totals: Vec::new(),
             totals_sequence: 0,
-            totals_copied: false,
         }
     }
 
@@ -91,10 +91,7 @@ impl Members {
 
     /// The member's slot, if it is enrolled.
     pub fn find(&self, hash: u64, programme: u32, key: MemberKey) -> Option<u32> {
-        self.index.find(within(hash), |slot| {
-            let member = self.member(slot);
-            member.key == key && member.programme() == programme
-        })
+        self.index.find(within(hash), |slot| is_of(&self.chunks, slot, programme, key))
     }
 
     /// Asks for the index's entry of a member ahead.
@@ -292,11 +289,6 @@ impl Members {
         })
     }
 
-    /// The newest sequence that a chunk or the totals were copied at; 0 if nothing came from a snapshot.
-    pub fn newest_copied(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.sequence).fold(self.totals_sequence, u64::max)
-    }
-
     /// Adds the next chunk as a snapshot holds it, with its members' hashes. `Err` if it cannot be the next.
     pub fn restore_chunk(
         &mut self,
@@ -304,9 +296,6 @@ impl Members {
         members: Vec<(Member, Vec<Remembered>)>,
         hashes: &[u64],
     ) -> Result<(), &'static str> {
-        if !self.totals_copied {
-            return Err("members before the head of their shard");
-        }
         if members.is_empty() || members.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
             return Err("a chunk of members that is empty, too long, or behind one that is not full");
         }
@@ -325,11 +314,7 @@ impl Members {
             let (programme, key) = (member.programme(), member.key);
             self.hold(member);
             let Members { chunks, index, .. } = self;
-            let is_it = |other: u32| {
-                let other = &chunks[other as usize / CHUNK].members[other as usize % CHUNK];
-                other.key == key && other.programme() == programme
-            };
-            if !index.insert_unless(within(*hash), slot, is_it) {
+            if !index.insert_unless(within(*hash), slot, |other| is_of(chunks, other, programme, key)) {
                 return Err("a member that is there twice");
             }
             for answer in answers {
@@ -340,18 +325,9 @@ impl Members {
         Ok(())
     }
 
-    /// Sets the totals as a snapshot holds them, before any members.
-    pub fn restore_totals(&mut self, sequence: u64, totals: Vec<Totals>) -> Result<(), &'static str> {
-        if self.totals_copied {
-            return Err(HEAD_TWICE);
-        }
-        (self.totals, self.totals_sequence, self.totals_copied) = (totals, sequence, true);
-        Ok(())
-    }
-
-    /// Whether the totals of a snapshot came.
-    pub fn has_head(&self) -> bool {
-        self.totals_copied
+    /// Sets the totals as a snapshot holds them.
+    pub fn restore_totals(&mut self, sequence: u64, totals: Vec<Totals>) {
+        (self.totals, self.totals_sequence) = (totals, sequence);
     }
 
     /// Whether as many members are here as the totals count.

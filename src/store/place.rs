@@ -38,6 +38,8 @@ pub struct Journal {
     last_epoch: u64,
     /// The newest record that recovery read for this place, if any.
     replayed: Option<u64>,
+    /// The newest sequence that a section of this place was copied at, if any came.
+    copied: Option<u64>,
     /// Bytes of records ever appended.
     appended_bytes: u64,
     /// What was appended in the epoch of the last change.
@@ -128,9 +130,32 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether the place stands where the last record of the log led it, if the log had one.
-    pub fn is_where_the_log_led(&self) -> bool {
-        self.replayed.is_none_or(|last| last == self.sequence)
+    /// Notes the head of the place, or its whole, as a snapshot holds it. `Err` if that came before.
+    pub fn head(&mut self, sequence: u64, last_ms: i64) -> Result<(), &'static str> {
+        if self.copied.replace(sequence).is_some() {
+            return Err("the head of a place that has one already");
+        }
+        self.note(sequence, last_ms, 0);
+        Ok(())
+    }
+
+    /// Notes a chunk of the place as a snapshot holds it. `Err` if its head did not come.
+    pub fn chunk(&mut self, sequence: u64) -> Result<(), &'static str> {
+        let copied = self.copied.as_mut().ok_or("a chunk before the head of its shard")?;
+        *copied = sequence.max(*copied);
+        Ok(())
+    }
+
+    /// Whether a snapshot's head of the place came.
+    pub fn has_head(&self) -> bool {
+        self.copied.is_some()
+    }
+
+    /// Whether the place stands, at the end of a recovery, where the last record of the log led it, if the log had one, and as far as any
+    /// of its sections.
+    pub fn is_level(&self) -> bool {
+        self.copied.is_none_or(|copied| copied <= self.sequence)
+            && self.replayed.is_none_or(|replayed| replayed == self.sequence)
     }
 
     /// Notes that recovery is done with a record.

@@ -260,11 +260,8 @@ impl Store {
             None => return Err("a block out of order"),
         };
         let mut held = known.place.lock();
-        if held.journal.sequence() > 0 {
-            return Err("a block that is there already");
-        }
+        held.journal.head(sequence, last_ms)?;
         held.state = block;
-        held.journal.note(sequence, last_ms, 0);
         Ok(())
     }
 

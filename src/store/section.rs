@@ -203,8 +203,8 @@ impl Store {
                     return Err(NO_PROGRAMME);
                 }
                 let mut held = self.members.get(at).ok_or(NO_SHARD)?.lock();
-                held.state.members.restore_totals(sequence, totals)?;
-                held.journal.note(sequence, last_ms, 0);
+                held.journal.head(sequence, last_ms)?;
+                held.state.members.restore_totals(sequence, totals);
             }
             SectionKind::Members => self.restore_members(at, sequence, &mut fields)?,
             SectionKind::DirectoryHead => {
@@ -215,8 +215,8 @@ impl Store {
                     return Err(NO_PROGRAMME);
                 }
                 let mut held = self.directory.get(at).ok_or(NO_SHARD)?.lock();
-                held.state.restore_marks(sequence, marks)?;
-                held.journal.note(sequence, last_ms, 0);
+                held.journal.head(sequence, last_ms)?;
+                held.state.restore_marks(sequence, marks);
             }
             SectionKind::Directory => self.restore_orders(at, sequence, &mut fields)?,
         }
@@ -227,8 +227,8 @@ impl Store {
     pub fn restored(&self) -> Result<(), &'static str> {
         let world = self.world.load();
         let known = |programme: u32| (1..=world.programmes.len()).contains(&(programme as usize));
-        let members = self.members.iter().all(|place| place.lock().state.members.has_head());
-        let directory = self.directory.iter().all(|place| place.lock().state.has_head());
+        let members = self.members.iter().all(|place| place.lock().journal.has_head());
+        let directory = self.directory.iter().all(|place| place.lock().journal.has_head());
         match (world.blocks.iter().all(|block| known(block.programme)), members && directory) {
             (true, true) => Ok(()),
             (true, false) => Err("an end before the heads of all shards"),
@@ -239,27 +239,26 @@ impl Store {
     /// Checks, once the log behind a snapshot is replayed, that it led every place as far as each of its sections was: what is
     /// copied from behind its place would swallow the next changes. And that every member who was counted is there.
     pub fn caught_up(&self) -> Result<(), &'static str> {
-        if !self.members.iter().all(|place| place.lock().state.members.are_all_here()) {
-            return Err("other members than are counted");
-        }
-        let level = |journal: &Journal, newest_copied: u64| {
-            newest_copied <= journal.sequence() && journal.is_where_the_log_led()
+        let (mut all_here, mut level, mut newest) = (true, true, 0);
+        let mut look = |journal: &Journal| {
+            level &= journal.is_level();
+            newest = journal.sequence().max(newest);
         };
-        let members = self.members.iter().map(|place| place.lock());
-        let directory = self.directory.iter().map(|place| place.lock());
-        let blocks = self.blocks();
-        let all = members.map(|held| level(&held.journal, held.state.members.newest_copied()));
-        let all = all.chain(directory.map(|held| level(&held.journal, held.state.newest_copied())));
-        let all = all.chain(blocks.iter().map(|block| level(&block.place.lock().journal, 0)));
-        let programmes = level(&self.programmes.lock().journal, 0);
-        if !programmes || all.into_iter().any(|level| !level) {
-            return Err("a section from behind the end of its place");
+        for place in &self.members {
+            let held = place.lock();
+            look(&held.journal);
+            all_here &= held.state.members.are_all_here();
         }
-        // A section may reach so far; what counts on from here has room for as much again.
-        let sequences = self.members.iter().map(|place| place.lock().journal.sequence());
-        let sequences = sequences.chain(self.directory.iter().map(|place| place.lock().journal.sequence()));
-        let newest = sequences.chain(blocks.iter().map(|block| block.place.lock().journal.sequence())).max();
-        if newest > Some(SEQUENCE_MOST / 2) { Err("a sequence that no place reaches") } else { Ok(()) }
+        self.directory.iter().for_each(|place| look(&place.lock().journal));
+        self.blocks().iter().for_each(|block| look(&block.place.lock().journal));
+        look(&self.programmes.lock().journal);
+        match (all_here, level) {
+            (false, _) => Err("other members than are counted"),
+            (true, false) => Err("a section from behind the end of its place"),
+            // A section may reach so far; what counts on from here has room for as much again.
+            (true, true) if newest > SEQUENCE_MOST / 2 => Err("a sequence that no place reaches"),
+            (true, true) => Ok(()),
+        }
     }
 
     fn restore_members(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
@@ -276,6 +275,7 @@ impl Store {
             return Err(OTHER_SHARD);
         }
         let mut held = shard.lock();
+        held.journal.chunk(sequence)?;
         held.state.members.restore_chunk(sequence, members, &hashes)?;
         drop(held);
         self.counts.members.fetch_add(u64::from(count), std::sync::atomic::Ordering::Relaxed);
@@ -296,7 +296,10 @@ impl Store {
         if taken().any(|entry| self.directory_shard(&entry.key) != at) {
             return Err(OTHER_SHARD);
         }
-        shard.lock().state.restore_chunk(sequence, entries)?;
+        let mut held = shard.lock();
+        held.journal.chunk(sequence)?;
+        held.state.restore_chunk(sequence, entries)?;
+        drop(held);
         self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
         Ok(())
     }

@@ -33,9 +33,8 @@ fn a_state_without_one_of_its_sections_is_refused() {
         let why = match kind {
             SectionKind::Block => "a campaign whose block is missing",
             SectionKind::Programme => "members, orders or quotas of a programme that is not there",
-            SectionKind::MembersHead => "members before the head of their shard",
+            SectionKind::MembersHead | SectionKind::DirectoryHead => "a chunk before the head of its shard",
             SectionKind::Members => "other members than are counted",
-            SectionKind::DirectoryHead => "orders before the head of their shard",
             // Nothing counts them: what is lost without a trace is the checksums' to find.
             SectionKind::Directory => continue,
         };
@@ -56,9 +55,10 @@ fn a_state_with_one_of_its_sections_twice_is_refused() {
         let mut more = sections.clone();
         more.insert(repeated, sections[repeated].clone());
         let why = match kind {
-            SectionKind::Block => "a block that is there already",
             SectionKind::Programme => "a programme that is there already, or before those that it follows",
-            SectionKind::MembersHead | SectionKind::DirectoryHead => "the head of a shard that has one already",
+            SectionKind::Block | SectionKind::MembersHead | SectionKind::DirectoryHead => {
+                "the head of a place that has one already"
+            }
             SectionKind::Members => "a chunk of members that is empty, too long, or behind one that is not full",
             SectionKind::Directory => "a chunk of orders that is empty, too long, or behind one that is not full",
         };
