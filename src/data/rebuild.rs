@@ -47,7 +47,7 @@ pub(super) fn rebuild<R>(
     }
     // Half of what the log's reader believes, so that what is written from here on is read again.
     let epoch = next_epoch(head.epoch, manifest);
-    if epoch > log::EPOCH_MOST / 2 {
+    if epoch > log::NUMBER_MOST / 2 {
         return Err(OpenError::EpochTooFar { epoch });
     }
     store.resume(epoch);

@@ -156,12 +156,12 @@ fn count(
         })
     };
     // Grants are numbered by it, without a quota too: what cannot be counted is not granted.
-    let used_of_own = block.used(own);
-    if used_of_own == u32::MAX {
+    let counter = Counting { name: own, found: block.find(own) };
+    if counter.used() == u32::MAX {
         return Err(sold_out(own));
     }
-    let mut names = ArrayVec::<CellName, QUOTAS_MOST>::new();
-    names.push(own);
+    let mut counting = ArrayVec::<Counting, QUOTAS_MOST>::new();
+    counting.push(counter);
     let of_offer = offer.quotas.iter().map(|quota| (own.offer, quota));
     for (number, quota) in of_offer.chain(campaign.quotas.iter().map(|quota| (0, quota))) {
         let Quota { tier: only, total } = *quota;
@@ -169,23 +169,36 @@ fn count(
             continue;
         }
         let name = CellName { offer: number, tier: only.unwrap_or(0), ..own };
-        let used = if name == own { used_of_own } else { block.used(name) };
-        if u64::from(used) >= total.min(u64::from(u32::MAX)) {
+        let cell = if name == own { counter } else { Counting { name, found: block.find(name) } };
+        if u64::from(cell.used()) >= total.min(u64::from(u32::MAX)) {
             return Err(sold_out(name));
         }
         if name != own {
-            names.push(name);
+            counting.push(cell);
         }
     }
-    Ok(counted(context.now_ms, block, &names))
+    Ok(counted(context.now_ms, block, &counting))
 }
 
-/// The parts that count one unit in each of the named cells.
-fn counted(now_ms: i64, block: &Block, names: &[CellName]) -> Counted {
+/// A cell in which the grant counts: its slot and units used, if anything was granted yet.
+#[derive(Clone, Copy)]
+struct Counting {
+    name: CellName,
+    found: Option<(u32, u32)>,
+}
+
+impl Counting {
+    fn used(&self) -> u32 {
+        self.found.map_or(0, |(_, used)| used)
+    }
+}
+
+/// The parts that count one unit in each of the cells.
+fn counted(now_ms: i64, block: &Block, counting: &[Counting]) -> Counted {
     let mut parts = ArrayVec::new();
     let mut cells = ArrayVec::new();
-    for name in names {
-        let (slot, used) = block.find(*name).unwrap_or_else(|| {
+    for Counting { name, found } in counting {
+        let (slot, used) = found.unwrap_or_else(|| {
             let slot = block.free_slot(parts.len());
             parts.push(BlockPart::Opened { now_ms, slot, name: *name });
             (slot, 0)

@@ -5,7 +5,7 @@
 
 use super::index::Index;
 use super::segment;
-use super::{ARCHIVE_FOLDER, LOG_FOLDER, LogError};
+use super::{ARCHIVE_FOLDER, LOG_FOLDER, LogError, NUMBER_MOST};
 use crate::storage::Storage;
 
 use parking_lot::RwLock;
@@ -92,8 +92,12 @@ fn is_older(index: &Index, number: u64, age_ms: Option<i64>, now_ms: i64) -> boo
     age_ms.zip(ended_ms).is_some_and(|(age_ms, ended_ms)| ended_ms < now_ms.saturating_sub(age_ms))
 }
 
-/// The numbers of the segments in a folder, rising.
+/// The numbers of the segments in a folder, rising. Refuses one that no log reaches: whatever counts on from it would have no room.
 pub(crate) fn numbers(storage: &dyn Storage, folder: &str) -> Result<Vec<u64>, LogError> {
     let names = storage.list(folder).map_err(LogError::storage("list", folder))?;
-    Ok(names.iter().filter_map(|name| segment::number(name)).collect())
+    let numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
+    match numbers.last() {
+        Some(&number) if number > NUMBER_MOST => Err(LogError::NumberTooFar { file: segment::path_in(folder, number) }),
+        _ => Ok(numbers),
+    }
 }

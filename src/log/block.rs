@@ -26,7 +26,7 @@
 //! body; the header holds the hash before it. A closing block has no body, repeats epoch and hash of the newest epoch, and is no link of the chain.
 
 use super::segment::padded;
-use super::{ChainHead, EPOCH_MOST, PlaceTail, epoch};
+use super::{ChainHead, NUMBER_MOST, PlaceTail, epoch};
 
 pub(super) const HEADER_BYTES: usize = 128;
 pub(super) const MAGIC: &[u8; 8] = b"TIDEBLCK";
@@ -118,7 +118,7 @@ impl BlockHeader {
             body_bytes: u32_at(bytes, 60),
             body_crc: u32_at(bytes, 96),
         };
-        if header.encode() != bytes || header.epoch.max(header.previous.epoch) > EPOCH_MOST {
+        if header.encode() != bytes || header.epoch.max(header.previous.epoch) > NUMBER_MOST {
             return broken("a block header with values that version 1 does not have".to_owned());
         }
         Ok(header)
@@ -246,8 +246,8 @@ mod tests {
             segment: longs[0],
             offset: longs[1],
             start: longs[2],
-            epoch: longs[3] % (EPOCH_MOST + 1),
-            previous: ChainHead { epoch: longs[4] % (EPOCH_MOST + 1), hash },
+            epoch: longs[3] % (NUMBER_MOST + 1),
+            previous: ChainHead { epoch: longs[4] % (NUMBER_MOST + 1), hash },
             piece,
             pieces,
             body_bytes: words[1],
@@ -265,14 +265,14 @@ mod tests {
         }
 
         #[test]
-        fn an_epoch_that_no_log_reaches_is_refused(header in header(), beyond in EPOCH_MOST + 1.., of_this: bool) {
+        fn an_epoch_that_no_log_reaches_is_refused(header in header(), beyond in NUMBER_MOST + 1.., of_this: bool) {
             let mut forged = header;
             if of_this { forged.epoch = beyond } else { forged.previous.epoch = beyond }
             prop_assert!(BlockHeader::decode(&forged.encode()).is_err());
             let sound = SegmentHeader {
                 identity: LogIdentity { directory: [1; 16], lineage: 0 },
                 number: 3,
-                previous: ChainHead { epoch: EPOCH_MOST, hash: [2; 32] },
+                previous: ChainHead { epoch: NUMBER_MOST, hash: [2; 32] },
                 made_ms: 0,
                 segment_bytes: 8_192,
                 block_bytes: 1_024,

@@ -12,7 +12,7 @@
 //! | 4 + 32·count | … | the tails' bytes, one behind the other in the order of the table, up to the end |
 
 use super::block::{i64_at, u32_at, u64_at};
-use super::{PlaceId, PlaceTail};
+use super::{NUMBER_MOST, PlaceId, PlaceTail};
 
 pub(super) const COUNT_BYTES: usize = 4;
 pub(super) const ENTRY_BYTES: usize = 32;
@@ -54,6 +54,7 @@ impl<'a> Tails<'a> {
             if entry.offset as usize != end || entry.len as usize > payload.len() - end {
                 return Err(format!("tail {index} at {} + {}, not behind the one before", entry.offset, entry.len));
             }
+            entry.check_sequence()?;
             end += entry.len as usize;
         }
         if end != payload.len() {
@@ -108,6 +109,14 @@ impl Entry {
             offset: u32_at(bytes, 24),
             len: u32_at(bytes, 28),
         }
+    }
+
+    /// Refuses a sequence that no place reaches: whoever numbers the records from it would have no room. `Err` says what is wrong.
+    pub(super) fn check_sequence(&self) -> Result<(), String> {
+        if self.first_sequence > NUMBER_MOST {
+            return Err(format!("a tail from record {}, which no place reaches", self.first_sequence));
+        }
+        Ok(())
     }
 
     fn encode(&self) -> [u8; ENTRY_BYTES] {

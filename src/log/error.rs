@@ -62,6 +62,12 @@ pub enum LogError {
         /// The segment's path.
         file: String,
     },
+    /// A segment whose number no log reaches, or too near to such a number to go on from there.
+    #[error("{file} has a number that no log reaches; take it out of its folder, it is not of this log")]
+    NumberTooFar {
+        /// The segment's path.
+        file: String,
+    },
     /// The log does not reach back as far as it has to.
     #[error(
         "the log begins behind epoch {first}, but epoch {needed} is needed; put older segments back into log/, or use a newer snapshot"

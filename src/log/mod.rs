@@ -63,9 +63,9 @@ pub const LOG_FOLDER: &str = "log";
 /// The folder of segments that recovery no longer needs.
 pub const ARCHIVE_FOLDER: &str = "archive";
 
-/// The highest epoch that a file is believed; a start believes half of it, so that whatever counts on from there has room: a million epochs
-/// a second take 73,000 years to it.
-pub(crate) const EPOCH_MOST: u64 = 1 << 62;
+/// The highest number that a file is believed, of an epoch, a segment or a record; a start believes half of it, so that whatever counts on
+/// from there has room: a million a second take 73,000 years to it.
+pub(crate) const NUMBER_MOST: u64 = 1 << 62;
 
 /// The number of a place of state (a member shard, a quota block, …), fixed for the life of a data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -224,7 +224,10 @@ impl OpenSegment {
         let count = self.payload(first, 0, COUNT_BYTES)?;
         let count = u32::from_le_bytes(count.try_into().expect("as many bytes as asked for")) as usize;
         let table = self.payload(first, COUNT_BYTES as u64, count.saturating_mul(ENTRY_BYTES))?;
-        Ok(table.chunks_exact(ENTRY_BYTES).map(Entry::decode).find(|entry| entry.place == place))
+        let found = table.chunks_exact(ENTRY_BYTES).map(Entry::decode).find(|entry| entry.place == place);
+        let checked = found.map_or(Ok(()), |entry| entry.check_sequence());
+        checked.map_err(|found| self.damaged(first.offset, "a table of tails that a place can have", found))?;
+        Ok(found)
     }
 
     /// Bytes of an epoch's payload, wherever its blocks are.

@@ -15,7 +15,7 @@ use super::scan::{self, Outcome};
 use super::spares::Spare;
 use super::survey::Segment;
 use super::writer::{Current, Resume};
-use super::{Expect, LOG_FOLDER, LogError, LogOptions, LogWriter, Scanned, Visit, segment};
+use super::{Expect, LOG_FOLDER, LogError, LogOptions, LogWriter, NUMBER_MOST, Scanned, Visit, segment};
 use crate::storage::Storage;
 
 /// A log that was read and checked, and in which nothing was changed yet.
@@ -33,7 +33,12 @@ pub fn read_back(
     visit: &mut Visit<'_>,
 ) -> Result<ReadBack, LogError> {
     options.check()?;
-    Ok(ReadBack { outcome: scan::read(storage, expect, visit)?, expect, options })
+    let outcome = scan::read(storage, expect, visit)?;
+    // Half of what a reader believes, so that what is written from here on is read again.
+    if outcome.highest > NUMBER_MOST / 2 {
+        return Err(LogError::NumberTooFar { file: segment::path(outcome.highest) });
+    }
+    Ok(ReadBack { outcome, expect, options })
 }
 
 impl ReadBack {

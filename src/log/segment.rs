@@ -20,7 +20,7 @@
 use std::io;
 
 use super::block::{HEADER_BYTES as BLOCK_HEADER_BYTES, bytes_at, i64_at, u32_at, u64_at};
-use super::{ARCHIVE_FOLDER, ChainHead, EPOCH_MOST, LOG_FOLDER, LogIdentity};
+use super::{ARCHIVE_FOLDER, ChainHead, LOG_FOLDER, LogIdentity, NUMBER_MOST};
 use crate::storage::{File, SECTOR_BYTES};
 
 /// Length of the header; the first block stands behind it.
@@ -33,7 +33,11 @@ const MAGIC: &[u8; 8] = b"TIDESEGM";
 const CRC_AT: usize = 508;
 
 pub(crate) fn path(number: u64) -> String {
-    format!("{LOG_FOLDER}/{number:020}.log")
+    path_in(LOG_FOLDER, number)
+}
+
+pub(super) fn path_in(folder: &str, number: u64) -> String {
+    format!("{folder}/{number:020}.log")
 }
 
 /// The name while it is being allocated.
@@ -42,14 +46,13 @@ pub(super) fn path_new(number: u64) -> String {
 }
 
 pub(super) fn path_archived(number: u64) -> String {
-    format!("{ARCHIVE_FOLDER}/{number:020}.log")
+    path_in(ARCHIVE_FOLDER, number)
 }
 
-/// The number in a segment's name; `None` for any other name, and for a number that no log reaches, so that whatever counts on has room.
+/// The number in a segment's name; `None` for any other name.
 pub(super) fn number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".log")?;
-    let number = (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?;
-    number.filter(|number| *number <= EPOCH_MOST)
+    (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +123,7 @@ impl SegmentHeader {
             block_bytes: u32_at(bytes, 96),
         };
         if !valid_block_bytes(header.block_bytes)
-            || header.previous.epoch > EPOCH_MOST
+            || header.previous.epoch > NUMBER_MOST
             || bytes[100..CRC_AT].iter().any(|&b| b != 0)
         {
             return broken("a segment header with values that version 1 does not have".to_owned());
@@ -181,13 +184,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_gives_the_number_that_gives_the_name_and_none_beyond_what_a_log_reaches() {
-        for number in [0, 1, 4_711, EPOCH_MOST] {
+    fn a_name_gives_the_number_that_gives_the_name() {
+        for number in [0, 1, 4_711, NUMBER_MOST, u64::MAX] {
             assert_eq!(super::number(&path(number)[LOG_FOLDER.len() + 1..]), Some(number));
         }
-        for name in
-            ["18446744073709551615.log", "04611686018427387905.log", "1.log", "0000000000000000000a.log", "LOCK"]
-        {
+        for name in ["18446744073709551616.log", "1.log", "0000000000000000000a.log", "LOCK"] {
             assert_eq!(super::number(name), None, "{name}");
         }
     }

@@ -19,7 +19,7 @@
 //! Version 1 (`TGMANIF1`), which is still read, has neither kind nor head: its snapshots are counted at byte 70 and begin at 71.
 
 use super::{SNAPSHOT_FOLDER, SnapshotError};
-use crate::log::{ChainHead, EPOCH_MOST};
+use crate::log::{ChainHead, NUMBER_MOST};
 use crate::storage::Storage;
 use crate::store::{HashKeys, Shape};
 
@@ -173,7 +173,7 @@ impl Manifest {
         }
         for (number, entry) in entries.iter().map(entry).enumerate() {
             // The first epoch is 1, and what is read counts on from each of them.
-            if entry.first_epoch == 0 || entry.first_epoch.max(entry.last_epoch) > EPOCH_MOST {
+            if entry.first_epoch == 0 || entry.first_epoch.max(entry.last_epoch) > NUMBER_MOST {
                 let why =
                     format!("a snapshot of epochs {} to {}, which no log has", entry.first_epoch, entry.last_epoch);
                 return Err(damaged(count_at + 1 + number * ENTRY_BYTES, why));
@@ -204,7 +204,7 @@ fn kind_and_head(bytes: &[u8]) -> Result<(DirectoryKind, Option<ChainHead>), Sna
     };
     let epoch = u64::from_le_bytes(bytes[SHARED_BYTES + 1..SHARED_BYTES + 9].try_into().expect("eight bytes"));
     let hash = bytes[SHARED_BYTES + 9..SHARED_BYTES + 41].try_into().expect("thirty-two bytes");
-    if epoch > EPOCH_MOST {
+    if epoch > NUMBER_MOST {
         return Err(damaged(SHARED_BYTES + 1, format!("a head of epoch {epoch}, which no log reaches")));
     }
     if epoch == 0 && hash != [0; 32] {
@@ -259,10 +259,10 @@ mod tests {
             Manifest::decode(&forged.encode())
         };
         assert!(with(|forged| forged.snapshots[1].first_epoch = 0).is_err());
-        assert!(with(|forged| forged.snapshots[0].first_epoch = EPOCH_MOST + 1).is_err());
+        assert!(with(|forged| forged.snapshots[0].first_epoch = NUMBER_MOST + 1).is_err());
         assert!(with(|forged| forged.snapshots[0].last_epoch = u64::MAX).is_err());
         assert!(with(|forged| forged.head = Some(ChainHead { epoch: u64::MAX, hash: [6; 32] })).is_err());
-        assert!(with(|forged| forged.snapshots[0].last_epoch = EPOCH_MOST).is_ok());
+        assert!(with(|forged| forged.snapshots[0].last_epoch = NUMBER_MOST).is_ok());
     }
 
     #[test]

@@ -312,8 +312,8 @@ impl Run<'_> {
     /// outcome locked.
     fn apply(&mut self, place: &mut MemberAt<'_>, mut part: MemberPart, epoch: u64, asked: &Prepared) {
         part.forgets = place.members.room_for_answer(part.slot);
-        let sequence = place.apply(self.store, &part, epoch);
         let lineage = self.store.shape.lineage;
+        let sequence = place.apply(lineage, &part, epoch, asked.member_hash);
         let answer = Remembered::from_part(&part, sequence, lineage).expect("only orders take no window");
         self.store.counts.answers.count(answer.code);
         answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
@@ -373,7 +373,7 @@ impl Run<'_> {
         held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_directory(out, &directory, base_ms));
         let appended = held.journal.appended_bytes() - from;
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        place.apply(self.store, &part, epoch);
+        place.apply(self.store.shape.lineage, &part, epoch, asked.member_hash);
         self.recorded(place, &part, before, sequence, asked.index);
     }
 
@@ -450,12 +450,11 @@ struct MemberAt<'a> {
 }
 
 impl MemberAt<'_> {
-    /// Applies and appends a part; gives its sequence.
-    fn apply(&mut self, store: &Store, part: &MemberPart, epoch: u64) -> u64 {
+    /// Applies and appends a part of the member with this hash; gives its sequence.
+    fn apply(&mut self, lineage: u16, part: &MemberPart, epoch: u64, hash: u64) -> u64 {
         let at = LedgerAt { epoch, offset: self.journal.next_offset(epoch) };
         let sequence = self.journal.sequence() + 1;
-        let shape = store.shape;
-        self.members.apply(part, sequence, at, shape.lineage, |programme, key| shape.keys.member(programme, key));
+        self.members.apply(part, sequence, at, lineage, hash);
         self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, part, base_ms))
     }
 }

@@ -155,15 +155,8 @@ impl Members {
         &self.totals
     }
 
-    /// Makes the change that a part states, but for slots whose chunk has it already. `hash` gives a new member's.
-    pub fn apply(
-        &mut self,
-        part: &MemberPart,
-        sequence: u64,
-        at: LedgerAt,
-        lineage: u16,
-        hash: impl Fn(u32, MemberKey) -> u64,
-    ) {
+    /// Makes the change that a part states, but for slots whose chunk has it already. `hash` is that of a new member.
+    pub fn apply(&mut self, part: &MemberPart, sequence: u64, at: LedgerAt, lineage: u16, hash: u64) {
         if let Some(victim) = part.forgets.filter(|slot| self.is_ahead(sequence, *slot)) {
             let (newest, forgotten) = self.pool.forget(self.member(victim).answers);
             let member = self.member_mut(victim);
@@ -173,7 +166,7 @@ impl Members {
         }
         if self.is_ahead(sequence, part.slot) {
             if let Change::Enrolled { programme, key, tier } = part.change {
-                self.push(Member::new(programme, key, tier), hash(programme, key));
+                self.push(Member::new(programme, key, tier), hash);
             }
             self.member_mut(part.slot).apply(part, at);
             if let Some(answer) = Remembered::from_part(part, sequence, lineage) {
@@ -189,28 +182,22 @@ impl Members {
     /// is that of a new member.
     pub fn takes(&self, part: &MemberPart, sequence: u64, hash: u64) -> bool {
         let len = self.len() as u32;
-        if self.is_ahead(sequence, part.slot)
-            && let Change::Enrolled { programme, key, .. } = part.change
-            && self.find(hash, programme, key).is_some()
-        {
-            return false;
-        }
-        let enrols = matches!(part.change, Change::Enrolled { .. });
-        let fits = match (self.is_ahead(sequence, part.slot), enrols) {
-            (true, true) => part.slot == len && part.after == 0,
-            (true, false) => part.slot < len && self.leads_to(part),
-            (false, _) => part.slot < len,
+        let fits = match part.change {
+            _ if !self.is_ahead(sequence, part.slot) => part.slot < len,
+            Change::Enrolled { programme, key, .. } => {
+                part.slot == len && part.after == 0 && self.find(hash, programme, key).is_none()
+            }
+            Change::Ordered { .. } => part.slot < len && self.leads_to(part),
+            _ => part.slot < len && self.leads_to(part) && self.has_room(part),
         };
         let forgets = part.forgets.filter(|slot| self.is_ahead(sequence, *slot));
         fits && forgets.is_none_or(|slot| slot < len && self.member(slot).answers != NONE)
-            && self.has_room(part, sequence)
     }
 
-    /// Whether the member can have the part's answer, if it is one that is remembered.
-    fn has_room(&self, part: &MemberPart, sequence: u64) -> bool {
-        let remembered = !matches!(part.change, Change::Ordered { .. }) && self.is_ahead(sequence, part.slot);
-        let held = if (part.slot as usize) < self.len() { usize::from(self.member(part.slot).answers_held) } else { 0 };
-        !remembered || held - usize::from(held > 0 && part.forgets == Some(part.slot)) < WINDOW
+    /// Whether the member can have the part's answer, once it forgot what the part says.
+    fn has_room(&self, part: &MemberPart) -> bool {
+        let held = usize::from(self.member(part.slot).answers_held);
+        held - usize::from(held > 0 && part.forgets == Some(part.slot)) < WINDOW
     }
 
     /// Whether the balance that a part states is the one it comes to.

@@ -101,7 +101,7 @@ impl Store {
                     );
                 }
                 let before = members.len();
-                members.apply(&part, sequence, at, tail.lineage, |_, _| hash);
+                members.apply(&part, sequence, at, tail.lineage, hash);
                 if matches!(part.change, Change::Enrolled { .. }) {
                     let fresh = (members.len() - before) as u64;
                     self.counts.members.fetch_add(fresh, Ordering::Relaxed);

@@ -252,9 +252,9 @@ impl Store {
         self.directory.iter().for_each(|place| look(&place.lock().journal));
         self.blocks().iter().for_each(|block| look(&block.place.lock().journal));
         look(&self.programmes.lock().journal);
-        match (all_here, level) {
-            (false, _) => Err("other members than are counted"),
-            (true, false) => Err("a section from behind the end of its place"),
+        match (level, all_here) {
+            (false, _) => Err("a section from behind the end of its place"),
+            (true, false) => Err("other members than are counted"),
             // A section may reach so far; what counts on from here has room for as much again.
             (true, true) if newest > SEQUENCE_MOST / 2 => Err("a sequence that no place reaches"),
             (true, true) => Ok(()),

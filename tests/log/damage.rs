@@ -191,3 +191,57 @@ fn a_head_seen_before_must_be_found_again() {
         assert!(matches!(known(wrong), Err(LogError::Damaged { .. })), "{wrong:?}");
     }
 }
+
+#[test]
+fn a_segment_whose_number_cannot_be_counted_on_from_is_refused_by_name() {
+    let (memory, _writer) = log_of(1..=15);
+    for (folder, number) in [("log", (1 << 62) + 1), ("log", u64::MAX), ("archive", u64::MAX)] {
+        let strange = memory.power_loss(Loss::Kept);
+        let path = format!("{folder}/{number:020}.log");
+        strange.set_bytes(&path, vec![0; 8192]);
+        match scan_all(&strange, Expect { reach: Reach::Archived, ..EXPECT }) {
+            Err(LogError::NumberTooFar { file }) => assert_eq!(file, path),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+    // A log may be read up to there, and gone on with from half of it.
+    let begun_at = |number: u64| {
+        let begun = Memory::new();
+        let mut header = memory.bytes(&segment(1)).unwrap()[..512].to_vec();
+        header[32..40].copy_from_slice(&number.to_le_bytes());
+        let crc = crc32c::crc32c(&header[..508]);
+        header[508..].copy_from_slice(&crc.to_le_bytes());
+        header.resize(8192, 0);
+        begun.make_dir("log").unwrap();
+        begun.make_dir("archive").unwrap();
+        begun.set_bytes(&segment(number), header);
+        begun
+    };
+    assert!(recover_all(&begun_at(1 << 61), EXPECT).is_ok());
+    let beyond = begun_at((1 << 61) + 1);
+    assert!(scan_all(&beyond, EXPECT).is_ok());
+    let (before, paths) = (beyond.calls(), beyond.paths());
+    match recover_all(&beyond, EXPECT) {
+        Err(LogError::NumberTooFar { file }) => assert_eq!(file, segment((1 << 61) + 1)),
+        other => panic!("{:?}", other.map(|(epochs, _)| epochs)),
+    }
+    assert_eq!((beyond.calls(), beyond.paths()), (before, paths), "nothing is changed before it is refused");
+}
+
+#[test]
+fn a_tail_from_a_record_that_no_place_reaches_is_refused() {
+    let memory = Memory::new();
+    let mut writer = create(&memory).unwrap();
+    let reached = PlaceTail { place: PlaceId(1), first_sequence: 1 << 62, ..tails(1)[0].clone() };
+    let beyond = PlaceTail { place: PlaceId(2), first_sequence: (1 << 62) + 1, ..reached.clone() };
+    for (epoch, tail) in [(1, reached), (2, beyond)] {
+        writer.append(epoch, &[tail]).unwrap();
+        writer.sync().unwrap();
+    }
+    assert!(writer.pages().entry(1, PlaceId(1), 0, 9).unwrap().is_some());
+    let read = writer.pages().entry(2, PlaceId(2), 0, 9).map(|page| page.is_some());
+    let scanned = scan(&memory, EXPECT, &mut |_| Ok(()));
+    for error in [read.unwrap_err(), scanned.unwrap_err()] {
+        assert!(matches!(&error, LogError::Damaged { found, .. } if found.contains("no place reaches")), "{error}");
+    }
+}

@@ -230,13 +230,22 @@ fn i7_a_file_of_another_directory_never_gives_a_wrong_state() {
 
 #[test]
 fn an_epoch_that_cannot_be_counted_on_from_is_refused_before_anything_is_written() {
-    let memory = golden();
-    let mut manifest = Manifest::read(&memory).unwrap().unwrap();
     // A snapshot may begin behind the log's end, and what is written then begins there.
-    manifest.snapshots[1].first_epoch = (1 << 61) + 1;
-    manifest.write(&memory).unwrap();
-    let refused = state(&memory).unwrap_err();
+    let begins_at = |epoch: u64| {
+        let memory = golden();
+        let mut manifest = Manifest::read(&memory).unwrap().unwrap();
+        manifest.snapshots[1].first_epoch = epoch;
+        manifest.write(&memory).unwrap();
+        memory
+    };
+    assert!(state(&begins_at(1 << 61)).is_ok());
+    let beyond = begins_at((1 << 61) + 1);
+    let files =
+        |memory: &Memory| memory.paths().into_iter().map(|path| (memory.bytes(&path), path)).collect::<Vec<_>>();
+    let before = files(&beyond);
+    let refused = state(&beyond).unwrap_err();
     assert!(matches!(refused, OpenError::EpochTooFar { epoch } if epoch == (1 << 61) + 1), "{refused}");
+    assert!(files(&beyond) == before, "a file was written, made or removed");
 }
 
 #[test]
@@ -266,5 +275,8 @@ fn a_section_from_behind_is_refused(kind: SectionKind) {
     manifest.write(&memory).unwrap();
     memory.set_bytes(&older, file);
     let refused = state(&memory).err().unwrap_or_else(|| panic!("{kind:?}: taken"));
-    assert!(matches!(&refused, OpenError::Apart { path, .. } if *path == older), "{kind:?}: {refused}");
+    let (OpenError::Apart { path, what }, because) = (&refused, "a section from behind the end of its place") else {
+        panic!("{kind:?}: {refused}");
+    };
+    assert_eq!((path, *what), (&older, because), "{kind:?}");
 }
