@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use tidegate::server::{Processor, ProcessorError};
+
 use crate::scenario::Name;
 use crate::walk::Spread;
 
@@ -69,12 +71,38 @@ pub(crate) struct Options {
     /// Where the started server keeps its data [default: a temporary directory, removed afterwards].
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub(crate) data: Option<PathBuf>,
+    /// The processor that the started server decides on and the harness keeps off, or `any`: both run where the kernel puts
+    /// them [default: the first, where there are others].
+    #[arg(long, value_name = "N", conflicts_with = "server", value_parser = keep)]
+    pub(crate) processor: Option<Keep>,
     /// More flags for the started server, for example `--server-flag=--snapshot-every=30s`.
     #[arg(long, value_name = "FLAG", conflicts_with = "server", allow_hyphen_values = true)]
     pub(crate) server_flag: Vec<String>,
 }
 
+/// Where the started server decides.
+#[derive(Debug, Clone)]
+pub(crate) enum Keep {
+    /// Wherever the kernel puts it.
+    Any,
+    /// Here, and the harness elsewhere.
+    On(Processor),
+}
+
+fn keep(text: &str) -> Result<Keep, ProcessorError> {
+    if text == "any" { Ok(Keep::Any) } else { text.parse().map(Keep::On) }
+}
+
 impl Options {
+    /// The processor of a server that is started; `None` for wherever the kernel puts it.
+    pub(crate) fn processor(&self) -> Option<Processor> {
+        match &self.processor {
+            None => Processor::first(),
+            Some(Keep::Any) => None,
+            Some(Keep::On(processor)) => Some(processor.clone()),
+        }
+    }
+
     /// The rates to run, one after another; `None` for as fast as it goes.
     pub(crate) fn loads(&self) -> Vec<Option<f64>> {
         match (&self.rates[..], self.max) {

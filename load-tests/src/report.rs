@@ -208,6 +208,8 @@ pub(crate) struct Report {
     pub(crate) in_flight: u16,
     pub(crate) spread: String,
     pub(crate) seed: u64,
+    /// The processor that our own server decided on and the harness kept off.
+    pub(crate) processor: Option<usize>,
     pub(crate) warm_up_s: f64,
     pub(crate) duration_s: f64,
     /// How long enrolling and giving points took.
@@ -239,8 +241,10 @@ impl Report {
         );
         let _ = writeln!(
             text,
-            "members prepared in {:.1} s ({:.0} operations/s)\n",
-            self.prepared_s, self.prepared_ops_per_s
+            "members prepared in {:.1} s ({:.0} operations/s){}\n",
+            self.prepared_s,
+            self.prepared_ops_per_s,
+            self.processor.map_or(String::new(), |number| format!("; the server decides on processor {number}"))
         );
         let head = [
             "rate",

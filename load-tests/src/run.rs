@@ -99,6 +99,7 @@ pub(crate) async fn on(server: &Server, options: &Options, scenario: &Rc<Scenari
         in_flight: options.in_flight,
         spread: format!("{:?}", options.spread).to_lowercase(),
         seed: options.seed,
+        processor: server.processor,
         warm_up_s: options.warm_up,
         duration_s: options.duration,
         prepared_s: prepared.as_secs_f64(),

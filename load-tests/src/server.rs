@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tidegate::operator::certs::{self, CertsError};
+use tidegate::server::Processor;
 use tidegate::server::identity::Scope;
 use tidegate::store::Limits;
 
@@ -42,6 +43,8 @@ fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServerError {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) certs: PathBuf,
+    /// The processor that it decides on and the harness keeps off.
+    pub(crate) processor: Option<usize>,
     own: Option<Own>,
 }
 
@@ -55,7 +58,7 @@ impl Server {
     /// The server of the options; one of our own is started with this bundle.
     pub(crate) fn start(options: &Options, bundle: &str) -> Result<Server, ServerError> {
         if let (Some(address), Some(certs)) = (options.server, &options.certs) {
-            return Ok(Server { address, certs: certs.clone(), own: None });
+            return Ok(Server { address, certs: certs.clone(), processor: None, own: None });
         }
         let directory = tempfile::tempdir().map_err(io_error("a temporary directory"))?;
         let path = |name: &str| directory.path().join(name);
@@ -64,7 +67,8 @@ impl Server {
             .and_then(|()| fs::write(path("programme/programme.toml"), bundle))
             .map_err(io_error("writing the programme"))?;
         let log = File::create(path("log")).map_err(io_error("the server's log"))?;
-        let mut child = command(options, directory.path())
+        let processor = options.processor();
+        let mut child = command(options, processor.as_ref(), directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -78,7 +82,12 @@ impl Server {
                 return Err(error);
             }
         };
-        Ok(Server { address, certs: path("certs"), own: Some(Own { child, _directory: directory }) })
+        // Behind the start: the server may use what this process may.
+        if let Some(processor) = &processor {
+            processor.keep_off().map_err(io_error("keeping off the server's processor"))?;
+        }
+        let processor = processor.map(|processor| processor.number());
+        Ok(Server { address, certs: path("certs"), processor, own: Some(Own { child, _directory: directory }) })
     }
 
     /// The process, if it is ours.
@@ -113,7 +122,7 @@ impl Drop for Own {
 }
 
 /// This very program, as a server.
-fn command(options: &Options, directory: &Path) -> Command {
+fn command(options: &Options, processor: Option<&Processor>, directory: &Path) -> Command {
     let program = std::env::current_exe().unwrap_or_else(|_| "load-tests".into());
     let data = options.data.clone().unwrap_or_else(|| directory.join("data"));
     let mut command = Command::new(program);
@@ -124,6 +133,9 @@ fn command(options: &Options, directory: &Path) -> Command {
     let (limits, members) = (Limits::default(), u64::from(options.members));
     command.arg("--max-members").arg(limits.members.max(members).to_string());
     command.arg("--max-orders").arg(limits.orders.max(members).to_string());
+    if let Some(processor) = processor {
+        command.arg("--processor").arg(processor.number().to_string());
+    }
     command.args(&options.server_flag);
     // Huge pages for the server's heap, as docs/operating.md recommends; whoever sets the variable keeps their word.
     if std::env::var_os("GLIBC_TUNABLES").is_none() {

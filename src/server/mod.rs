@@ -14,6 +14,7 @@ pub mod identity;
 mod node;
 pub mod outbox;
 pub mod outcome;
+mod processor;
 mod reset;
 mod starting;
 mod stream;
@@ -21,4 +22,5 @@ mod traffic;
 
 pub use endpoint::{Endpoint, Listener, ServeError};
 pub use node::{Node, SnapshotPolicy, Snapshots, Taken};
+pub use processor::{Processor, ProcessorError};
 pub use traffic::Traffic;

@@ -68,7 +68,8 @@ impl Site {
         folder
     }
 
-    fn command(&self, more: &[&str]) -> Command {
+    /// A server of the site that is to be started, with these flags besides.
+    pub fn command(&self, more: &[&str]) -> Command {
         let mut command = match self.before.split_first() {
             None => Command::new(program()),
             Some((first, rest)) => {
