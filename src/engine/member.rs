@@ -105,6 +105,13 @@ pub struct Member {
     pub answers_held: u8,
 }
 
+impl Default for Member {
+    /// Nobody: of no programme.
+    fn default() -> Member {
+        Member::new(0, MemberKey([0; 16]), 0)
+    }
+}
+
 impl Member {
     /// A member as enrolment makes it.
     pub fn new(programme: u32, key: MemberKey, tier: u8) -> Member {
@@ -177,7 +184,7 @@ impl Member {
 }
 
 /// An answer that changed state, kept so that a retry gets it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Remembered {
     /// The request's id.
     pub id: RequestId,

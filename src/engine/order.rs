@@ -37,6 +37,12 @@ pub struct OrderEntry {
 
 const _: () = assert!(size_of::<OrderEntry>() == 40);
 
+impl Default for OrderEntry {
+    fn default() -> OrderEntry {
+        OrderEntry::FREE
+    }
+}
+
 impl OrderEntry {
     /// What a free slot holds: no programme has number 0.
     pub const FREE: OrderEntry = OrderEntry { key: [0; 16], hash: 0, entry: 0, paid_at_s: 0, programme: 0, lineage: 0 };

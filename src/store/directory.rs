@@ -4,22 +4,19 @@
 //! swept away is no change of state and is not logged.
 
 use super::index::Index;
+use super::slots::Slots;
 use crate::engine::{DirectoryPart, OrderEntry, OrderKey};
 
 /// Orders in a chunk: what a snapshot copies under one short lock.
 pub const CHUNK: usize = 256;
 
-#[derive(Debug, Default)]
-struct Chunk {
-    sequence: u64,
-    /// Entries; programme 0 marks a free slot.
-    entries: Vec<OrderEntry>,
-}
-
 /// The orders of a shard.
 #[derive(Debug, Default)]
 pub struct Directory {
-    chunks: Vec<Chunk>,
+    /// Programme 0 marks a free one.
+    slots: Slots<OrderEntry, CHUNK>,
+    /// By chunk, as far as they come from a snapshot: the place's sequence when it was copied.
+    copied: Vec<u64>,
     index: Index,
     /// Slots that were free when they were put here; some may be taken again.
     free: Vec<u32>,
@@ -44,11 +41,11 @@ const FREE: OrderEntry = OrderEntry::FREE;
 impl Directory {
     /// Slots, free ones included.
     pub fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.entries.len())
+        self.slots.len()
     }
 
     fn entry(&self, slot: u32) -> &OrderEntry {
-        &self.chunks[slot as usize / CHUNK].entries[slot as usize % CHUNK]
+        &self.slots[slot]
     }
 
     /// Orders in slots, forgotten ones that are not swept yet included.
@@ -95,8 +92,8 @@ impl Directory {
     pub fn apply(&mut self, part: &DirectoryPart, sequence: u64) {
         match part {
             DirectoryPart::Taken { slot, entry, .. } => {
-                let chunk = self.chunks.get(*slot as usize / CHUNK);
-                if chunk.is_none_or(|chunk| sequence > chunk.sequence) {
+                let copied = self.copied.get(*slot as usize / CHUNK);
+                if copied.is_none_or(|copied| sequence > *copied) {
                     self.put(*slot, *entry);
                 }
             }
@@ -115,11 +112,8 @@ impl Directory {
     /// Makes sure that a slot is there; slots before it that are new are free.
     fn reserve(&mut self, slot: u32) {
         while self.len() <= slot as usize {
-            if self.chunks.last().is_none_or(|last| last.entries.len() == CHUNK) {
-                self.chunks.push(Chunk { sequence: 0, entries: Vec::with_capacity(CHUNK) });
-            }
             let fresh = self.len() as u32;
-            self.chunks.last_mut().expect("just made sure").entries.push(FREE);
+            self.slots.push(FREE);
             if fresh != slot {
                 self.free.push(fresh);
             }
@@ -129,7 +123,7 @@ impl Directory {
     fn put(&mut self, slot: u32, entry: OrderEntry) {
         self.reserve(slot);
         self.clear(slot);
-        self.chunks[slot as usize / CHUNK].entries[slot as usize % CHUNK] = entry;
+        self.slots[slot] = entry;
         self.live += 1;
         self.index.insert(within(&entry.key), slot);
     }
@@ -141,17 +135,17 @@ impl Directory {
             return;
         }
         self.index.remove(within(&entry.key), slot);
-        self.chunks[slot as usize / CHUNK].entries[slot as usize % CHUNK] = FREE;
+        self.slots[slot] = FREE;
         self.live -= 1;
     }
 
     /// Frees the slots of a chunk's forgotten orders.
     pub fn sweep(&mut self, chunk: usize) {
-        let entries = self.chunks[chunk].entries.len();
-        for at in 0..entries {
-            let entry = self.chunks[chunk].entries[at];
+        let first = chunk * CHUNK;
+        for slot in first..first + self.slots.chunk(chunk).len() {
+            let slot = slot as u32;
+            let entry = *self.entry(slot);
             if entry.programme != 0 && !self.is_remembered(&entry) {
-                let slot = (chunk * CHUNK + at) as u32;
                 self.clear(slot);
                 self.free.push(slot);
             }
@@ -160,19 +154,19 @@ impl Directory {
 
     /// Whether a programme has an order paid at or before an instant that is still remembered, in a chunk.
     pub fn has_older(&self, chunk: usize, programme: u32, through_ms: i64) -> bool {
-        self.chunks[chunk].entries.iter().any(|entry| {
+        self.slots.chunk(chunk).iter().any(|entry| {
             u32::from(entry.programme) == programme && entry.paid_at_ms() <= through_ms && self.is_remembered(entry)
         })
     }
 
     /// Chunks, for a snapshot.
     pub fn chunks(&self) -> usize {
-        self.chunks.len()
+        self.slots.chunks()
     }
 
     /// The slots of a chunk; forgotten orders count as free.
     pub fn chunk(&self, number: usize) -> impl Iterator<Item = OrderEntry> {
-        self.chunks[number].entries.iter().map(|entry| if self.is_remembered(entry) { *entry } else { FREE })
+        self.slots.chunk(number).iter().map(|entry| if self.is_remembered(entry) { *entry } else { FREE })
     }
 
     /// The marks by programme number, for a snapshot.
@@ -197,7 +191,8 @@ impl Directory {
                 self.put(slot, entry);
             }
         }
-        self.chunks.last_mut().expect("a chunk is not empty").sequence = sequence;
+        self.copied.resize(self.slots.chunks(), 0);
+        *self.copied.last_mut().expect("a chunk is not empty") = sequence;
         Ok(())
     }
 

@@ -158,6 +158,8 @@ impl Store {
         each(&|members, hash, _| members.expect_index(hash));
         each(&|members, hash, nth| members.expect_member(hash, nth));
         each(&|members, _, nth| members.expect_victim(nth));
+        each(&|members, _, nth| members.expect_newest(nth));
+        each(&|members, _, nth| members.expect_older(nth));
     }
 }
 

@@ -7,6 +7,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 use super::index::Index;
 use super::pool::{NONE, Pool, WINDOW};
 use super::prefetch::prefetch;
+use super::slots::Slots;
 use super::world::World;
 use crate::engine::{Change, LedgerAt, Member, MemberPart, Remembered};
 
@@ -36,17 +37,12 @@ pub struct Totals {
     pub spent: i64,
 }
 
-#[derive(Debug, Default)]
-struct Chunk {
-    /// The place's sequence when a snapshot copied the chunk; parts at or below it are in it already.
-    sequence: u64,
-    members: Vec<Member>,
-}
-
 /// The members of a shard.
 #[derive(Debug)]
 pub struct Members {
-    chunks: Vec<Chunk>,
+    slots: Slots<Member, CHUNK>,
+    /// By chunk, as far as they come from a snapshot: the place's sequence when it was copied. Parts at or below it are in it already.
+    copied: Vec<u64>,
     index: Index,
     pool: Pool,
     /// When the first id was minted that this shard ever remembered.
@@ -61,8 +57,8 @@ fn within(hash: u64) -> u64 {
 }
 
 /// Whether the member in a slot is the one of this key.
-fn is_of(chunks: &[Chunk], slot: u32, programme: u32, key: MemberKey) -> bool {
-    let member = &chunks[slot as usize / CHUNK].members[slot as usize % CHUNK];
+fn is_of(slots: &Slots<Member, CHUNK>, slot: u32, programme: u32, key: MemberKey) -> bool {
+    let member = &slots[slot];
     member.key == key && member.programme() == programme
 }
 
@@ -70,7 +66,8 @@ impl Members {
     /// No members yet; room for `answers` remembered answers.
     pub fn new(answers: usize) -> Members {
         Members {
-            chunks: Vec::new(),
+            slots: Slots::default(),
+            copied: Vec::new(),
             index: Index::default(),
             pool: Pool::new(answers),
             first_id_ms: 0,
@@ -81,7 +78,7 @@ impl Members {
 
     /// How many members.
     pub fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.members.len())
+        self.slots.len()
     }
 
     /// The slot that the next member takes.
@@ -91,7 +88,7 @@ impl Members {
 
     /// The member's slot, if it is enrolled.
     pub fn find(&self, hash: u64, programme: u32, key: MemberKey) -> Option<u32> {
-        self.index.find(within(hash), |slot| is_of(&self.chunks, slot, programme, key))
+        self.index.find(within(hash), |slot| is_of(&self.slots, slot, programme, key))
     }
 
     /// Asks for the index's entry of a member ahead.
@@ -116,13 +113,27 @@ impl Members {
         }
     }
 
+    /// Asks for the newest of the answers among which the one to be forgotten is looked for, once that member is at hand.
+    pub fn expect_newest(&self, nth: u32) {
+        if let Some(owner) = self.pool.victim(nth) {
+            self.pool.expect_answer(self.member(owner).answers);
+        }
+    }
+
+    /// Asks for the one before it, once that is at hand: more than two are few.
+    pub fn expect_older(&self, nth: u32) {
+        if let Some(owner) = self.pool.victim(nth) {
+            self.pool.expect_older(self.member(owner).answers);
+        }
+    }
+
     /// The member in a slot.
     pub fn member(&self, slot: u32) -> &Member {
-        &self.chunks[slot as usize / CHUNK].members[slot as usize % CHUNK]
+        &self.slots[slot]
     }
 
     fn member_mut(&mut self, slot: u32) -> &mut Member {
-        &mut self.chunks[slot as usize / CHUNK].members[slot as usize % CHUNK]
+        &mut self.slots[slot]
     }
 
     /// The answers remembered for a member, newest first.
@@ -215,7 +226,7 @@ impl Members {
 
     /// Whether a part is newer than the copy of the slot's chunk.
     fn is_ahead(&self, sequence: u64, slot: u32) -> bool {
-        self.chunks.get(slot as usize / CHUNK).is_none_or(|chunk| sequence > chunk.sequence)
+        self.copied.get(slot as usize / CHUNK).is_none_or(|copied| sequence > *copied)
     }
 
     fn remember(&mut self, slot: u32, answer: Remembered) {
@@ -231,16 +242,8 @@ impl Members {
 
     fn push(&mut self, member: Member, hash: u64) {
         let slot = self.free_slot();
-        self.hold(member);
+        self.slots.push(member);
         self.index.insert(within(hash), slot);
-    }
-
-    /// Puts a member into the next slot.
-    fn hold(&mut self, member: Member) {
-        if self.chunks.last().is_none_or(|last| last.members.len() == CHUNK) {
-            self.chunks.push(Chunk { sequence: 0, members: Vec::with_capacity(CHUNK) });
-        }
-        self.chunks.last_mut().expect("just made sure").members.push(member);
     }
 
     fn total(&mut self, part: &MemberPart) {
@@ -264,12 +267,12 @@ impl Members {
 
     /// Chunks, for a snapshot.
     pub fn chunks(&self) -> usize {
-        self.chunks.len()
+        self.slots.chunks()
     }
 
     /// The members of a chunk with their answers, oldest answer first.
     pub fn chunk(&self, number: usize) -> impl Iterator<Item = (&Member, Vec<&Remembered>)> {
-        self.chunks[number].members.iter().map(|member| {
+        self.slots.chunk(number).iter().map(|member| {
             let mut answers: Vec<&Remembered> = self.pool.answers(member.answers).collect();
             answers.sort_unstable_by_key(|answer| answer.sequence);
             (member, answers)
@@ -299,16 +302,17 @@ impl Members {
         for ((member, answers), hash) in members.into_iter().zip(hashes) {
             let slot = self.free_slot();
             let (programme, key) = (member.programme(), member.key);
-            self.hold(member);
-            let Members { chunks, index, .. } = self;
-            if !index.insert_unless(within(*hash), slot, |other| is_of(chunks, other, programme, key)) {
+            self.slots.push(member);
+            let Members { slots, index, .. } = self;
+            if !index.insert_unless(within(*hash), slot, |other| is_of(slots, other, programme, key)) {
                 return Err("a member that is there twice");
             }
             for answer in answers {
                 self.remember(slot, answer);
             }
         }
-        self.chunks.last_mut().expect("a chunk is not empty").sequence = sequence;
+        self.copied.resize(self.slots.chunks(), 0);
+        *self.copied.last_mut().expect("a chunk is not empty") = sequence;
         Ok(())
     }
 

@@ -20,6 +20,7 @@ mod prepare;
 mod read;
 mod replay;
 mod section;
+mod slots;
 mod world;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 //! the outcome, so that recovery needs no policy. Its indices stand in no format and no hash.
 
 use super::prefetch::prefetch;
+use super::slots::Slots;
 use crate::engine::Remembered;
 
 /// The most answers remembered for one member.
@@ -14,7 +15,7 @@ pub const NONE: u32 = u32::MAX;
 
 const CHUNK: usize = 128;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Node {
     answer: Remembered,
     /// The member's slot; [`NONE`] while the node is free.
@@ -26,7 +27,7 @@ struct Node {
 /// The nodes of a shard.
 #[derive(Debug, Default)]
 pub struct Pool {
-    chunks: Vec<Vec<Node>>,
+    slots: Slots<Node, CHUNK>,
     free: Option<u32>,
     live: usize,
     capacity: usize,
@@ -41,7 +42,7 @@ impl Pool {
 
     /// Whether nothing was ever remembered.
     pub fn is_fresh(&self) -> bool {
-        self.chunks.is_empty()
+        self.slots.len() == 0
     }
 
     #[cfg(test)]
@@ -50,15 +51,15 @@ impl Pool {
     }
 
     fn node(&self, at: u32) -> &Node {
-        &self.chunks[at as usize / CHUNK][at as usize % CHUNK]
+        &self.slots[at]
     }
 
     fn node_mut(&mut self, at: u32) -> &mut Node {
-        &mut self.chunks[at as usize / CHUNK][at as usize % CHUNK]
+        &mut self.slots[at]
     }
 
     fn nodes(&self) -> u32 {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len()) as u32
+        self.slots.len() as u32
     }
 
     /// A member's answers from its `newest` node on, newest first.
@@ -100,6 +101,20 @@ impl Pool {
         }
     }
 
+    /// Asks for an answer ahead.
+    pub fn expect_answer(&self, at: u32) {
+        if at != NONE {
+            prefetch(self.node(at));
+        }
+    }
+
+    /// Asks for the one before an answer ahead.
+    pub fn expect_older(&self, at: u32) {
+        if at != NONE {
+            self.expect_answer(self.node(at).older);
+        }
+    }
+
     /// Whose it is.
     pub fn victim(&self, nth: u32) -> Option<u32> {
         self.upcoming(nth).map(|node| node.owner).filter(|owner| *owner != NONE)
@@ -115,14 +130,7 @@ impl Pool {
             *self.node_mut(at) = node;
             return at;
         }
-        match self.chunks.last_mut() {
-            Some(last) if last.len() < CHUNK => last.push(node),
-            _ => {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                chunk.push(node);
-                self.chunks.push(chunk);
-            }
-        }
+        self.slots.push(node);
         self.nodes() - 1
     }
 
