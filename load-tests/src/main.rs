@@ -14,6 +14,7 @@ mod lane;
 mod load;
 mod members;
 mod options;
+mod pace;
 mod pacer;
 mod report;
 mod run;

@@ -73,8 +73,8 @@ pub(crate) struct Options {
     pub(crate) data: Option<PathBuf>,
     /// The processor that the started server decides on and the harness keeps off, or `any`: both run where the kernel puts
     /// them [default: the first, where there are others].
-    #[arg(long, value_name = "N", conflicts_with = "server", value_parser = keep)]
-    pub(crate) processor: Option<Keep>,
+    #[arg(long, value_name = "N", conflicts_with = "server", value_parser = placement)]
+    pub(crate) processor: Option<Placement>,
     /// More flags for the started server, for example `--server-flag=--snapshot-every=30s`.
     #[arg(long, value_name = "FLAG", conflicts_with = "server", allow_hyphen_values = true)]
     pub(crate) server_flag: Vec<String>,
@@ -82,24 +82,24 @@ pub(crate) struct Options {
 
 /// Where the started server decides.
 #[derive(Debug, Clone)]
-pub(crate) enum Keep {
+pub(crate) enum Placement {
     /// Wherever the kernel puts it.
     Any,
     /// Here, and the harness elsewhere.
     On(Processor),
 }
 
-fn keep(text: &str) -> Result<Keep, ProcessorError> {
-    if text == "any" { Ok(Keep::Any) } else { text.parse().map(Keep::On) }
+fn placement(text: &str) -> Result<Placement, ProcessorError> {
+    if text == "any" { Ok(Placement::Any) } else { text.parse().map(Placement::On) }
 }
 
 impl Options {
     /// The processor of a server that is started; `None` for wherever the kernel puts it.
-    pub(crate) fn processor(&self) -> Option<Processor> {
+    pub(crate) fn server_processor(&self) -> Option<Processor> {
         match &self.processor {
             None => Processor::first(),
-            Some(Keep::Any) => None,
-            Some(Keep::On(processor)) => Some(processor.clone()),
+            Some(Placement::Any) => None,
+            Some(Placement::On(processor)) => Some(processor.clone()),
         }
     }
 

@@ -124,6 +124,9 @@ pub(crate) struct Given {
     /// processor that is away shows in the tail of the latencies, whatever the server does.
     #[serde(rename = "stolen_cores")]
     pub(crate) stolen: Option<f64>,
+    /// The part of the time in which the processor went at less than half its speed.
+    #[serde(rename = "processor_slowed")]
+    pub(crate) slowed: Option<f64>,
     /// The part of the time in which the log waited for the disk, counting waits of 3 ms and longer; as the server says. Every
     /// answer waits as long.
     #[serde(rename = "disk_stalled")]
@@ -260,9 +263,10 @@ impl Report {
             "errors",
             "cores h+s",
             "stolen",
+            "slowed",
             "disk",
         ];
-        let rows: Vec<[String; 14]> = self.runs.iter().map(row).collect();
+        let rows: Vec<[String; 15]> = self.runs.iter().map(row).collect();
         for row in std::iter::once(head.map(str::to_owned)).chain(rows) {
             let cells: Vec<String> = row.iter().map(|cell| format!("{cell:>11}")).collect();
             let _ = writeln!(text, "{}", cells.join(""));
@@ -288,11 +292,12 @@ impl Report {
     }
 }
 
-fn row(run: &Run) -> [String; 14] {
+fn row(run: &Run) -> [String; 15] {
     let rate = run.rate.map_or("max".into(), |rate| format!("{rate:.0}"));
     let per_s = |value: f64| format!("{value:.0}");
     let cores = |cores: Option<f64>| cores.map_or("?".into(), |cores| format!("{cores:.2}"));
-    let Given { harness, server, stolen, stalled } = run.given;
+    let part = |part: Option<f64>| part.map_or("?".into(), |part| format!("{:.2}%", 100.0 * part));
+    let Given { harness, server, stolen, slowed, stalled } = run.given;
     let latency = &run.latency;
     [
         rate,
@@ -308,7 +313,8 @@ fn row(run: &Run) -> [String; 14] {
         run.errors.to_string(),
         format!("{harness:.2}+{}", cores(server)),
         cores(stolen),
-        stalled.map_or("?".into(), |part| format!("{:.2}%", 100.0 * part)),
+        part(slowed),
+        part(stalled),
     ]
 }
 

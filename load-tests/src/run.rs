@@ -19,6 +19,7 @@ use crate::lane::{self, Lane, LaneError};
 use crate::load::{ASKED, Live, Load, Plan, Tally};
 use crate::members::{self, Audit};
 use crate::options::Options;
+use crate::pace::Pace;
 use crate::report::{Books, Given, Machine, Report, Run, processor_seconds, stolen_seconds};
 use crate::scenario::{Demand, Scenario, TIERS};
 use crate::server::{Server, ServerError};
@@ -219,7 +220,7 @@ async fn given(server: Option<u32>, desk: Rc<Desk>, plan: Rc<Plan>) -> Given {
         (own, seconds, desk.stalled_s().await.ok())
     };
     tokio::time::sleep_until(plan.measure.into()).await;
-    let (began, before) = (Instant::now(), read().await);
+    let (began, before, pace) = (Instant::now(), read().await, Pace::start());
     tokio::time::sleep_until(plan.end.into()).await;
     let (seconds, after) = (began.elapsed().as_secs_f64(), read().await);
     let part = |after: Option<f64>, before| after.zip(before).map(|(after, before)| (after - before) / seconds);
@@ -227,6 +228,7 @@ async fn given(server: Option<u32>, desk: Rc<Desk>, plan: Rc<Plan>) -> Given {
         harness: (after.0 - before.0) / seconds,
         server: part(after.1[0], before.1[0]),
         stolen: part(after.1[1], before.1[1]),
+        slowed: pace.and_then(Pace::slowed),
         stalled: part(after.2, before.2),
     }
 }

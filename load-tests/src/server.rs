@@ -51,7 +51,7 @@ pub(crate) struct Server {
 struct Own {
     child: Child,
     /// Removed with everything in it when the run is over.
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Server {
@@ -67,27 +67,23 @@ impl Server {
             .and_then(|()| fs::write(path("programme/programme.toml"), bundle))
             .map_err(io_error("writing the programme"))?;
         let log = File::create(path("log")).map_err(io_error("the server's log"))?;
-        let processor = options.processor();
-        let mut child = command(options, processor.as_ref(), directory.path())
+        let processor = options.server_processor();
+        let child = command(options, processor.as_ref(), directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .map_err(io_error("starting the server"))?;
-        let address = match wait_for_port(&mut child, directory.path()) {
-            Ok(address) => address,
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(error);
-            }
-        };
+        let certs = path("certs");
+        // From here on whatever goes wrong takes the server with it.
+        let mut own = Own { child, directory };
+        let address = wait_for_port(&mut own.child, own.directory.path())?;
         // Behind the start: the server may use what this process may.
         if let Some(processor) = &processor {
             processor.keep_off().map_err(io_error("keeping off the server's processor"))?;
         }
         let processor = processor.map(|processor| processor.number());
-        Ok(Server { address, certs: path("certs"), processor, own: Some(Own { child, _directory: directory }) })
+        Ok(Server { address, certs, processor, own: Some(own) })
     }
 
     /// The process, if it is ours.

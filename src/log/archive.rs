@@ -59,7 +59,9 @@ pub(super) fn drop_beyond(
     retention: Retention,
     now_ms: i64,
 ) -> Result<usize, LogError> {
-    let archived = numbers(storage, ARCHIVE_FOLDER)?;
+    let mut archived = numbers(storage, ARCHIVE_FOLDER)?;
+    // A file that no log reaches is not ours to remove, nor a reason to keep the archive from being cut.
+    archived.retain(|&number| number <= NUMBER_MOST);
     let mut kept = 0;
     let mut drops = archived.len();
     while drops > 0 {
@@ -92,10 +94,15 @@ fn is_older(index: &Index, number: u64, age_ms: Option<i64>, now_ms: i64) -> boo
     age_ms.zip(ended_ms).is_some_and(|(age_ms, ended_ms)| ended_ms < now_ms.saturating_sub(age_ms))
 }
 
-/// The numbers of the segments in a folder, rising. Refuses one that no log reaches: whatever counts on from it would have no room.
+/// The numbers of the segments in a folder, rising; also of files that no log reaches.
 pub(crate) fn numbers(storage: &dyn Storage, folder: &str) -> Result<Vec<u64>, LogError> {
     let names = storage.list(folder).map_err(LogError::storage("list", folder))?;
-    let numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
+    Ok(names.iter().filter_map(|name| segment::number(name)).collect())
+}
+
+/// The same, for whoever counts on from them: refuses one that no log reaches, from which there would be no room.
+pub(super) fn numbers_in_reach(storage: &dyn Storage, folder: &str) -> Result<Vec<u64>, LogError> {
+    let numbers = numbers(storage, folder)?;
     match numbers.last() {
         Some(&number) if number > NUMBER_MOST => Err(LogError::NumberTooFar { file: segment::path_in(folder, number) }),
         _ => Ok(numbers),

@@ -62,9 +62,15 @@ pub enum LogError {
         /// The segment's path.
         file: String,
     },
-    /// A segment whose number no log reaches, or too near to such a number to go on from there.
+    /// A segment whose number no log reaches.
     #[error("{file} has a number that no log reaches; take it out of its folder, it is not of this log")]
     NumberTooFar {
+        /// The segment's path.
+        file: String,
+    },
+    /// The log's last segment, read and found sound, has a number too near to those that no log reaches to go on from there.
+    #[error("{file} ends the log with a number that no server reaches: the files were altered; restore from a backup")]
+    NumbersUsedUp {
         /// The segment's path.
         file: String,
     },

@@ -63,8 +63,9 @@ pub const LOG_FOLDER: &str = "log";
 /// The folder of segments that recovery no longer needs.
 pub const ARCHIVE_FOLDER: &str = "archive";
 
-/// The highest number that a file is believed, of an epoch, a segment or a record; a start believes half of it, so that whatever counts on
-/// from there has room: a million a second take 73,000 years to it.
+/// The highest number that a file is believed, of an epoch, a segment or a record. A start believes half of it for epochs and segments, so
+/// that whatever counts on from there has room: a million a second take 73,000 years to it. For records the store's bound is lower
+/// (`store/section.rs`).
 pub(crate) const NUMBER_MOST: u64 = 1 << 62;
 
 /// The number of a place of state (a member shard, a quota block, …), fixed for the life of a data directory.

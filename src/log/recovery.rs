@@ -36,7 +36,7 @@ pub fn read_back(
     let outcome = scan::read(storage, expect, visit)?;
     // Half of what a reader believes, so that what is written from here on is read again.
     if outcome.highest > NUMBER_MOST / 2 {
-        return Err(LogError::NumberTooFar { file: segment::path(outcome.highest) });
+        return Err(LogError::NumbersUsedUp { file: segment::path(outcome.highest) });
     }
     Ok(ReadBack { outcome, expect, options })
 }

@@ -19,7 +19,7 @@
 //! | G | a closing block behind *x* that is not at *x* | the same; it proves the epoch it repeats, or what stood before it |
 //! | H | a next segment whose header names another previous epoch or hash | the epochs between are lost, or the segment is another's, or an older one |
 //! | I | a whole block at *x* that does not fit (epoch, hash, segment, offset) | stale, misdirected or edited |
-//! | J | a segment missing between others; a number unlike the name; another directory; a higher lineage before a lower one | files were moved or mixed |
+//! | J | a segment missing between others; a number unlike the name; another directory; a higher lineage before a lower one; a number beyond 2^62 | files were moved or mixed |
 //! | K | bytes in a segment behind a wholly empty one | segments are begun in order |
 //! | L | the log ends before an epoch that a snapshot saw durable, or has another hash there | acknowledged epochs are gone, or the past was edited |
 

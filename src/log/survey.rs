@@ -32,12 +32,11 @@ impl Segment {
 pub(super) fn survey(storage: &dyn Storage, identity: LogIdentity, reach: Reach) -> Result<Vec<Segment>, LogError> {
     let mut segments: Vec<Segment> = Vec::new();
     let mut lineage = 0;
-    let archived = match reach {
-        Reach::InUse => Vec::new(),
-        Reach::Archived => archive::numbers(storage, ARCHIVE_FOLDER)?,
-    };
-    let in_use = archive::numbers(storage, LOG_FOLDER)?;
-    let numbers = archived.into_iter().map(|number| (number, true)).chain(in_use.into_iter().map(|n| (n, false)));
+    // Looked through whatever the reach: what is out of place there is better told now than behind a long recovery.
+    let archived = archive::numbers_in_reach(storage, ARCHIVE_FOLDER)?;
+    let in_use = archive::numbers_in_reach(storage, LOG_FOLDER)?;
+    let archived = archived.into_iter().filter(|_| reach == Reach::Archived);
+    let numbers = archived.map(|number| (number, true)).chain(in_use.into_iter().map(|n| (n, false)));
     for (number, archived) in numbers {
         if let Some(before) = segments.last()
             && before.number + 1 != number

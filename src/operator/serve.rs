@@ -163,12 +163,10 @@ impl Serve {
                 () = listener.starting(&health) => return Err("the endpoint was closed".into()),
                 prepared = preparing => prepared.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?,
             };
-            if let Some(processor) = &self.processor {
-                processor.keep_to()?;
-                let _ = taken.set(processor.clone());
-                tracing::info!(processor = processor.number(), "taken for the thread that decides");
-            }
-            let served = self.listen(listener.serve(Arc::clone(&node)), &node, http, &health).await;
+            let served = match self.processor.as_ref().map_or(Ok(()), |processor| take(processor, &taken)) {
+                Ok(()) => self.listen(listener.serve(Arc::clone(&node)), &node, http, &health).await,
+                Err(refused) => Err(refused),
+            };
             Ok::<_, Failure>((node, served))
         })?;
         node.drain();
@@ -281,6 +279,17 @@ impl Serve {
         }
         Ok(endpoint.run(drain).await?)
     }
+}
+
+/// Takes the processor for this thread. It was there when the flags were read; an operator may have given it away meanwhile.
+fn take(processor: &Processor, taken: &OnceLock<Processor>) -> Result<(), Failure> {
+    let number = processor.number();
+    processor.keep_to().map_err(|error| {
+        format!("processor {number} cannot be taken for the thread that decides: {error}; start again, with one that this process may use")
+    })?;
+    let _ = taken.set(processor.clone());
+    tracing::info!(processor = number, "taken for the thread that decides");
+    Ok(())
 }
 
 /// The runtime of this thread. Threads that it makes for what takes time keep off the processor that was taken.

@@ -75,7 +75,8 @@ impl Processor {
         Ok(sched_setaffinity(None, &self.others)?)
     }
 
-    /// The calling thread has it to itself: all others that the process has now keep off it.
+    /// The calling thread has it to itself: all others that the process has now keep off it. Threads that it makes later begin here, behind it,
+    /// until they are told to keep off.
     pub fn keep_to(&self) -> io::Result<()> {
         let own = rustix::thread::gettid();
         for entry in std::fs::read_dir("/proc/self/task")? {

@@ -252,6 +252,7 @@ impl Store {
         self.directory.iter().for_each(|place| look(&place.lock().journal));
         self.blocks().iter().for_each(|block| look(&block.place.lock().journal));
         look(&self.programmes.lock().journal);
+        // What is behind is told first: it makes the count of members wrong too.
         match (level, all_here) {
             (false, _) => Err("a section from behind the end of its place"),
             (true, false) => Err("other members than are counted"),

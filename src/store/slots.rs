@@ -1,7 +1,7 @@
 //! Slots in chunks, so that growth never copies a shard.
 //!
-//! Promises: a value stays where it is; the way to it is one pointer a chunk, and those of a million members fit into the cache next
-//! to the processor. Never: gives a chunk back, or shows a slot that nothing was put into.
+//! Promises: a value stays where it is; the way to it is one pointer a chunk, and those of a million members fit into a
+//! processor's second cache. Never: gives a chunk back, or shows a slot that nothing was put into.
 
 use std::ops::{Index, IndexMut};
 

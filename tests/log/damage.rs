@@ -199,10 +199,15 @@ fn a_segment_whose_number_cannot_be_counted_on_from_is_refused_by_name() {
         let strange = memory.power_loss(Loss::Kept);
         let path = format!("{folder}/{number:020}.log");
         strange.set_bytes(&path, vec![0; 8192]);
-        match scan_all(&strange, Expect { reach: Reach::Archived, ..EXPECT }) {
-            Err(LogError::NumberTooFar { file }) => assert_eq!(file, path),
-            other => panic!("{path}: {other:?}"),
+        for reach in [Reach::InUse, Reach::Archived] {
+            match scan_all(&strange, Expect { reach, ..EXPECT }) {
+                Err(LogError::NumberTooFar { file }) => assert_eq!(file, path),
+                other => panic!("{path}: {other:?}"),
+            }
         }
+        // Whoever wants to know what is there is told.
+        let summaries = tidegate::log::summaries(&strange).unwrap();
+        assert!(summaries.iter().any(|summary| summary.path == path), "{summaries:?}");
     }
     // A log may be read up to there, and gone on with from half of it.
     let begun_at = |number: u64| {
@@ -217,12 +222,13 @@ fn a_segment_whose_number_cannot_be_counted_on_from_is_refused_by_name() {
         begun.set_bytes(&segment(number), header);
         begun
     };
+    assert!(scan_all(&begun_at(1 << 62), EXPECT).is_ok());
     assert!(recover_all(&begun_at(1 << 61), EXPECT).is_ok());
     let beyond = begun_at((1 << 61) + 1);
     assert!(scan_all(&beyond, EXPECT).is_ok());
     let (before, paths) = (beyond.calls(), beyond.paths());
     match recover_all(&beyond, EXPECT) {
-        Err(LogError::NumberTooFar { file }) => assert_eq!(file, segment((1 << 61) + 1)),
+        Err(LogError::NumbersUsedUp { file }) => assert_eq!(file, segment((1 << 61) + 1)),
         other => panic!("{:?}", other.map(|(epochs, _)| epochs)),
     }
     assert_eq!((beyond.calls(), beyond.paths()), (before, paths), "nothing is changed before it is refused");
