@@ -29,7 +29,7 @@ impl Pace {
     pub(crate) fn start() -> Option<Pace> {
         let (end, ended) = channel();
         let measure = move || {
-            let mut costs = Vec::new();
+            let mut costs = vec![piece()];
             while ended.recv_timeout(APART) == Err(RecvTimeoutError::Timeout) {
                 costs.push(piece());
             }
