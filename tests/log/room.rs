@@ -122,6 +122,21 @@ fn the_archive_keeps_within_its_budget_and_the_log_what_recovery_needs() {
 }
 
 #[test]
+fn a_file_that_no_log_reaches_is_neither_counted_nor_removed_from_the_archive() {
+    let memory = Memory::new();
+    let options = LogOptions { retention: Retention { bytes: 8192, age_ms: None }, ..small() };
+    let mut writer = LogWriter::create(Arc::new(memory.clone()), IDENTITY, options).unwrap();
+    (1..=60).for_each(|epoch| write(&mut writer, epoch).unwrap());
+    let strange = format!("archive/{:020}.log", u64::MAX);
+    memory.set_bytes(&strange, vec![0; 1 << 16]);
+    writer.pages().archive_before(45).unwrap();
+    writer.pages().drop_archived(0, false).unwrap();
+    let left: Vec<String> = memory.paths().into_iter().filter(|path| path.starts_with("archive/")).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left.contains(&strange), "{left:?}");
+}
+
+#[test]
 fn the_archive_forgets_what_is_too_old_the_oldest_first() {
     let memory = Memory::new();
     let options = LogOptions { retention: Retention { bytes: 1 << 30, age_ms: Some(20) }, ..small() };

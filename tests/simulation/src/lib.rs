@@ -9,11 +9,13 @@
 
 mod backups;
 pub mod calendar;
+mod counts;
 pub mod dice;
 mod disk;
 pub mod gateway;
 pub mod model;
 mod operators;
+mod process;
 pub mod rules;
 mod shrink;
 mod trace;
@@ -21,6 +23,6 @@ mod traffic;
 mod wire;
 mod world;
 
+pub use counts::Counts;
 pub use shrink::shrink;
-pub use traffic::Counts;
 pub use world::{FAULTS, Fault, Outcome, Plan, run};

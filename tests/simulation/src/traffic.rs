@@ -8,18 +8,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::log::{Durability, LogError, LogState, Promise};
-use tidegate::server::fencing::{Pass, Sessions};
-use tidegate::server::outbox::{Outbox, Waits};
+use tidegate::log::{Durability, LogError};
+use tidegate::server::outbox::Waits;
 use tidegate::store::{Later, OutcomeSearch, Scope, Store, Turn};
 use tidegate_protocol::RequestId;
 use tidegate_protocol::batch::{self, Answers, Entries};
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::frame::{FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 
+use crate::counts::Counts;
 use crate::dice::Dice;
 use crate::gateway::{End, Gateway, MEMBERS};
 use crate::model::{Ask, Asked, Circumstances, Model, Told};
+use crate::process::{Connection, Process};
 use crate::rules::Rules;
 use crate::trace::Trace;
 use crate::wire;
@@ -29,133 +30,6 @@ const BEYOND_BYTES: u64 = 2_048 + 3_072;
 
 /// A request's name: programme, member, id.
 type Key = (u32, u64, RequestId);
-
-/// One connection, as both ends and the way between them see it.
-struct Connection {
-    gateway: usize,
-    pass: Rc<Pass>,
-    outbox: Rc<Outbox>,
-    /// Of the frames in the outbox, the epoch that each waits for, with those before it, and that of the versions it names.
-    epochs: VecDeque<(u64, u64)>,
-    up: VecDeque<Vec<u8>>,
-    down: VecDeque<Vec<u8>>,
-    /// Whether its gateway gave it up: what is on its way up may still arrive.
-    given_up: bool,
-}
-
-/// What is in memory while one process lives.
-pub struct Process {
-    /// The state.
-    pub store: Arc<Store>,
-    /// The log.
-    pub log: Arc<LogState>,
-    sessions: Sessions,
-    connections: BTreeMap<u64, Connection>,
-    turn: Turn,
-    durability: Durability,
-    promise: Promise,
-    /// What was told before it was durable: when, and the epoch it waited for.
-    early: Vec<(i64, u64)>,
-    /// Server time minus the machine's.
-    offset_ms: i64,
-    newest_ms: i64,
-    draining: bool,
-}
-
-impl Process {
-    /// A process that has just recovered.
-    pub fn new(store: Arc<Store>, log: Arc<LogState>, offset_ms: i64, durability: Durability) -> Process {
-        let newest_ms = store.latest_ms();
-        Process {
-            store,
-            log,
-            sessions: Sessions::default(),
-            connections: BTreeMap::new(),
-            turn: Turn::default(),
-            durability,
-            promise: Promise::new(durability),
-            early: Vec::new(),
-            offset_ms,
-            newest_ms,
-            draining: false,
-        }
-    }
-}
-
-/// Counts of a run, to see that it tried what it should.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
-    /// Requests decided.
-    pub decided: u64,
-    /// Of these, those that changed the state.
-    pub applied: u64,
-    /// Requests decided from inside a write, a sync or a snapshot.
-    pub meanwhile: u64,
-    /// Frames refused for their session.
-    pub fenced: u64,
-    /// Connections lost.
-    pub lost: u64,
-    /// Frames told before they were durable, as the durability allows.
-    pub early: u64,
-    /// Of these, those that a crash took back.
-    pub taken_back: u64,
-    /// Frames held back because the interval was over.
-    pub held_back: u64,
-    /// Epochs written.
-    pub epochs: u64,
-    /// Snapshots published.
-    pub snapshots: u64,
-    /// Crashes, of power or process.
-    pub crashes: u64,
-    /// Crashes within recovery.
-    pub crashes_in_recovery: u64,
-    /// Planned restarts.
-    pub restarts: u64,
-    /// Activations.
-    pub activations: u64,
-    /// Damaged directories that were refused.
-    pub refused: u64,
-    /// Damaged directories that were recovered rightly all the same.
-    pub survived: u64,
-    /// Backups that came to their end.
-    pub backups: u64,
-    /// Directories restored to an epoch whose state was known.
-    pub restores: u64,
-    /// Answers by code.
-    pub answers: BTreeMap<String, u64>,
-}
-
-impl Counts {
-    /// Adds another run's.
-    pub fn add(&mut self, other: &Counts) {
-        let Counts {
-            decided, applied, meanwhile, fenced, lost, early, taken_back, held_back, epochs, snapshots, ..
-        } = other;
-        let Counts { crashes, crashes_in_recovery, restarts, activations, refused, survived, .. } = other;
-        let Counts { backups, restores, answers, .. } = other;
-        self.decided += decided;
-        self.applied += applied;
-        self.meanwhile += meanwhile;
-        self.fenced += fenced;
-        self.lost += lost;
-        self.early += early;
-        self.taken_back += taken_back;
-        self.held_back += held_back;
-        self.epochs += epochs;
-        self.snapshots += snapshots;
-        self.crashes += crashes;
-        self.crashes_in_recovery += crashes_in_recovery;
-        self.restarts += restarts;
-        self.activations += activations;
-        self.refused += refused;
-        self.survived += survived;
-        self.backups += backups;
-        self.restores += restores;
-        for (answer, count) in answers {
-            *self.answers.entry(answer.clone()).or_default() += count;
-        }
-    }
-}
 
 /// Everything but the log's writing end and the disk.
 pub struct Traffic {

@@ -13,13 +13,15 @@ use tidegate::storage::{Loss, Memory, Storage};
 use tidegate::store::{HashKeys, Limits};
 
 use crate::backups::{Backups, Did, Source};
+use crate::counts::Counts;
 use crate::dice::Dice;
 use crate::disk::{Disk, interleave};
 use crate::gateway::MEMBERS;
 use crate::model::Model;
+use crate::process::Process;
 use crate::rules::Rules;
 use crate::trace::Trace;
-use crate::traffic::{Counts, Process, Traffic, look};
+use crate::traffic::{Traffic, look};
 
 /// What can go wrong, so that shrinking can leave it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, serde::Serialize)]
