@@ -4,12 +4,13 @@
 //!
 //! A thread of its own does the same [`STEPS`] of arithmetic two hundred times a second, which is some 20 us and 0.4 % of a
 //! processor, and reads what each cost it in processor time: waiting for a processor does not count, and the arithmetic
-//! touches no memory.
+//! touches no memory. It sees the processors that the harness may use: not the one that its own server decides on, nor another
+//! machine's.
 
 use std::hint::black_box;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -18,10 +19,13 @@ const APART: Duration = Duration::from_millis(5);
 /// What a piece is.
 const STEPS: u32 = 8_000;
 
+/// What a piece cost in processor time, and how long it was since the one before.
+type Piece = (Duration, Duration);
+
 /// The thread that measures, until it is asked.
 pub(crate) struct Pace {
     end: Sender<()>,
-    thread: JoinHandle<Vec<Duration>>,
+    thread: JoinHandle<Vec<Piece>>,
 }
 
 impl Pace {
@@ -29,31 +33,43 @@ impl Pace {
     pub(crate) fn start() -> Option<Pace> {
         let (end, ended) = channel();
         let measure = move || {
-            let mut costs = vec![piece()];
-            while ended.recv_timeout(APART) == Err(RecvTimeoutError::Timeout) {
-                costs.push(piece());
+            let (mut pieces, mut from) = (Vec::new(), Instant::now());
+            loop {
+                let cost = piece();
+                let now = Instant::now();
+                pieces.push((cost, now - from));
+                from = now;
+                if ended.recv_timeout(APART) != Err(RecvTimeoutError::Timeout) {
+                    return pieces;
+                }
             }
-            costs
         };
         let thread = std::thread::Builder::new().name("pace".into()).spawn(measure).ok()?;
         Some(Pace { end, thread })
     }
 
     /// Ends it. The part of the time in which the processor went at less than half its speed.
-    pub(crate) fn slowed(self) -> Option<f64> {
+    pub(crate) fn slowed(self) -> f64 {
+        slowed(&self.end())
+    }
+
+    fn end(self) -> Vec<Piece> {
         // Nobody to tell is a thread that is at its end already.
         let _ = self.end.send(());
-        slowed(self.thread.join().expect("it does sums"))
+        self.thread.join().expect("it does sums")
     }
 }
 
-/// The part of the pieces that cost more than twice what a quick one does. The quickest tenth is the measure: it is what the
-/// processor can do, even if it is slowed down for most of the time.
-fn slowed(mut costs: Vec<Duration>) -> Option<f64> {
+/// The part of the time before pieces that cost more than twice what a quick one does. The quickest tenth is the measure: it is what
+/// the processor can do, unless it is slowed down for nine tenths of the run.
+fn slowed(pieces: &[Piece]) -> f64 {
+    let mut costs: Vec<Duration> = pieces.iter().map(|(cost, _)| *cost).collect();
     costs.sort_unstable();
-    let quick = *costs.get(costs.len() / 10)?;
-    let slow = costs.iter().filter(|cost| **cost > 2 * quick).count();
-    Some(slow as f64 / costs.len() as f64)
+    let quick = costs[costs.len() / 10];
+    let time = |slower: Duration| -> Duration {
+        pieces.iter().filter(|(cost, _)| *cost > slower).map(|(_, since)| *since).sum()
+    };
+    time(2 * quick).div_duration_f64(time(Duration::ZERO))
 }
 
 /// The processor time of one piece.
@@ -81,22 +97,30 @@ mod tests {
 
     #[test]
     fn only_what_costs_twice_a_quick_piece_is_slow() {
-        let of = |costs: &[u64]| slowed(costs.iter().map(|us| Duration::from_micros(*us)).collect());
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&[20, 21, 22, 40]), Some(0.0));
-        assert_eq!(of(&[20, 41, 20, 200]), Some(0.5));
-        assert_eq!(of(&[200, 200, 200, 20, 200, 200, 200, 200, 20, 200]), Some(0.8), "slow for most of the time");
+        let of = |costs: &[u64]| {
+            let pieces: Vec<Piece> = costs.iter().map(|us| (Duration::from_micros(*us), APART)).collect();
+            slowed(&pieces)
+        };
+        assert_eq!(of(&[20]), 0.0);
+        assert_eq!(of(&[20, 21, 22, 40]), 0.0);
+        assert_eq!(of(&[20, 41, 20, 200]), 0.5);
+        assert_eq!(of(&[200, 200, 200, 20, 200, 200, 200, 200, 20, 200]), 0.8, "slow for most of the time");
+    }
+
+    #[test]
+    fn a_slow_piece_counts_by_the_time_since_the_one_before() {
+        let (quick, slow) = (Duration::from_micros(20), Duration::from_micros(200));
+        assert_eq!(slowed(&[(quick, APART), (slow, 3 * APART), (quick, APART), (quick, APART)]), 0.5);
     }
 
     #[test]
     fn it_measures_until_it_is_asked() {
-        let pace = Pace::start().unwrap();
-        std::thread::sleep(20 * APART);
-        assert!(pace.slowed().is_some_and(|part| (0.0..=1.0).contains(&part)));
-    }
-
-    #[test]
-    fn a_piece_costs_something() {
-        assert!(piece() > Duration::ZERO);
+        let (pace, begin) = (Pace::start().unwrap(), Instant::now());
+        // However slow the machine is: a second piece is done at some time.
+        std::thread::sleep(100 * APART);
+        let pieces = pace.end();
+        let measured: Duration = pieces.iter().map(|(_, since)| *since).sum();
+        assert!(pieces.len() > 1 && measured <= begin.elapsed() + APART, "{pieces:?}");
+        assert!(pieces.iter().all(|(cost, _)| *cost > Duration::from_micros(1)), "8,000 steps take longer: {pieces:?}");
     }
 }

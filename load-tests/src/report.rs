@@ -124,7 +124,7 @@ pub(crate) struct Given {
     /// processor that is away shows in the tail of the latencies, whatever the server does.
     #[serde(rename = "stolen_cores")]
     pub(crate) stolen: Option<f64>,
-    /// The part of the time in which the processor went at less than half its speed.
+    /// The part of the time in which the harness's processor went at less than half its speed.
     #[serde(rename = "processor_slowed")]
     pub(crate) slowed: Option<f64>,
     /// The part of the time in which the log waited for the disk, counting waits of 3 ms and longer; as the server says. Every

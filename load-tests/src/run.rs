@@ -222,13 +222,14 @@ async fn given(server: Option<u32>, desk: Rc<Desk>, plan: Rc<Plan>) -> Given {
     tokio::time::sleep_until(plan.measure.into()).await;
     let (began, before, pace) = (Instant::now(), read().await, Pace::start());
     tokio::time::sleep_until(plan.end.into()).await;
+    let slowed = pace.map(Pace::slowed);
     let (seconds, after) = (began.elapsed().as_secs_f64(), read().await);
     let part = |after: Option<f64>, before| after.zip(before).map(|(after, before)| (after - before) / seconds);
     Given {
         harness: (after.0 - before.0) / seconds,
         server: part(after.1[0], before.1[0]),
         stolen: part(after.1[1], before.1[1]),
-        slowed: pace.and_then(Pace::slowed),
+        slowed,
         stalled: part(after.2, before.2),
     }
 }

@@ -266,7 +266,12 @@ pub fn inspect_from(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Arc<Store>, Recovery), OpenError> {
     let options = Options { limits, ..Options::default() };
-    let scan = |expect, visit: &mut log::Visit<'_>| Ok((log::scan(&**storage, expect, visit)?, ()));
+    let scan = |expect, visit: &mut log::Visit<'_>| {
+        let scanned = log::scan(&**storage, expect, visit)?;
+        // A state that no server can go on from is not sound.
+        scanned.leaves_room()?;
+        Ok((scanned, ()))
+    };
     let (store, recovery, ()) = rebuild(&**storage, options, manifest, progress, scan)?;
     Ok((store, recovery))
 }

@@ -15,7 +15,7 @@ use super::scan::{self, Outcome};
 use super::spares::Spare;
 use super::survey::Segment;
 use super::writer::{Current, Resume};
-use super::{Expect, LOG_FOLDER, LogError, LogOptions, LogWriter, NUMBER_MOST, Scanned, Visit, segment};
+use super::{Expect, LOG_FOLDER, LogError, LogOptions, LogWriter, Scanned, Visit, segment};
 use crate::storage::Storage;
 
 /// A log that was read and checked, and in which nothing was changed yet.
@@ -34,10 +34,7 @@ pub fn read_back(
 ) -> Result<ReadBack, LogError> {
     options.check()?;
     let outcome = scan::read(storage, expect, visit)?;
-    // Half of what a reader believes, so that what is written from here on is read again.
-    if outcome.highest > NUMBER_MOST / 2 {
-        return Err(LogError::NumbersUsedUp { file: segment::path(outcome.highest) });
-    }
+    outcome.scanned.leaves_room()?;
     Ok(ReadBack { outcome, expect, options })
 }
 
@@ -53,9 +50,9 @@ impl ReadBack {
         let ReadBack { outcome, expect, options } = self;
         make_durable(&*storage, &outcome)?;
         remove_unfinished(&*storage)?;
-        let Outcome { scanned, last, last_header, end, spares, highest, newest_ms, index, .. } = outcome;
+        let Outcome { scanned, last, last_header, end, spares, newest_ms, index, .. } = outcome;
         let spares = keep_spares(&*storage, spares, options.segment_bytes)?;
-        let next_number = highest + 1 + spares.len() as u64;
+        let next_number = scanned.highest + 1 + spares.len() as u64;
         let same = scanned.torn.is_none()
             && last_header.identity == expect.identity
             && last_header.block_bytes == options.block_bytes

@@ -25,9 +25,9 @@
 
 use super::block::{BlockHeader, HEADER_BYTES as BLOCK_HEADER_BYTES, Kind, MAGIC, NoBlock};
 use super::index::{Index, Indexed};
-use super::segment::{HEADER_BYTES, NoHeader, Reader, SegmentHeader, padded};
+use super::segment::{self, HEADER_BYTES, NoHeader, Reader, SegmentHeader, padded};
 use super::survey::{Segment, first_needed, hex, look, survey};
-use super::{ChainHead, LogError, LogIdentity, Tails, archive};
+use super::{ChainHead, LogError, LogIdentity, NUMBER_MOST, Tails, archive};
 use crate::planted::{Bug, planted};
 use crate::storage::{SECTOR_BYTES, Storage};
 
@@ -114,6 +114,18 @@ pub struct Scanned {
     pub bytes: u64,
     /// Segments with a header; spares do not count.
     pub segments: u64,
+    /// The highest number of a segment that is not empty.
+    pub highest: u64,
+}
+
+impl Scanned {
+    /// Refuses a log that no server could go on with: it believes half of what a reader does, so that what is written from there on is read again.
+    pub fn leaves_room(&self) -> Result<(), LogError> {
+        if self.highest > NUMBER_MOST / 2 {
+            return Err(LogError::NumbersUsedUp { file: segment::path(self.highest) });
+        }
+        Ok(())
+    }
 }
 
 /// The visitor of a recovery: gets each epoch from `from_epoch` on, in order.
@@ -135,8 +147,6 @@ pub(super) struct Outcome {
     pub(super) end: u64,
     /// Wholly empty segments behind everything that was ever written, rising.
     pub(super) spares: Vec<Segment>,
-    /// The highest number of a segment that is not empty.
-    pub(super) highest: u64,
     /// The newest base time of any tail that was read, or the time in the header of the last segment.
     pub(super) newest_ms: i64,
     pub(super) index: Index,
@@ -166,14 +176,14 @@ pub(super) fn read(storage: &dyn Storage, expect: Expect, visit: &mut Visit<'_>)
     let spares_from = scan.judge_rest(&segments[last..], &stop)? + last;
     scan.reached_known(&segments[last], &stop)?;
     let spares = segments.split_off(spares_from);
-    let highest = segments.last().map_or(0, |segment| segment.number);
+    scan.scanned.highest = segments.last().map_or(0, |segment| segment.number);
     let last = segments.swap_remove(last);
     let last_header = *last.opening.as_ref().expect("the last segment read has a header");
     let Scan { scanned, mut index, newest, newest_ms, .. } = scan;
     let newest_ms = newest_ms.max(last_header.made_ms);
     index.durable = scanned.head.epoch;
     index_unread(storage, &segments, &mut index)?;
-    Ok(Outcome { scanned, last, last_header, newest, end: stop.at, spares, highest, newest_ms, index })
+    Ok(Outcome { scanned, last, last_header, newest, end: stop.at, spares, newest_ms, index })
 }
 
 /// Lets pages be read from segments that recovery had no need to read.

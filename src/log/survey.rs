@@ -32,11 +32,13 @@ impl Segment {
 pub(super) fn survey(storage: &dyn Storage, identity: LogIdentity, reach: Reach) -> Result<Vec<Segment>, LogError> {
     let mut segments: Vec<Segment> = Vec::new();
     let mut lineage = 0;
-    // Looked through whatever the reach: what is out of place there is better told now than behind a long recovery.
-    let archived = archive::numbers_in_reach(storage, ARCHIVE_FOLDER)?;
+    // Listed whatever the reach: a number that no log reaches is better told now than behind a long recovery.
+    let mut archived = archive::numbers_in_reach(storage, ARCHIVE_FOLDER)?;
+    if reach == Reach::InUse {
+        archived.clear();
+    }
     let in_use = archive::numbers_in_reach(storage, LOG_FOLDER)?;
-    let archived = archived.into_iter().filter(|_| reach == Reach::Archived);
-    let numbers = archived.map(|number| (number, true)).chain(in_use.into_iter().map(|n| (n, false)));
+    let numbers = archived.into_iter().map(|number| (number, true)).chain(in_use.into_iter().map(|n| (n, false)));
     for (number, archived) in numbers {
         if let Some(before) = segments.last()
             && before.number + 1 != number

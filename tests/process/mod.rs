@@ -16,7 +16,7 @@ use tidegate::store::Scope;
 use tidegate_client::{Client, ClientOptions, client_config};
 
 /// A hang shows as a failure, not as a wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A bundle that comes with the program.
 pub fn shipped(slug: &str) -> PathBuf {

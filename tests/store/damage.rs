@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate::data::{self, OpenError, Opened, Recovery, Seed};
 use tidegate::log::LogError;
 use tidegate::snapshot::{Manifest, SnapshotError};
-use tidegate::storage::Memory;
+use tidegate::storage::{Memory, Storage};
 use tidegate::store::SectionKind;
 
 use super::SEED;
@@ -246,6 +246,34 @@ fn an_epoch_that_cannot_be_counted_on_from_is_refused_before_anything_is_written
     let refused = state(&beyond).unwrap_err();
     assert!(matches!(refused, OpenError::EpochTooFar { epoch } if epoch == (1 << 61) + 1), "{refused}");
     assert!(files(&beyond) == before, "a file was written, made or removed");
+}
+
+#[test]
+fn a_log_that_no_server_goes_on_with_is_not_called_sound() {
+    let begins_at = |number: u64| {
+        let memory = Memory::new();
+        drop(data::open(Arc::new(memory.clone()), small(), Some(SEED), &mut |_| {}).unwrap());
+        let logs: Vec<String> = memory.paths().into_iter().filter(|path| path.starts_with("log/")).collect();
+        let mut header = bytes(&memory, &logs[0])[..512].to_vec();
+        logs.iter().for_each(|path| memory.remove(path).unwrap());
+        header[32..40].copy_from_slice(&number.to_le_bytes());
+        let crc = crc32c::crc32c(&header[..508]);
+        header[508..].copy_from_slice(&crc.to_le_bytes());
+        header.resize(8192, 0);
+        memory.set_bytes(&format!("log/{number:020}.log"), header);
+        memory
+    };
+    let looked_at = |memory: &Memory| {
+        let storage: Arc<dyn Storage> = Arc::new(memory.clone());
+        data::inspect(&storage, small().limits, &mut |_| {}).map(|_| ())
+    };
+    assert!(looked_at(&begins_at(1 << 61)).is_ok() && state(&begins_at(1 << 61)).is_ok());
+    let beyond = begins_at((1 << 61) + 1);
+    let refusals = [looked_at(&beyond), state(&beyond).map(|_| ())].map(Result::unwrap_err);
+    assert!(
+        refusals.iter().all(|refused| matches!(refused, OpenError::Log(LogError::NumbersUsedUp { .. }))),
+        "{refusals:?}"
+    );
 }
 
 #[test]
