@@ -1,9 +1,11 @@
 //! Traffic of many members against a real server, noted and judged; meanwhile a test may do to the server what it likes.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::time::Duration;
 
 use tidegate_client::CallOptions;
-use tidegate_history::{Recorder, Rules, Seen, Session, Totals, check_members, check_quota, wander};
+use tidegate_history::{Ask, Recorder, Rules, Seen, Session, Totals, check_members, check_quota, wander};
 use tidegate_protocol::operation::GetCampaign;
 use tidegate_protocol::{Body, Text};
 use tokio::task::JoinHandle;
@@ -74,6 +76,11 @@ impl Playing {
             assert!(!self.callers.iter().all(|caller| caller.is_finished()), "it ended before its time");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// A redemption more, of the first member, that waits so long.
+    pub async fn redeems(&self, deadline: Duration) -> Seen {
+        self.session.ask(0, Ask::Redeem, CallOptions { deadline, id: None }).await
     }
 
     /// Plays to the end and judges the history.
