@@ -81,9 +81,20 @@ impl Bench {
         bench
     }
 
-    fn member(&mut self) -> MemberKey {
+    /// A number below `bound`.
+    fn below(&mut self, bound: u64) -> u64 {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        MemberKey::from_number((self.random >> 33) % MEMBERS)
+        (self.random >> 33) % bound
+    }
+
+    fn member(&mut self) -> MemberKey {
+        MemberKey::from_number(self.below(MEMBERS))
+    }
+
+    /// A fifth of the members comes four times of five, so that theirs are most of the remembered answers.
+    fn skewed_member(&mut self) -> MemberKey {
+        let of = if self.below(5) < 4 { MEMBERS / 5 } else { MEMBERS };
+        MemberKey::from_number(self.below(of))
     }
 
     /// Runs one batch of one operation.
@@ -129,6 +140,12 @@ fn turns(criterion: &mut Criterion) {
     group.bench_function("redeem", |bencher| {
         bencher.iter(|| {
             let members: Vec<MemberKey> = (0..BATCH).map(|_| bench.member()).collect();
+            bench.batch(op::REDEEM, |at, _| Redeem { member: members[at as usize], campaign: 1, offer: 1 });
+        });
+    });
+    group.bench_function("redeem, skewed", |bencher| {
+        bencher.iter(|| {
+            let members: Vec<MemberKey> = (0..BATCH).map(|_| bench.skewed_member()).collect();
             bench.batch(op::REDEEM, |at, _| Redeem { member: members[at as usize], campaign: 1, offer: 1 });
         });
     });

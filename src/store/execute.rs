@@ -14,6 +14,7 @@ use tidegate_protocol::refusal;
 
 use super::members::{Members, Shard};
 use super::place::{Held, Journal};
+use super::pool::NONE;
 use super::prepare::{Asked, Frame, Prepared, Scope};
 use super::read::{OutcomeSearch, Seen};
 use super::world::{Active, World};
@@ -56,6 +57,8 @@ pub struct Turn {
     ends: Vec<(u16, u16)>,
     /// Shards that have any, in the order of their first request.
     touched: Vec<u32>,
+    /// By request: how far memory was asked for ahead, as the slot of who will forget for it and then as a node of the pool.
+    ahead: Vec<u32>,
 }
 
 /// The answers of a frame may come to this many bytes with a campaign's, the only ones that are large. As much as is left
@@ -109,7 +112,7 @@ impl Store {
         for shard in &turn.touched {
             let mut held = self.members[*shard as usize].lock();
             let before = held.journal.appended_bytes();
-            turn.chain(*shard, |prepared| run.request(&mut held, prepared));
+            turn.chain(*shard, |_, prepared| run.request(&mut held, prepared));
             run.epoch = run.epoch.max(held.journal.last_epoch()).max(held.state.world.epoch);
             let appended = held.journal.appended_bytes() - before;
             // Under the lock: a cut must not take back bytes that are not counted yet.
@@ -141,35 +144,48 @@ const EXPECT_FROM: usize = 8;
 impl Store {
     /// Asks ahead for the memory that a turn will touch, step by step as each step's addresses come to hand. What moves
     /// meanwhile costs time only: nothing learnt here is used to decide.
-    fn expect(&self, turn: &Turn) {
-        if turn.frame.requests.len() < EXPECT_FROM {
+    fn expect(&self, turn: &mut Turn) {
+        let requests = turn.frame.requests.len();
+        if requests < EXPECT_FROM {
             return;
         }
-        let each = |step: &dyn Fn(&Members, u64, u32)| {
-            for shard in &turn.touched {
-                let held = self.members[*shard as usize].lock();
-                let mut nth = 0;
-                turn.chain(*shard, |prepared| {
-                    step(&held.state.members, prepared.member_hash, nth);
-                    nth += 1;
-                });
-            }
-        };
-        each(&|members, hash, _| members.expect_index(hash));
-        each(&|members, hash, nth| members.expect_member(hash, nth));
-        each(&|members, _, nth| members.expect_victim(nth));
-        each(&|members, _, nth| members.expect_newest(nth));
-        each(&|members, _, nth| members.expect_older(nth));
+        let mut ahead = std::mem::take(&mut turn.ahead);
+        ahead.clear();
+        ahead.resize(requests, NONE);
+        self.each_expected(turn, |members, hash, _, _| members.expect_index(hash));
+        self.each_expected(turn, |members, hash, _, nth| {
+            members.expect_member(hash, *nth);
+            *nth += 1;
+        });
+        self.each_expected(turn, |members, hash, at, nth| ahead[at] = members.expect_who_forgets(hash, nth));
+        let mut most = 0;
+        self.each_expected(turn, |members, _, at, _| {
+            let (newest, held) = members.expect_newest(ahead[at]);
+            (ahead[at], most) = (newest, held.max(most));
+        });
+        for _ in 1..most {
+            self.each_expected(turn, |members, _, at, _| ahead[at] = members.expect_older(ahead[at]));
+        }
+        turn.ahead = ahead;
+    }
+
+    /// Takes a step for every request: its member's hash, its position in the turn, and what the step counts by shard.
+    fn each_expected(&self, turn: &Turn, mut step: impl FnMut(&Members, u64, usize, &mut u32)) {
+        for shard in &turn.touched {
+            let held = self.members[*shard as usize].lock();
+            let mut nth = 0;
+            turn.chain(*shard, |at, prepared| step(&held.state.members, prepared.member_hash, at, &mut nth));
+        }
     }
 }
 
 impl Turn {
-    /// The requests of a touched shard, in their order.
-    fn chain(&self, shard: u32, mut each: impl FnMut(&Prepared)) {
+    /// The requests of a touched shard, in their order, each with its position.
+    fn chain(&self, shard: u32, mut each: impl FnMut(usize, &Prepared)) {
         let mut at = self.ends[shard as usize].0;
         loop {
             let prepared = &self.frame.requests[usize::from(at)];
-            each(prepared);
+            each(usize::from(at), prepared);
             if prepared.next == at {
                 return;
             }

@@ -106,25 +106,35 @@ impl Members {
         self.pool.expect_victim(nth);
     }
 
-    /// Asks for the member that will forget, once its answer is at hand.
-    pub fn expect_victim(&self, nth: u32) {
-        if let Some(owner) = self.pool.victim(nth) {
+    /// Asks for who will forget for a member that is at hand, as its answers are; gives its slot, or [`NONE`] if there is room. `nth` counts
+    /// those for whom another may have to: a member with a full window forgets by itself.
+    pub fn expect_who_forgets(&self, hash: u64, nth: &mut u32) -> u32 {
+        let Some(slot) = self.index.find(within(hash), |_| true) else { return NONE };
+        if usize::from(self.member(slot).answers_held) >= WINDOW {
+            return slot;
+        }
+        let owner = self.pool.victim(*nth).unwrap_or(NONE);
+        *nth += 1;
+        if owner != NONE {
             prefetch(self.member(owner));
         }
+        owner
     }
 
-    /// Asks for the newest of the answers among which the one to be forgotten is looked for, once that member is at hand.
-    pub fn expect_newest(&self, nth: u32) {
-        if let Some(owner) = self.pool.victim(nth) {
-            self.pool.expect_answer(self.member(owner).answers);
+    /// Asks for the newest of the answers among which the one to be forgotten is looked for, once that member is at hand; gives
+    /// its node and how many there are.
+    pub fn expect_newest(&self, slot: u32) -> (u32, u8) {
+        if slot == NONE {
+            return (NONE, 0);
         }
+        let member = self.member(slot);
+        self.pool.expect_answer(member.answers);
+        (member.answers, member.answers_held)
     }
 
-    /// Asks for the one before it, once that is at hand: more than two are few.
-    pub fn expect_older(&self, nth: u32) {
-        if let Some(owner) = self.pool.victim(nth) {
-            self.pool.expect_older(self.member(owner).answers);
-        }
+    /// Asks for the answer before one that is at hand, and gives its node.
+    pub fn expect_older(&self, node: u32) -> u32 {
+        self.pool.expect_older(node)
     }
 
     /// The member in a slot.

@@ -108,11 +108,11 @@ impl Pool {
         }
     }
 
-    /// Asks for the one before an answer ahead.
-    pub fn expect_older(&self, at: u32) {
-        if at != NONE {
-            self.expect_answer(self.node(at).older);
-        }
+    /// Asks for the one before an answer ahead, and gives its node.
+    pub fn expect_older(&self, at: u32) -> u32 {
+        let older = if at == NONE { NONE } else { self.node(at).older };
+        self.expect_answer(older);
+        older
     }
 
     /// Whose it is.
