@@ -12,9 +12,9 @@ use tidegate_protocol::frame::BODY_BYTES_MOST;
 use tidegate_protocol::operation::{RecordOrder, Redeem};
 use tidegate_protocol::refusal;
 
+use super::ahead::Ahead;
 use super::members::{Members, Shard};
 use super::place::{Held, Journal};
-use super::pool::NONE;
 use super::prepare::{Asked, Frame, Prepared, Scope};
 use super::read::{OutcomeSearch, Seen};
 use super::world::{Active, World};
@@ -52,13 +52,13 @@ impl Later {
 /// What a turn works with again and again, so that it allocates nothing when warm.
 #[derive(Debug, Default)]
 pub struct Turn {
-    frame: Frame,
+    pub(super) frame: Frame,
     /// By shard: the first and last request of the turn for it, as positions; both `u16::MAX` if there is none.
     ends: Vec<(u16, u16)>,
     /// Shards that have any, in the order of their first request.
-    touched: Vec<u32>,
-    /// By request: how far memory was asked for ahead, as the slot of who will forget for it and then as a node of the pool.
-    ahead: Vec<u32>,
+    pub(super) touched: Vec<u32>,
+    /// By request.
+    pub(super) ahead: Vec<Ahead>,
 }
 
 /// The answers of a frame may come to this many bytes with a campaign's, the only ones that are large. As much as is left
@@ -138,50 +138,9 @@ impl Store {
     }
 }
 
-/// Requests below which asking for memory ahead costs more than it saves.
-const EXPECT_FROM: usize = 8;
-
-impl Store {
-    /// Asks ahead for the memory that a turn will touch, step by step as each step's addresses come to hand. What moves
-    /// meanwhile costs time only: nothing learnt here is used to decide.
-    fn expect(&self, turn: &mut Turn) {
-        let requests = turn.frame.requests.len();
-        if requests < EXPECT_FROM {
-            return;
-        }
-        let mut ahead = std::mem::take(&mut turn.ahead);
-        ahead.clear();
-        ahead.resize(requests, NONE);
-        self.each_expected(turn, |members, hash, _, _| members.expect_index(hash));
-        self.each_expected(turn, |members, hash, _, nth| {
-            members.expect_member(hash, *nth);
-            *nth += 1;
-        });
-        self.each_expected(turn, |members, hash, at, nth| ahead[at] = members.expect_who_forgets(hash, nth));
-        let mut most = 0;
-        self.each_expected(turn, |members, _, at, _| {
-            let (newest, held) = members.expect_newest(ahead[at]);
-            (ahead[at], most) = (newest, held.max(most));
-        });
-        for _ in 1..most {
-            self.each_expected(turn, |members, _, at, _| ahead[at] = members.expect_older(ahead[at]));
-        }
-        turn.ahead = ahead;
-    }
-
-    /// Takes a step for every request: its member's hash, its position in the turn, and what the step counts by shard.
-    fn each_expected(&self, turn: &Turn, mut step: impl FnMut(&Members, u64, usize, &mut u32)) {
-        for shard in &turn.touched {
-            let held = self.members[*shard as usize].lock();
-            let mut nth = 0;
-            turn.chain(*shard, |at, prepared| step(&held.state.members, prepared.member_hash, at, &mut nth));
-        }
-    }
-}
-
 impl Turn {
     /// The requests of a touched shard, in their order, each with its position.
-    fn chain(&self, shard: u32, mut each: impl FnMut(usize, &Prepared)) {
+    pub(super) fn chain(&self, shard: u32, mut each: impl FnMut(usize, &Prepared)) {
         let mut at = self.ends[shard as usize].0;
         loop {
             let prepared = &self.frame.requests[usize::from(at)];

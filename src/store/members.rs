@@ -96,21 +96,24 @@ impl Members {
         self.index.prefetch(within(hash));
     }
 
-    /// Asks for a member ahead, once its index entry is at hand; and for the answer that will be forgotten for it, if
-    /// it is the `nth` to need room.
-    pub fn expect_member(&self, hash: u64, nth: u32) {
+    /// Asks for a member ahead, once its index entry is at hand.
+    pub fn expect_member(&self, hash: u64) {
         // Without a look at the key, which is what is not at hand yet: the hash is nearly always enough.
         if let Some(slot) = self.index.find(within(hash), |_| true) {
             prefetch(self.member(slot));
         }
+    }
+
+    /// Asks for the answer whose owner will forget for the `nth` that needs the pool's room.
+    pub fn expect_oldest(&self, nth: u32) {
         self.pool.expect_victim(nth);
     }
 
-    /// Asks for who will forget for a member that is at hand, as its answers are; gives its slot, or [`NONE`] if there is room. `nth` counts
-    /// those for whom another may have to: a member with a full window forgets by itself.
+    /// Asks for the member that will forget for the one of this hash, once that and the oldest answers are at hand; gives its slot,
+    /// or [`NONE`] if that cannot be told. A member with a full window forgets by itself; `nth` counts those that do not.
     pub fn expect_who_forgets(&self, hash: u64, nth: &mut u32) -> u32 {
-        let Some(slot) = self.index.find(within(hash), |_| true) else { return NONE };
-        if usize::from(self.member(slot).answers_held) >= WINDOW {
+        let slot = self.index.find(within(hash), |_| true);
+        if let Some(slot) = slot.filter(|slot| self.has_full_window(*slot)) {
             return slot;
         }
         let owner = self.pool.victim(*nth).unwrap_or(NONE);
@@ -124,9 +127,6 @@ impl Members {
     /// Asks for the newest of the answers among which the one to be forgotten is looked for, once that member is at hand; gives
     /// its node and how many there are.
     pub fn expect_newest(&self, slot: u32) -> (u32, u8) {
-        if slot == NONE {
-            return (NONE, 0);
-        }
         let member = self.member(slot);
         self.pool.expect_answer(member.answers);
         (member.answers, member.answers_held)
@@ -167,8 +167,12 @@ impl Members {
 
     /// Who forgets, so that the member in `slot` (or the new one to be there) can have one more answer.
     pub fn room_for_answer(&mut self, slot: u32) -> Option<u32> {
-        let held = if (slot as usize) < self.len() { self.member(slot).answers_held } else { 0 };
-        if usize::from(held) >= WINDOW { Some(slot) } else { self.pool.room() }
+        let new = slot == self.free_slot();
+        if !new && self.has_full_window(slot) { Some(slot) } else { self.pool.room() }
+    }
+
+    fn has_full_window(&self, slot: u32) -> bool {
+        usize::from(self.member(slot).answers_held) >= WINDOW
     }
 
     /// Points by programme number.

@@ -4,6 +4,7 @@
 //! answers may be told once the epoch it gives is durable (I4). Never: waits for I/O while deciding.
 
 mod activate;
+mod ahead;
 mod books;
 mod cut;
 mod directory;

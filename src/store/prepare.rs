@@ -39,6 +39,13 @@ pub(super) enum Asked {
     GetOutcome(RequestId),
 }
 
+impl Asked {
+    /// Whether the member's window remembers what it is answered.
+    pub(super) fn is_remembered(&self) -> bool {
+        matches!(self, Asked::Enrol | Asked::CheckIn | Asked::Redeem(_))
+    }
+}
+
 /// A request on its way to its member's shard.
 #[derive(Debug)]
 pub(super) struct Prepared {
