@@ -26,7 +26,7 @@ pub struct Backups {
     hashes: BTreeMap<u64, String>,
     /// The head of the last run that came to its end.
     complete: Option<ChainHead>,
-    /// The first epoch that can be restored from it, as that run said.
+    /// The first epoch that can be restored from it, as that run said; none, once a run that keeps less was interrupted.
     from_epoch: u64,
     /// Power was lost since: what was begun may not be what was written.
     torn: bool,
@@ -69,6 +69,10 @@ impl Backups {
             self.medium.crash_at(self.medium.calls() + 1 + dice.below(40));
         }
         let result = ready(data::backup(&link, &self.medium, options, &mut |_| {}));
+        if result.is_err() && keep.is_some() {
+            // It may have come as far as to cut what was kept until then.
+            self.from_epoch = u64::MAX;
+        }
         let torn = fails.then(|| self.medium.power_loss(Loss::Torn { seed: dice.draw() }));
         if let Some(torn) = torn {
             (self.medium, self.torn) = (torn, true);
