@@ -69,8 +69,8 @@ impl Backups {
             self.medium.crash_at(self.medium.calls() + 1 + dice.below(40));
         }
         let result = ready(data::backup(&link, &self.medium, options, &mut |_| {}));
-        if result.is_err() && keep.is_some() {
-            // It may have come as far as to cut what was kept until then.
+        if keep.is_some() && matches!(result, Err(BackupError::Open(_))) {
+            // It may have been published, and have cut what was kept until then; no other error comes as late.
             self.from_epoch = u64::MAX;
         }
         let torn = fails.then(|| self.medium.power_loss(Loss::Torn { seed: dice.draw() }));
