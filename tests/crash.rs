@@ -267,9 +267,9 @@ fn recovered_without(store: &Store, forget: impl Fn(Section) -> Option<Section>)
 
 /// A section of members without their remembered answers; nobody's mark is raised.
 fn without_answers(section: Section) -> Section {
-    /// Bytes of a member before its counters, of a counter, and of an answer.
+    /// Bytes of a member before its lists, of what is in each, and of an answer.
     const MEMBER: usize = 73;
-    const COUNTER: usize = 12;
+    const LISTED: [usize; 4] = [0, 14, 18, 12];
     const ANSWER: usize = 64;
     if section.kind != SectionKind::Members {
         return section;
@@ -277,8 +277,11 @@ fn without_answers(section: Section) -> Section {
     let mut body = section.body[..2].to_vec();
     let mut rest = &section.body[2..];
     while !rest.is_empty() {
-        let counters = usize::from(u16::from_le_bytes([rest[MEMBER], rest[MEMBER + 1]]));
-        let answers_at = MEMBER + 2 + counters * COUNTER;
+        let mut answers_at = MEMBER + 1;
+        for _ in 0..rest[MEMBER] {
+            let [number, low, high] = rest[answers_at..answers_at + 3] else { panic!("the head of a list") };
+            answers_at += 3 + LISTED[usize::from(number)] * usize::from(u16::from_le_bytes([low, high]));
+        }
         body.extend_from_slice(&rest[..answers_at]);
         body.push(0);
         rest = &rest[answers_at + 1 + usize::from(rest[answers_at]) * ANSWER..];

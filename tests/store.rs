@@ -12,6 +12,8 @@ mod closing;
 mod cuts;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/first.rs"]
+mod first;
 #[path = "store/full.rs"]
 mod full;
 #[path = "store/once.rs"]

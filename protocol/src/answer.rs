@@ -92,6 +92,33 @@ pub struct MemberView {
     pub limits: List<LimitUse, 64>,
 }
 
+/// Code `lots`: as they are at the instant of the answer, whatever the ledger has entries of.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct LotsView {
+    /// Points that can be spent; below zero what is owed.
+    pub balance: i64,
+    /// Points that open later.
+    pub pending: i64,
+    /// The lots: first those that can be spent, in the order in which they are; then those that open later, in the order in
+    /// which they do.
+    pub lots: List<LotView, 1024>,
+}
+
+/// A member's points of one source that live equally long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct LotView {
+    /// How many.
+    pub points: i64,
+    /// When they can be spent; 0 if they can be now.
+    pub opens_ms: i64,
+    /// When they are expired; 0 if they never are.
+    pub expires_ms: i64,
+    /// 1 if the member's next activity moves that, else 0.
+    pub slides: u8,
+    /// What gave them.
+    pub source: Text,
+}
+
 /// What a member has used of one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct LimitUse {

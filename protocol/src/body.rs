@@ -53,6 +53,7 @@ bodies! {
     MemberView(answer::MemberView),
     CampaignView(answer::CampaignView),
     OutcomeView(answer::OutcomeView),
+    LotsView(answer::LotsView),
     StatusView(operator::StatusView),
     SnapshotTaken(operator::SnapshotTaken),
     Activated(operator::Activated),

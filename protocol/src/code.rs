@@ -16,6 +16,8 @@ pub mod op {
     pub const GET_CAMPAIGN: u16 = 0x0042;
     /// [`crate::operation::GetOutcome`].
     pub const GET_OUTCOME: u16 = 0x0043;
+    /// [`crate::operation::GetLots`].
+    pub const GET_LOTS: u16 = 0x0044;
     /// [`crate::operator::GetStatus`].
     pub const GET_STATUS: u16 = 0x0101;
     /// [`crate::operator::TakeSnapshot`].
@@ -39,6 +41,7 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::GET_MEMBER, "get-member", "GetMember"),
     (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
     (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
+    (op::GET_LOTS, "get-lots", "GetLots"),
     (op::GET_STATUS, "get-status", "GetStatus"),
     (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
     (op::ACTIVATE, "activate", "Activate"),
@@ -137,6 +140,7 @@ answers! {
     MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
     CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
     OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
+    LOTS = 0x0044, "lots", No, Done, "LotsView", "The member's points, lot by lot.";
     STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
     SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
     ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
@@ -164,6 +168,7 @@ answers! {
     KEY_CONFLICT = 0x0111, "key-conflict", No, Correct, "KeyConflict", "An order of this channel and number was recorded with other contents.";
     NO_ORDERS = 0x0112, "no-orders", No, Correct, "Plain", "The programme earns nothing from orders.";
     NO_ORDER_NUMBER = 0x0113, "no-order-number", No, Correct, "Plain", "The order has no number.";
+    TOO_MANY_LOTS = 0x0114, "too-many-lots", No, NewId, "Plain", "The member has as many lots of points as can be kept apart: some must be spent, or expire.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

@@ -56,6 +56,13 @@ pub struct GetMember {
     pub member: MemberKey,
 }
 
+/// A member's points, lot by lot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetLots {
+    /// Whose.
+    pub member: MemberKey,
+}
+
 /// What a campaign offers, and what is left of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetCampaign {

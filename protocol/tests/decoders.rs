@@ -115,6 +115,7 @@ bodies! {
     get_member: GetMember { member }
     get_campaign: GetCampaign { campaign, slug }
     get_outcome: GetOutcome { member, id }
+    get_lots: GetLots { member }
     get_status: GetStatus { books }
     take_snapshot: TakeSnapshot {}
     bundle_file: BundleFile { name, contents }

@@ -133,6 +133,7 @@ fn operations() -> Vec<String> {
         case("GetMember", &operation(op::GET_MEMBER), GetMember { member: member() }),
         case("GetCampaign", &operation(op::GET_CAMPAIGN), GetCampaign { campaign: 0, slug: text("monthly-gift") }),
         case("GetOutcome", &operation(op::GET_OUTCOME), GetOutcome { member: member(), id: id() }),
+        case("GetLots", &operation(op::GET_LOTS), GetLots { member: member() }),
         case("GetStatus", &operation(op::GET_STATUS), GetStatus { books: 1 }),
         case("TakeSnapshot", &operation(op::TAKE_SNAPSHOT), TakeSnapshot {}),
         case("Activate", &operation(op::ACTIVATE), Activate { replaces: 3, dry_run: 0, files: List::cut([file]) }),
@@ -180,7 +181,7 @@ fn files() -> [Body; 3] {
     [Body::FilesView(files), Body::FileBytes(FileBytes { bytes }), Body::FileChecked(checked)]
 }
 
-fn views() -> [Body; 5] {
+fn views() -> [Body; 6] {
     let member = MemberView {
         balance: 1_200,
         earned: 5_400,
@@ -212,6 +213,20 @@ fn views() -> [Body; 5] {
         ledger: ledger(),
         answer: Prose::cut("010000001100000073100000000000000400000001"),
     };
+    let lots = LotsView {
+        balance: 1_200,
+        pending: 30,
+        lots: List::cut([
+            LotView {
+                points: 1_200,
+                opens_ms: 0,
+                expires_ms: NOW_MS + 7_776_000_000,
+                slides: 1,
+                source: text("orders"),
+            },
+            LotView { points: 30, opens_ms: NOW_MS + 604_800_000, expires_ms: 0, slides: 0, source: text("check-in") },
+        ]),
+    };
     let status = StatusView {
         figures: List::cut([Figure { name: text("members"), value: 1_000_000 }]),
         facts: List::cut([Fact { name: text("state_hash"), value: Prose::cut("9f86d081884c7d65") }]),
@@ -221,6 +236,7 @@ fn views() -> [Body; 5] {
         Body::MemberView(member),
         Body::CampaignView(campaign),
         Body::OutcomeView(outcome),
+        Body::LotsView(lots),
         Body::StatusView(status),
         Body::Activated(activated),
     ]

@@ -15,8 +15,8 @@ use tidegate_protocol::code::answer;
 use tidegate_protocol::refusal::{Clock, Stale};
 use tidegate_protocol::{MemberKey, RequestId};
 
-use super::member::Remembered;
 use super::refusal::Refusal;
+use super::remembered::Remembered;
 use crate::planted::{Bug, planted};
 
 /// How far an id's time may be ahead of the server's.

@@ -8,6 +8,7 @@ use super::admit::Request;
 use super::member::Member;
 use super::part::{Change, MemberPart};
 use super::refusal::Refusal;
+use crate::programme::source;
 
 /// Decides a member's check-in.
 ///
@@ -23,18 +24,7 @@ pub fn check_in(context: &Context<'_>, slot: u32, member: &Member, request: &Req
     }
     let streak = if member.last_day == day - 1 { member.streak.saturating_add(1) } else { 1 };
     let points = rule.points(u32::from(streak));
-    let sums = member.balance.checked_add(points).zip(member.earned.checked_add(points));
-    let (after, earned) = sums.ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
-    let tier = programme.tiers[programme.tier_of(earned)].number;
-    Ok(MemberPart {
-        slot,
-        forgets: None,
-        now_ms: context.now_ms,
-        version: context.version,
-        id: request.id,
-        hash: request.hash,
-        previous: member.newest(),
-        after,
-        change: Change::CheckedIn { day, streak, points, tier },
-    })
+    let mut part = MemberPart::of(context, slot, member, request, Change::CheckedIn { day, streak });
+    part.grant(context, member, points, &rule.terms, source::CHECK_IN)?;
+    Ok(part)
 }

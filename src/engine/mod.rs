@@ -6,27 +6,40 @@
 
 mod admit;
 mod check_in;
+mod counters;
+mod effect;
 mod enrol;
+mod grant;
+mod lots;
 mod member;
 mod order;
 mod part;
+mod pending;
 mod place;
 mod quota;
 mod record;
 mod redeem;
 mod refusal;
+mod remembered;
+mod settle;
 
 pub use admit::{AHEAD_MS_MOST, Admission, DEADLINE_MS_MOST, Request, admit};
 pub use check_in::check_in;
+pub use counters::Counter;
+pub use effect::{EFFECTS_MOST, Effect, Effects};
 pub use enrol::enrol;
-pub use member::{Counter, Counters, LedgerAt, Member, Remembered};
+pub use lots::{LOTS_MOST, Lot, LotName, Lots, NEVER_S, second_of};
+pub use member::{LedgerAt, Member};
 pub use order::{Known, OrderEntry, OrderKey, Ordered, record_order};
 pub use part::{BlockPart, CellUse, Change, DirectoryPart, MemberPart, QUOTAS_MOST};
+pub use pending::Pending;
 pub use place::{PlaceId, PlaceKind};
 pub use quota::{Block, Cell, CellName};
 pub use record::{BadRecord, Record, read_record, write_block, write_directory, write_member};
 pub use redeem::{Redemption, redeem};
 pub use refusal::Refusal;
+pub use remembered::Remembered;
+pub use settle::{is_due, seen_at, settle};
 
 /// What every decision is given beside the state.
 pub struct Context<'a> {

@@ -11,12 +11,10 @@ use super::member::Member;
 use super::part::{Change, DirectoryPart, MemberPart};
 use super::place::{PlaceId, PlaceKind};
 use super::refusal::Refusal;
+use crate::programme::source;
 
 /// The keyed fingerprint of an order's natural key.
 pub type OrderKey = [u8; 16];
-
-/// The most points of one order, so that sums over members and shards stay below 2^63.
-const POINTS_MOST: i64 = 1_000_000_000_000;
 
 /// What the directory keeps of an order: 40 bytes, since there are many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +111,10 @@ pub struct Known {
 
 /// What an order comes to.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is matched where it is made, and a box would be an allocation a request"
+)]
 pub enum Ordered {
     /// It is new: the member's part and the directory's.
     New(MemberPart, DirectoryPart),
@@ -152,33 +154,11 @@ pub fn record_order(
     if order.paid_at_ms <= after_ms {
         return Err(Refusal::TooOld(TooOld { after_ms }));
     }
-    let points = earning.points(channel, order.amount_minor);
-    if points > POINTS_MOST {
-        return Err(Refusal::Plain(answer::INVALID_AMOUNT));
-    }
-    let sums = member.balance.checked_add(points).zip(member.earned.checked_add(points));
-    let (after, earned) = sums.ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
-    let tier = programme.tiers[programme.tier_of(earned)].number;
-    let change = Change::Ordered {
-        channel,
-        fingerprint: key,
-        paid_at_ms: order.paid_at_ms,
-        amount_minor: order.amount_minor,
-        points,
-        tier,
-    };
+    let change =
+        Change::Ordered { channel, fingerprint: key, paid_at_ms: order.paid_at_ms, amount_minor: order.amount_minor };
+    let mut part = MemberPart::of(context, slot, member, request, change);
+    part.grant(context, member, earning.points(channel, order.amount_minor), &earning.terms, source::ORDERS)?;
     let entry = OrderEntry::new(key, request.hash, context.number, order.paid_at_ms, known.ledger);
-    let part = MemberPart {
-        slot,
-        forgets: None,
-        now_ms: context.now_ms,
-        version: context.version,
-        id: request.id,
-        hash: request.hash,
-        previous: member.newest(),
-        after,
-        change,
-    };
     Ok(Ordered::New(part, DirectoryPart::Taken { now_ms: context.now_ms, slot: known.slot, entry }))
 }
 

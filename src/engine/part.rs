@@ -3,7 +3,8 @@
 use arrayvec::ArrayVec;
 use tidegate_protocol::{MemberKey, RequestId};
 
-use super::member::{Counter, LedgerAt};
+use super::effect::{Effect, Effects};
+use super::member::LedgerAt;
 use super::order::OrderEntry;
 use super::quota::CellName;
 
@@ -21,7 +22,7 @@ pub struct MemberPart {
     pub now_ms: i64,
     /// The programme's version that decided.
     pub version: u32,
-    /// The request.
+    /// The request; of zeros where nobody asked.
     pub id: RequestId,
     /// Keyed hash of the request's code, programme and body.
     pub hash: u64,
@@ -29,11 +30,29 @@ pub struct MemberPart {
     pub previous: LedgerAt,
     /// Points after.
     pub after: i64,
+    /// The tier's number after; 0 where it was not kept, and stays what it was.
+    pub tier: u8,
     /// What happened.
     pub change: Change,
+    /// What came of it.
+    pub effects: Effects,
 }
 
-/// What happened to a member.
+impl MemberPart {
+    /// What the effects add to the balance, all in all. What stood before is a number wherever a part was decided or read.
+    pub fn delta(&self) -> i64 {
+        self.effects.iter().fold(0i64, |sum, effect| sum.wrapping_add(effect.delta()))
+    }
+
+    /// Points before; `None` if no number was.
+    pub fn before(&self) -> Option<i64> {
+        let deltas = self.effects.iter().map(Effect::delta);
+        let delta = deltas.into_iter().try_fold(0i64, |sum, delta| sum.checked_add(delta))?;
+        self.after.checked_sub(delta)
+    }
+}
+
+/// What happened to a member. What came of it stands in the effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// It came to be, in a slot that was free.
@@ -42,8 +61,6 @@ pub enum Change {
         programme: u32,
         /// The brand's key.
         key: MemberKey,
-        /// The tier's number.
-        tier: u8,
     },
     /// It checked in.
     CheckedIn {
@@ -51,10 +68,6 @@ pub enum Change {
         day: i32,
         /// Days in a row, this one included.
         streak: u16,
-        /// Points for it.
-        points: i64,
-        /// The tier after.
-        tier: u8,
     },
     /// It paid an order.
     Ordered {
@@ -66,10 +79,6 @@ pub enum Change {
         paid_at_ms: i64,
         /// What was paid, minor units.
         amount_minor: i64,
-        /// Points for it.
-        points: i64,
-        /// The tier after.
-        tier: u8,
     },
     /// It redeemed an offer.
     Redeemed {
@@ -77,13 +86,11 @@ pub enum Change {
         campaign: u16,
         /// The offer's number.
         offer: u16,
-        /// Points paid.
-        price: i64,
         /// Which grant of this offer in this window, from 1.
         grant: u64,
-        /// What it used of the campaign's limit, after.
-        limit: Option<Counter>,
     },
+    /// Time did what it was to do: lots expired, pending points opened.
+    Settled,
 }
 
 /// A quota cell after a change.

@@ -7,7 +7,9 @@ use tidegate_protocol::refusal::{LimitReached, NotEnoughPoints, NotOpen, SoldOut
 
 use super::Context;
 use super::admit::Request;
-use super::member::{Counter, Member};
+use super::counters::Counter;
+use super::effect::Effect;
+use super::member::Member;
 use super::part::{BlockPart, CellUse, Change, MemberPart, QUOTAS_MOST};
 use super::quota::{Block, CellName};
 use super::refusal::Refusal;
@@ -35,29 +37,21 @@ pub fn redeem(
     let open = open_window(context, campaign)?;
     let (tier, price) = price(context, member, offer)?;
     let limit = limit(campaign, offer, member, &open)?;
-    if member.balance < price {
-        let (balance, shortfall) = (member.balance, price.saturating_sub(member.balance));
+    let balance = member.balance();
+    if balance < price {
+        let shortfall = price.saturating_sub(balance);
         return Err(Refusal::NotEnoughPoints(NotEnoughPoints { price, balance, shortfall }));
     }
     let counted = count(context, campaign, offer, tier, block, &open)?;
     let change = Change::Redeemed {
         campaign: campaign.number as u16,
         offer: offer.number as u16,
-        price,
         grant: u64::from(counted.grant),
-        limit,
     };
-    let member = MemberPart {
-        slot,
-        forgets: None,
-        now_ms: context.now_ms,
-        version: context.version,
-        id: request.id,
-        hash: request.hash,
-        previous: member.newest(),
-        after: member.balance - price,
-        change,
-    };
+    let mut member = MemberPart::of(context, slot, member, request, change);
+    member.effects.push(Effect::Spent { points: price });
+    member.after -= price;
+    member.effects.extend(limit.map(Effect::Used));
     Ok(Redemption { member, block: counted.parts })
 }
 
@@ -114,7 +108,7 @@ fn limit(campaign: &Campaign, offer: &Offer, member: &Member, open: &Open) -> Re
         LimitOver::AllOffers => 0,
         LimitOver::EachOffer => offer.number as u16,
     };
-    let used = member.counters.used(campaign.number as u16, number, open.period);
+    let used = member.used(campaign.number as u16, number, open.period);
     if used >= limit.times {
         let again_ms = next_opening_ms(campaign, open);
         return Err(Refusal::LimitReached(LimitReached { times: limit.times, used, again_ms }));

@@ -9,10 +9,13 @@ use super::campaigns::{self, Scope};
 use super::money::{Earning, Rate, Rounded, Rounding};
 use super::reader::{Fields, MAX_POINTS, Source, Value};
 use super::rules::ByNumber;
-use super::{Bundle, Channel, CheckIn, Currency, Finding, Numbering, OrderRules, Programme, Report, Tier, Title, Zone};
-use super::{grammar, punctuation};
+use super::{
+    Bundle, Channel, CheckIn, Currency, Finding, LotTerms, Numbering, OrderRules, PointRules, Programme, Report, Tier,
+    Title, Zone,
+};
+use super::{grammar, punctuation, terms};
 
-const TOP_KEYS: [&str; 11] = [
+const TOP_KEYS: [&str; 12] = [
     "programme",
     "title",
     "zone",
@@ -20,6 +23,7 @@ const TOP_KEYS: [&str; 11] = [
     "brands",
     "channels",
     "tier",
+    "points",
     "check-in",
     "earning",
     "orders",
@@ -106,14 +110,8 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let brands = brands(&top);
     let channels = channels(&top, numbering);
     let tiers = tiers(&top, numbering);
-    let check_in = top.get("check-in").map(|value| check_in(&value));
-    let earning = match (top.get("earning"), currency, &channels) {
-        (Some(value), Some(currency), Some(channels)) => Some(earning(&value, &currency, channels)),
-        _ => None,
-    };
-    let orders = top.get("orders").map_or(Some(DEFAULT_ORDERS), |value| orders(&value));
     let (zone, tiers, slug) = (zone?, tiers?, slug?);
-    if tiers.len() > 1 && check_in.is_none() && top.get("earning").is_none() {
+    if tiers.len() > 1 && top.get("check-in").is_none() && top.get("earning").is_none() {
         source.warn(
             &(0..0),
             "no tier above the first can be reached",
@@ -123,7 +121,18 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let campaigns = match top.get("campaign") {
         Some(value) => campaigns::read(&value, &mut Scope { zone: &zone, tiers: &tiers, numbering }),
         None => Some(Vec::new()),
-    }?;
+    };
+    // What is wrong with a campaign does not hide what else is: terms that name it wait for it.
+    let scope = terms::Scope { zone: &zone, tiers: &tiers, campaigns: campaigns.as_deref().unwrap_or_default() };
+    let points = terms::points(top.get("points"), &scope);
+    let lives = Lives { scope, points: points.as_ref() };
+    let check_in = top.get("check-in").map(|value| check_in(&value, &lives));
+    let earning = match (top.get("earning"), currency, &channels) {
+        (Some(value), Some(currency), Some(channels)) => Some(earning(&value, &currency, channels, &lives)),
+        _ => None,
+    };
+    let orders = top.get("orders").map_or(Some(DEFAULT_ORDERS), |value| orders(&value));
+    let (campaigns, points) = (campaigns?, points?);
     let (channels, check_in, earning) = (channels?, flatten(check_in)?, flatten(earning)?);
     Some(Programme {
         slug: slug.to_owned(),
@@ -131,6 +140,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         zone,
         currency: currency?,
         brands: brands?,
+        points,
         check_in,
         earning,
         tiers,
@@ -286,8 +296,22 @@ fn tier(item: &Value, numbering: &mut Numbering) -> Option<Tier> {
     }
 }
 
-fn check_in(value: &Value) -> Option<CheckIn> {
-    let fields = value.table(&["points", "streak", "cycle"])?;
+/// What a rule needs to know of how long points live.
+struct Lives<'s> {
+    scope: terms::Scope<'s>,
+    /// `None` where `[points]` is wrong, which was said there.
+    points: Option<&'s PointRules>,
+}
+
+impl Lives<'_> {
+    fn terms(&self, fields: &Fields) -> Option<LotTerms> {
+        terms::terms(fields, self.points?, &self.scope)
+    }
+}
+
+fn check_in(value: &Value, lives: &Lives) -> Option<CheckIn> {
+    let fields = value.table(&["points", "streak", "cycle", "expires", "pending"])?;
+    let terms = lives.terms(&fields);
     let base = fields.need("points", "points = 1").and_then(|value| value.integer(0..=MAX_POINTS));
     let cycle = fields.get("cycle").map(|value| value.integer(1..=3660).map(|days| days as u32));
     let mut bonuses = Vec::new();
@@ -312,7 +336,7 @@ fn check_in(value: &Value) -> Option<CheckIn> {
         bonuses.push((day, bonus));
     }
     bonuses.sort_unstable();
-    whole.then_some(CheckIn { base: base?, bonuses, cycle: flatten(cycle)? })
+    whole.then_some(CheckIn { terms: terms?, base: base?, bonuses, cycle: flatten(cycle)? })
 }
 
 fn streak_bonus(item: &Value) -> Option<(u32, i64)> {
@@ -322,8 +346,9 @@ fn streak_bonus(item: &Value) -> Option<(u32, i64)> {
     Some((day? as u32, bonus?))
 }
 
-fn earning(value: &Value, currency: &Currency, channels: &[Channel]) -> Option<Earning> {
-    let fields = value.table(&["points", "per", "rounding", "round", "channel"])?;
+fn earning(value: &Value, currency: &Currency, channels: &[Channel], lives: &Lives) -> Option<Earning> {
+    let fields = value.table(&["points", "per", "rounding", "round", "channel", "expires", "pending"])?;
+    let terms = lives.terms(&fields);
     let rate = rate(&fields, currency);
     let mut by_channel = Vec::new();
     let mut whole = true;
@@ -345,7 +370,8 @@ fn earning(value: &Value, currency: &Currency, channels: &[Channel]) -> Option<E
         whole &= other.is_some();
     }
     let rate = rate?;
-    whole.then_some(Earning { rate, by_channel })
+    let terms = terms?;
+    whole.then_some(Earning { terms, rate, by_channel })
 }
 
 fn rate(fields: &Fields, currency: &Currency) -> Option<Rate> {

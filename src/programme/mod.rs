@@ -11,6 +11,7 @@ mod calendar;
 mod campaigns;
 mod compile;
 mod describe;
+mod expiry;
 mod finding;
 mod grammar;
 mod money;
@@ -18,12 +19,17 @@ mod numbering;
 mod punctuation;
 mod reader;
 mod rules;
+mod terms;
 mod windows;
 
 pub use bundle::{Bundle, BundleError, BundleFile};
 pub use calendar::{Span, UnknownZone, Window, Zone, date};
 pub use compile::{Compiled, compile};
+pub use expiry::{Expires, LotTerms};
 pub use finding::{Finding, Report, Severity};
 pub use money::{Currency, Earning, Rounding};
 pub use numbering::{Numbering, NumberingError};
-pub use rules::{Campaign, Channel, CheckIn, LimitOver, MemberLimit, Offer, OrderRules, Programme, Quota, Tier, Title};
+pub use rules::{
+    Campaign, Channel, CheckIn, LimitOver, MemberLimit, Offer, OrderRules, Programme, Quota, Tier, Title, source,
+};
+pub use terms::PointRules;

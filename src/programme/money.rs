@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::LotTerms;
+
 /// An ISO 4217 currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Currency {
@@ -124,8 +126,10 @@ impl Rate {
 }
 
 /// Points for order amounts: one rate, and others for some channels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Earning {
+    /// How long its points live.
+    pub terms: LotTerms,
     pub(super) rate: Rate,
     /// Rates that differ, by number of channel; a few at most, looked up in a table.
     pub(super) by_channel: Vec<Option<Rate>>,
@@ -172,7 +176,11 @@ mod tests {
         let rate = |rounded| Rate { points: 2, per_minor: 1000, rounding: Rounding::Down, rounded };
         assert_eq!([Rounded::Steps, Rounded::Points].map(|rounded| rate(rounded).points(15_00)), [2, 3]);
         let most = Rate { points: i64::MAX, per_minor: 1, rounding: Rounding::Up, rounded: Rounded::Points };
-        let earning = Earning { rate: most, by_channel: vec![None, None, Some(rate(Rounded::Steps))] };
+        let earning = Earning {
+            terms: LotTerms::for_ever(),
+            rate: most,
+            by_channel: vec![None, None, Some(rate(Rounded::Steps))],
+        };
         let by_channel = [1, 2, u16::MAX].map(|channel| earning.points(channel, i64::MAX));
         assert_eq!(by_channel, [i64::MAX, i64::MAX / 1000 * 2, i64::MAX]);
         assert_eq!([0, 2].map(|channel| earning.points(channel, -1)), [0, 0]);

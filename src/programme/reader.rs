@@ -132,6 +132,11 @@ impl<'v> Value<'v> {
         self.value.is_table()
     }
 
+    /// The text, if it is one; nothing is said if it is not.
+    pub(super) fn if_text(&self) -> Option<&'v str> {
+        if let DeValue::String(text) = self.value { Some(text) } else { None }
+    }
+
     pub(super) fn text(&self, example: &str) -> Option<&'v str> {
         match self.value {
             DeValue::String(text) => Some(text),

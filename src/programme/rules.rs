@@ -2,7 +2,24 @@
 
 use std::collections::HashMap;
 
-use super::{Currency, Earning, Window, Zone};
+use super::{Currency, Earning, LotTerms, PointRules, Window, Zone};
+
+/// What gives points: the sources of lots.
+pub mod source {
+    /// Orders.
+    pub const ORDERS: u16 = 1;
+    /// Check-ins.
+    pub const CHECK_IN: u16 = 2;
+
+    /// The name of a source; lots of the first version's data have none.
+    pub fn name(source: u16) -> &'static str {
+        match source {
+            ORDERS => "orders",
+            CHECK_IN => "check-in",
+            _ => "unnamed",
+        }
+    }
+}
 
 /// A name for people, in Chinese and English.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +45,8 @@ pub struct Programme {
     pub brands: Vec<String>,
     /// The channels its orders may name.
     pub channels: Vec<Channel>,
+    /// How long points live.
+    pub points: PointRules,
     /// Points for checking in, if it gives any.
     pub check_in: Option<CheckIn>,
     /// Points for order amounts, if it gives any.
@@ -96,8 +115,10 @@ pub struct Tier {
 }
 
 /// Points for checking in on consecutive local days.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct CheckIn {
+    /// How long its points live.
+    pub terms: LotTerms,
     pub(super) base: i64,
     /// The bonus of a day of the streak, ascending by day.
     pub(super) bonuses: Vec<(u32, i64)>,

@@ -243,15 +243,19 @@ struct Housekeeping {
 
 /// How often it looks at the clock and the disk.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Members swept in one go; and how much longer than it took the sweep rests, so that requests go first.
+const SWEEP_AT_ONCE: usize = 1_024;
+const SWEEP_RESTS: u32 = 3;
 /// How often what time makes needless is cleared away.
 const MAINTAIN_EVERY: Duration = Duration::from_secs(60);
 
 impl Housekeeping {
     fn run(mut self, inbox: &mpsc::Receiver<Errand>) {
         let (mut maintained, mut cleared, mut taken) = (Instant::now(), Instant::now(), Instant::now());
+        let (mut looked, mut wait) = (Instant::now(), LOOK_EVERY);
         let mut log_bytes = self.log.counters().0.bytes;
         loop {
-            match inbox.recv_timeout(LOOK_EVERY) {
+            match inbox.recv_timeout(wait) {
                 Ok(Errand::Snapshot(reply)) => {
                     let result = self.snapshot();
                     (taken, log_bytes) = (Instant::now(), self.log.counters().0.bytes);
@@ -260,7 +264,12 @@ impl Housekeeping {
                 Ok(Errand::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
+            wait = self.sweep();
+            if looked.elapsed() < LOOK_EVERY {
+                continue;
+            }
             self.look();
+            looked = Instant::now();
             // Clearing away is a change too, and finds no room on a full disk.
             if maintained.elapsed() >= MAINTAIN_EVERY && !self.disk_full.load(Ordering::Relaxed) {
                 self.store.maintain(self.clock.now_ms());
@@ -279,6 +288,21 @@ impl Housekeeping {
                 (taken, log_bytes) = (Instant::now(), self.log.counters().0.bytes);
             }
         }
+    }
+
+    /// Writes down what time did to some of those it is due for; gives how long to rest before the next.
+    fn sweep(&self) -> Duration {
+        // An entry is a change too, and finds no room on a full disk.
+        if self.disk_full.load(Ordering::Relaxed) {
+            return LOOK_EVERY;
+        }
+        let started = Instant::now();
+        let swept = self.store.sweep(self.clock.now_ms(), SWEEP_AT_ONCE);
+        if swept == 0 {
+            return LOOK_EVERY;
+        }
+        self.log.doorbell.ring();
+        started.elapsed() * SWEEP_RESTS
     }
 
     /// What must be known at every second, also while a snapshot takes its time.

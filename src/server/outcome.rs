@@ -72,12 +72,13 @@ fn applied(part: &MemberPart, sequence: u64, lineage: u16, place: u32) -> Outcom
             remembered.answer(place, 0, &mut bytes);
             remembered.code
         }
-        (Change::Ordered { points, tier, .. }, None) => {
-            let body = Recorded { ledger, version: part.version, tier, before: part.after - points, after: part.after };
+        (Change::Ordered { .. }, None) => {
+            let before = part.before().expect("it was read");
+            let body = Recorded { ledger, version: part.version, tier: part.tier, before, after: part.after };
             push_answer(&mut bytes, 0, answer::RECORDED, &body);
             answer::RECORDED
         }
-        _ => unreachable!("whatever takes no window is an order"),
+        _ => unreachable!("whatever was asked for and takes no window is an order"),
     };
     let digits: String = bytes[ANSWER_HEAD_BYTES..].iter().map(|byte| format!("{byte:02x}")).collect();
     OutcomeView { state: OutcomeView::APPLIED, code, ledger, answer: Prose::cut(&digits) }

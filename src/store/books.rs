@@ -6,7 +6,7 @@
 
 use super::place::lock_all;
 use super::{Store, packed};
-use crate::engine::OrderEntry;
+use crate::engine::{NEVER_S, OrderEntry};
 
 /// One programme's books.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -19,6 +19,10 @@ pub struct ProgrammeBooks {
     pub issued: i64,
     /// Points spent, from the totals.
     pub spent: i64,
+    /// Points expired, from the totals: all that expired before `swept_through_s`.
+    pub expired: i64,
+    /// Points that open later.
+    pub pending: i64,
     /// The sum of all balances.
     pub live: i64,
     /// Grants over all campaigns, from the blocks' totals.
@@ -32,6 +36,8 @@ pub struct ProgrammeBooks {
 pub struct Books {
     /// By programme number.
     pub programmes: Vec<ProgrammeBooks>,
+    /// The second that the sweep has reached: what time was to do before it is counted as done.
+    pub swept_through_s: u32,
     /// BLAKE3 over all places: equal states have equal hashes, live and recovered alike.
     pub state_hash: String,
     /// The epoch of the last change that the books hold.
@@ -63,16 +69,19 @@ impl Store {
                 members: 0,
                 issued: 0,
                 spent: 0,
+                expired: 0,
+                pending: 0,
                 live: 0,
                 granted: 0,
                 faults: Vec::new(),
             })
             .collect();
-        let mut earned = vec![0i64; sums.len()];
+        let (mut earned, mut counted) = (vec![0i64; sums.len()], vec![0i64; sums.len()]);
         let mut enrolled = vec![0u64; sums.len()];
         let mut hasher = blake3::Hasher::new();
         let mut bytes = Vec::new();
         let mut epoch = programmes.journal.last_epoch();
+        let swept_through_s = members.iter().map(|shard| shard.state.members.due_s()).min().unwrap_or(NEVER_S);
         for active in &world.programmes {
             hasher.update(&active.record().to_bytes());
         }
@@ -83,15 +92,22 @@ impl Store {
                 books.members = books.members.wrapping_add(totals.members);
                 books.issued = books.issued.wrapping_add(totals.issued);
                 books.spent = books.spent.wrapping_add(totals.spent);
+                books.expired = books.expired.wrapping_add(totals.expired);
+                counted[number - 1] = counted[number - 1].wrapping_add(totals.earned);
             }
             for chunk in 0..shard.state.members.chunks() {
                 for (member, answers) in shard.state.members.chunk(chunk) {
                     let at = member.programme() as usize - 1;
-                    sums[at].live = sums[at].live.wrapping_add(member.balance);
+                    sums[at].live = sums[at].live.wrapping_add(member.balance());
+                    let pending = member.pending().fold(0i64, |sum, pending| sum.wrapping_add(pending.points));
+                    sums[at].pending = sums[at].pending.wrapping_add(pending);
                     earned[at] = earned[at].wrapping_add(member.earned);
                     enrolled[at] += 1;
-                    if member.balance < 0 {
-                        sums[at].faults.push(format!("member {} has a balance of {}", member.key, member.balance));
+                    let lots = member.lots().iter().fold(0i64, |sum, lot| sum.wrapping_add(lot.points));
+                    if lots != member.balance().max(0) {
+                        let sentence =
+                            format!("member {} has {} points, {lots} in its lots", member.key, member.balance());
+                        sums[at].faults.push(sentence);
                     }
                     packed::write_member(member, &answers, &mut bytes);
                 }
@@ -127,18 +143,23 @@ impl Store {
             hash_journal(&mut hasher, held.journal.sequence(), held.journal.last_ms());
         }
         for (at, books) in sums.iter_mut().enumerate() {
-            let faults = &mut books.faults;
-            if books.issued != books.spent.wrapping_add(books.live) {
-                faults.push(format!("issued {} is not spent {} + live {}", books.issued, books.spent, books.live));
+            let ProgrammeBooks { issued, spent, expired, pending, live, .. } = *books;
+            let gone = spent.wrapping_add(expired);
+            if issued != gone.wrapping_add(pending).wrapping_add(live) {
+                let sentence = format!(
+                    "issued {issued} is not spent {spent} + expired {expired} + pending {pending} + live {live}"
+                );
+                books.faults.push(sentence);
             }
-            if earned[at] != books.issued {
-                faults.push(format!("issued {}, but members earned {}", books.issued, earned[at]));
+            let faults = &mut books.faults;
+            if earned[at] != counted[at] {
+                faults.push(format!("{} points earned are counted, members earned {}", counted[at], earned[at]));
             }
             if enrolled[at] != books.members {
                 faults.push(format!("{} members counted, {} there", books.members, enrolled[at]));
             }
         }
-        Books { programmes: sums, state_hash: hasher.finalize().to_hex().to_string(), epoch }
+        Books { programmes: sums, swept_through_s, state_hash: hasher.finalize().to_hex().to_string(), epoch }
     }
 }
 

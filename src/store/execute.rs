@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate_protocol::LedgerId;
 use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
 use tidegate_protocol::batch::{BadBatch, push_answer};
 use tidegate_protocol::code::answer;
 use tidegate_protocol::frame::BODY_BYTES_MOST;
 use tidegate_protocol::operation::{RecordOrder, Redeem};
 use tidegate_protocol::refusal;
+use tidegate_protocol::{Encode, LedgerId};
 
 use super::ahead::Ahead;
 use super::members::{Members, Shard};
@@ -19,9 +19,7 @@ use super::prepare::{Asked, Frame, Prepared, Scope};
 use super::read::{OutcomeSearch, Seen};
 use super::world::{Active, World};
 use super::{Store, member_place};
-use crate::engine::{
-    self, Admission, Change, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Refusal, Remembered,
-};
+use crate::engine::{self, Admission, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Refusal, Remembered};
 use crate::planted::{Bug, planted};
 
 /// Why changes are refused before they are decided.
@@ -61,9 +59,9 @@ pub struct Turn {
     pub(super) ahead: Vec<Ahead>,
 }
 
-/// The answers of a frame may come to this many bytes with a campaign's, the only ones that are large. As much as is left
-/// of the longest frame is enough for outcomes and operators' answers, which come later.
-const CAMPAIGNS_BYTES_MOST: usize = BODY_BYTES_MOST / 8 * 5;
+/// The answers of a frame may come to this many bytes with one that can be large: a campaign's, or a member's lots. As much as
+/// is left of the longest frame is enough for all that are not, for outcomes and for operators' answers, which come later.
+const WITH_LARGE_BYTES_MOST: usize = BODY_BYTES_MOST / 8 * 5;
 
 /// What became of a frame.
 #[derive(Debug)]
@@ -190,6 +188,7 @@ impl Run<'_> {
         let slot = place.members.find(asked.member_hash, asked.programme, asked.request.member);
         match &asked.asked {
             Asked::GetMember => self.get_member(&place, &context, slot, asked.index),
+            Asked::GetLots => self.get_lots(&place, &context, slot, asked.index),
             Asked::GetOutcome(id) => self.get_outcome(&place, slot, *id, now_ms, asked.index),
             Asked::RecordOrder(order, key) => self.record_order(&mut place, &context, slot, asked, order, *key),
             Asked::Enrol | Asked::CheckIn | Asked::Redeem(_) => {
@@ -229,8 +228,12 @@ impl Run<'_> {
             (Asked::Enrol, Some(_)) => Err(Refusal::Plain(answer::ALREADY_ENROLLED)),
             (_, None) => Err(Refusal::Plain(answer::NO_SUCH_MEMBER)),
             (Asked::Redeem(body), Some(slot)) => self.redeem(place, world, active, context, slot, asked, body),
-            (_, Some(slot)) => engine::check_in(context, slot, place.members.member(slot), request)
-                .map(|part| self.apply(place, part, self.store.epochs.filling(), asked)),
+            (_, Some(slot)) => {
+                let epoch = self.store.epochs.filling();
+                place.settle(context, slot, epoch, self.store.shape.lineage);
+                engine::check_in(context, slot, place.members.member(slot), request)
+                    .map(|part| self.apply(place, part, epoch, asked))
+            }
         };
         if let Err(refusal) = decided {
             self.refuse(asked.index, &refusal);
@@ -263,6 +266,8 @@ impl Run<'_> {
         let block = active.block(campaign.number).expect("activation gives every campaign its block");
         let mut held = block.place.lock();
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
+        let epoch = self.store.epochs.filling();
+        place.settle(&context, slot, epoch, self.store.shape.lineage);
         let member = place.members.member(slot);
         let decided = engine::redeem(&context, slot, member, campaign, &held.state, &asked.request, body);
         // A refusal for the quota reveals the block as well as the member.
@@ -274,7 +279,7 @@ impl Run<'_> {
                 return Err(refusal);
             }
         };
-        let (epoch, before) = (self.store.epochs.filling(), held.journal.appended_bytes());
+        let before = held.journal.appended_bytes();
         for part in &redemption.block {
             held.state.apply(part);
             held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_block(out, part, base_ms));
@@ -290,8 +295,9 @@ impl Run<'_> {
     fn apply(&mut self, place: &mut MemberAt<'_>, mut part: MemberPart, epoch: u64, asked: &Prepared) {
         part.forgets = place.members.room_for_answer(part.slot);
         let lineage = self.store.shape.lineage;
-        let sequence = place.apply(lineage, &part, epoch, asked.member_hash);
+        let sequence = place.journal.sequence() + 1;
         let answer = Remembered::from_part(&part, sequence, lineage).expect("only orders take no window");
+        place.apply(lineage, part, epoch, asked.member_hash);
         self.store.counts.answers.count(answer.code);
         answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
     }
@@ -319,15 +325,20 @@ impl Run<'_> {
         let mut held = self.store.directory[shard].lock();
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
         self.epoch = self.epoch.max(held.journal.last_epoch());
+        let (epoch, entry) = (self.store.epochs.filling(), held.state.find(&key));
+        if entry.is_none() && self.later.is_none() {
+            place.settle(&context, slot, epoch, self.store.shape.lineage);
+        }
+        // The order's entry comes behind those of what was due.
         let sequence = place.journal.sequence() + 1;
         let known = Known {
-            entry: held.state.find(&key),
+            entry,
             mark_ms: held.state.mark_ms(context.number),
             slot: held.state.free_slot(),
             ledger: (self.store.shape.lineage, place.shard as u16, sequence),
         };
         let member = place.members.member(slot);
-        let before = member.balance;
+        let before = member.balance();
         let decided = engine::record_order(&context, slot, member, &known, key, request, order);
         let (part, directory) = match decided {
             Ok(Ordered::New(part, directory)) => (part, directory),
@@ -344,22 +355,21 @@ impl Run<'_> {
             let retry = refusal::Later { retry_ms: 60_000 };
             return self.refuse(asked.index, &Refusal::Later(answer::ORDERS_FULL, retry));
         }
-        let (epoch, from) = (self.store.epochs.filling(), held.journal.appended_bytes());
+        let from = held.journal.appended_bytes();
         let directory_sequence = held.journal.sequence() + 1;
         held.state.apply(&directory, directory_sequence);
         held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_directory(out, &directory, base_ms));
         let appended = held.journal.appended_bytes() - from;
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        place.apply(self.store.shape.lineage, &part, epoch, asked.member_hash);
         self.recorded(place, &part, before, sequence, asked.index);
+        place.apply(self.store.shape.lineage, part, epoch, asked.member_hash);
     }
 
     fn recorded(&mut self, place: &MemberAt<'_>, part: &MemberPart, before: i64, sequence: u64, index: u16) {
-        let Change::Ordered { tier, .. } = part.change else { unreachable!("an order's part is an order") };
         let shape = self.store.shape;
         let ledger =
             LedgerId { lineage: u32::from(shape.lineage), place: member_place(place.shard).to_u32(), sequence };
-        let body = Recorded { ledger, version: part.version, tier, before, after: part.after };
+        let body = Recorded { ledger, version: part.version, tier: part.tier, before, after: part.after };
         self.store.counts.answers.count(answer::RECORDED);
         push_answer(self.out, index, answer::RECORDED, &body);
     }
@@ -367,7 +377,8 @@ impl Run<'_> {
     fn get_member(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
         let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
         self.store.counts.answers.count(answer::MEMBER);
-        let view = super::read::member_view(context.programme, place.members.member(slot));
+        let member = engine::seen_at(context, slot, place.members.member(slot));
+        let view = super::read::member_view(context.programme, &member);
         push_answer(self.out, index, answer::MEMBER, &view);
     }
 
@@ -403,14 +414,28 @@ impl Run<'_> {
             return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_CAMPAIGN));
         };
         let (view, epoch) = super::read::campaign_view(active, campaign, self.now_ms);
-        let before = self.out.len();
-        push_answer(self.out, index, answer::CAMPAIGN, &view);
-        if self.out.len() - self.start > CAMPAIGNS_BYTES_MOST {
-            self.out.truncate(before);
-            return self.refuse(index, &Later::Busy.refusal());
+        if self.large(index, answer::CAMPAIGN, &view) {
+            self.epoch = self.epoch.max(epoch);
         }
-        self.epoch = self.epoch.max(epoch);
-        self.store.counts.answers.count(answer::CAMPAIGN);
+    }
+
+    fn get_lots(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
+        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        let member = engine::seen_at(context, slot, place.members.member(slot));
+        self.large(index, answer::LOTS, &super::read::lots_view(&member));
+    }
+
+    /// Gives an answer that may be large, or asks to come again if the frame has too many of them.
+    fn large<T: Encode>(&mut self, index: u16, code: u16, view: &T) -> bool {
+        let before = self.out.len();
+        push_answer(self.out, index, code, view);
+        if self.out.len() - self.start > WITH_LARGE_BYTES_MOST {
+            self.out.truncate(before);
+            self.refuse(index, &Later::Busy.refusal());
+            return false;
+        }
+        self.store.counts.answers.count(code);
+        true
     }
 }
 
@@ -420,18 +445,28 @@ fn one_more(count: &AtomicU64, limit: u64) -> bool {
 }
 
 /// A member shard while it is locked, taken apart so that rules can be read while members change.
-struct MemberAt<'a> {
-    members: &'a mut Members,
-    journal: &'a mut Journal,
-    shard: usize,
+pub(super) struct MemberAt<'a> {
+    pub(super) members: &'a mut Members,
+    pub(super) journal: &'a mut Journal,
+    pub(super) shard: usize,
 }
 
 impl MemberAt<'_> {
-    /// Applies and appends a part of the member with this hash; gives its sequence.
-    fn apply(&mut self, lineage: u16, part: &MemberPart, epoch: u64, hash: u64) -> u64 {
+    /// Applies and appends a part; `hash` is that of a new member.
+    fn apply(&mut self, lineage: u16, mut part: MemberPart, epoch: u64, hash: u64) {
+        if part.slot != self.members.free_slot() {
+            part.previous = self.members.member(part.slot).newest();
+        }
         let at = LedgerAt { epoch, offset: self.journal.next_offset(epoch) };
         let sequence = self.journal.sequence() + 1;
-        self.members.apply(part, sequence, at, lineage, hash);
-        self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, part, base_ms))
+        self.members.apply(&part, sequence, at, lineage, hash);
+        self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, &part, base_ms));
+    }
+
+    /// Does what time was to do to a member by now, so that what is decided next is decided upon the member as it is.
+    pub(super) fn settle(&mut self, context: &Context<'_>, slot: u32, epoch: u64, lineage: u16) {
+        while let Some(part) = engine::settle(context, slot, self.members.member(slot)) {
+            self.apply(lineage, part, epoch, 0);
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::pool::{NONE, Pool, WINDOW};
 use super::prefetch::prefetch;
 use super::slots::Slots;
 use super::world::World;
-use crate::engine::{Change, LedgerAt, Member, MemberPart, Remembered};
+use crate::engine::{Change, Effect, LedgerAt, Member, MemberPart, NEVER_S, Pending, Remembered};
 
 /// Members in a chunk: what a snapshot copies under one short lock.
 pub const CHUNK: usize = 128;
@@ -26,15 +26,37 @@ pub struct Shard {
     pub members: Members,
 }
 
-/// Points of one programme in one shard. Issued = spent + live, live being the sum of balances (I6).
+/// Points of one programme in one shard. Issued = spent + expired + pending + live, live being the sum of balances (I6).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Members enrolled.
     pub members: u64,
-    /// Points issued.
+    /// Points issued, those that are pending included.
     pub issued: i64,
     /// Points spent.
     pub spent: i64,
+    /// Points expired, as far as the sweep has come.
+    pub expired: i64,
+    /// Points earned: issued and opened.
+    pub earned: i64,
+}
+
+impl Totals {
+    /// Counts one effect. Sums are modulo 2^64, as the books compare them.
+    fn count(&mut self, effect: &Effect) {
+        let add = |sum: &mut i64, points: i64| *sum = sum.wrapping_add(points);
+        match *effect {
+            Effect::Granted { points, .. } => {
+                add(&mut self.issued, points);
+                add(&mut self.earned, points);
+            }
+            Effect::Pended(Pending { points, .. }) => add(&mut self.issued, points),
+            Effect::Opened { points, .. } => add(&mut self.earned, points),
+            Effect::Expired { points, .. } => add(&mut self.expired, points),
+            Effect::Spent { points } => add(&mut self.spent, points),
+            Effect::Slid { .. } | Effect::Used(_) => {}
+        }
+    }
 }
 
 /// The members of a shard.
@@ -43,6 +65,8 @@ pub struct Members {
     slots: Slots<Member, CHUNK>,
     /// By chunk, as far as they come from a snapshot: the place's sequence when it was copied. Parts at or below it are in it already.
     copied: Vec<u64>,
+    /// By chunk: the second before which time changes none of its members.
+    due_s: Vec<u32>,
     index: Index,
     pool: Pool,
     /// When the first id was minted that this shard ever remembered.
@@ -68,6 +92,7 @@ impl Members {
         Members {
             slots: Slots::default(),
             copied: Vec::new(),
+            due_s: Vec::new(),
             index: Index::default(),
             pool: Pool::new(answers),
             first_id_ms: 0,
@@ -190,10 +215,13 @@ impl Members {
             member.forget(forgotten.id);
         }
         if self.is_ahead(sequence, part.slot) {
-            if let Change::Enrolled { programme, key, tier } = part.change {
-                self.push(Member::new(programme, key, tier), hash);
+            if let Change::Enrolled { programme, key } = part.change {
+                self.push(Member::new(programme, key, 0), hash);
             }
-            self.member_mut(part.slot).apply(part, at);
+            let member = self.member_mut(part.slot);
+            member.apply(part, at);
+            let due_s = member.due_s();
+            self.expect_due(part.slot, due_s);
             if let Some(answer) = Remembered::from_part(part, sequence, lineage) {
                 self.remember(part.slot, answer);
             }
@@ -209,11 +237,12 @@ impl Members {
         let len = self.len() as u32;
         let fits = match part.change {
             _ if !self.is_ahead(sequence, part.slot) => part.slot < len,
-            Change::Enrolled { programme, key, .. } => {
-                part.slot == len && part.after == 0 && self.find(hash, programme, key).is_none()
+            Change::Enrolled { programme, key } => {
+                let new = || u16::try_from(programme).is_ok() && Member::new(programme, key, 0).takes(part);
+                part.slot == len && new() && self.find(hash, programme, key).is_none()
             }
-            Change::Ordered { .. } => part.slot < len && self.leads_to(part),
-            _ => part.slot < len && self.leads_to(part) && self.has_room(part),
+            Change::Ordered { .. } | Change::Settled => part.slot < len && self.member(part.slot).takes(part),
+            _ => part.slot < len && self.member(part.slot).takes(part) && self.has_room(part),
         };
         let forgets = part.forgets.filter(|slot| self.is_ahead(sequence, *slot));
         fits && forgets.is_none_or(|slot| slot < len && self.member(slot).answers != NONE)
@@ -223,19 +252,6 @@ impl Members {
     fn has_room(&self, part: &MemberPart) -> bool {
         let held = usize::from(self.member(part.slot).answers_held);
         held - usize::from(held > 0 && part.forgets == Some(part.slot)) < WINDOW
-    }
-
-    /// Whether the balance that a part states is the one it comes to.
-    fn leads_to(&self, part: &MemberPart) -> bool {
-        let Member { balance, earned, .. } = self.member(part.slot);
-        let after = match part.change {
-            Change::Enrolled { .. } => Some(0),
-            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => {
-                earned.checked_add(points).and(balance.checked_add(points))
-            }
-            Change::Redeemed { price, .. } => balance.checked_sub(price),
-        };
-        after == Some(part.after)
     }
 
     /// Whether a part is newer than the copy of the slot's chunk.
@@ -256,8 +272,13 @@ impl Members {
 
     fn push(&mut self, member: Member, hash: u64) {
         let slot = self.free_slot();
-        self.slots.push(member);
+        self.put(member);
         self.index.insert(within(hash), slot);
+    }
+
+    fn put(&mut self, member: Member) {
+        self.slots.push(member);
+        self.due_s.resize(self.slots.chunks(), NEVER_S);
     }
 
     fn total(&mut self, part: &MemberPart) {
@@ -269,14 +290,43 @@ impl Members {
             self.totals.resize(number + 1, Totals::default());
         }
         let totals = &mut self.totals[number];
-        // Modulo 2^64, as the books compare them.
-        match part.change {
-            Change::Enrolled { .. } => totals.members = totals.members.wrapping_add(1),
-            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => {
-                totals.issued = totals.issued.wrapping_add(points);
-            }
-            Change::Redeemed { price, .. } => totals.spent = totals.spent.wrapping_add(price),
+        if matches!(part.change, Change::Enrolled { .. }) {
+            totals.members = totals.members.wrapping_add(1);
         }
+        part.effects.iter().for_each(|effect| totals.count(effect));
+    }
+
+    /// Notes when time changes a member next.
+    fn expect_due(&mut self, slot: u32, due_s: u32) {
+        let due = &mut self.due_s[slot as usize / CHUNK];
+        *due = due_s.min(*due);
+    }
+
+    /// The second before which time changes nobody here: all that was due before it is in the totals.
+    pub fn due_s(&self) -> u32 {
+        self.due_s.iter().copied().min().unwrap_or(NEVER_S)
+    }
+
+    /// A member that is due by a second, looked for from a slot on; `None` if none is left behind it.
+    ///
+    /// What it passes over is looked at once: a chunk of which all are passed is as late as its first member is.
+    pub fn due_from(&mut self, from: u32, now_s: u32) -> Option<u32> {
+        let mut slot = from as usize;
+        while slot < self.len() {
+            let chunk = slot / CHUNK;
+            let members = self.slots.chunk(chunk);
+            if self.due_s[chunk] > now_s {
+                slot = (chunk + 1) * CHUNK;
+                continue;
+            }
+            let within = slot % CHUNK;
+            if let Some(at) = members[within..].iter().position(|member| member.due_s() <= now_s) {
+                return Some((slot + at) as u32);
+            }
+            self.due_s[chunk] = members.iter().map(Member::due_s).min().unwrap_or(NEVER_S);
+            slot = (chunk + 1) * CHUNK;
+        }
+        None
     }
 
     /// Chunks, for a snapshot.
@@ -315,8 +365,9 @@ impl Members {
         hashes.iter().for_each(|hash| self.expect_index(*hash));
         for ((member, answers), hash) in members.into_iter().zip(hashes) {
             let slot = self.free_slot();
-            let (programme, key) = (member.programme(), member.key);
-            self.slots.push(member);
+            let (programme, key, due_s) = (member.programme(), member.key, member.due_s());
+            self.put(member);
+            self.expect_due(slot, due_s);
             let Members { slots, index, .. } = self;
             if !index.insert_unless(within(*hash), slot, |other| is_of(slots, other, programme, key)) {
                 return Err("a member that is there twice");

@@ -22,6 +22,7 @@ mod read;
 mod replay;
 mod section;
 mod slots;
+mod sweep;
 mod world;
 
 use std::sync::Arc;

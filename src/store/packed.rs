@@ -6,14 +6,19 @@
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::pool::WINDOW;
-use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, Member, Remembered};
+use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, LotName, Lots, Member, Pending, Remembered};
+
+/// What of a member is a list stands under its number, ascending, where it has any.
+const LOTS: u8 = 1;
+const PENDING: u8 = 2;
+const COUNTERS: u8 = 3;
 
 /// Appends a member and its answers.
 pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
     out.extend_from_slice(&member.key.0);
     out.extend_from_slice(&member.programme().to_le_bytes());
     out.extend_from_slice(&member.mark.0);
-    out.extend_from_slice(&member.balance.to_le_bytes());
+    out.extend_from_slice(&member.balance().to_le_bytes());
     out.extend_from_slice(&member.earned.to_le_bytes());
     out.extend_from_slice(&member.newest().epoch.to_le_bytes());
     out.extend_from_slice(&member.newest().offset.to_le_bytes());
@@ -21,28 +26,119 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
     out.extend_from_slice(&member.streak.to_le_bytes());
     out.extend_from_slice(&member.streak_best.to_le_bytes());
     out.push(member.tier);
-    out.extend_from_slice(&(member.counters.iter().count() as u16).to_le_bytes());
-    for counter in member.counters.iter() {
+    let lists = out.len();
+    out.push(0);
+    write_list(out, lists, LOTS, member.lots().iter(), |out, lot| {
+        out.extend_from_slice(&lot.points.to_le_bytes());
+        write_name(out, lot.name);
+    });
+    write_list(out, lists, PENDING, member.pending(), |out, pending| {
+        out.extend_from_slice(&pending.points.to_le_bytes());
+        out.extend_from_slice(&pending.opens_s.to_le_bytes());
+        write_name(out, pending.name);
+    });
+    write_list(out, lists, COUNTERS, member.counters(), |out, counter| {
         out.extend_from_slice(&counter.campaign.to_le_bytes());
         out.extend_from_slice(&counter.offer.to_le_bytes());
         out.extend_from_slice(&counter.period.to_le_bytes());
         out.extend_from_slice(&counter.used.to_le_bytes());
-    }
+    });
     out.push(answers.len() as u8);
-    for answer in answers {
-        out.extend_from_slice(&answer.id.0);
-        out.extend_from_slice(&answer.hash.to_le_bytes());
-        out.extend_from_slice(&answer.sequence.to_le_bytes());
-        out.extend_from_slice(&answer.after.to_le_bytes());
-        out.extend_from_slice(&answer.change.to_le_bytes());
-        out.extend_from_slice(&answer.detail.to_le_bytes());
-        out.extend_from_slice(&answer.version.to_le_bytes());
-        out.extend_from_slice(&answer.code.to_le_bytes());
-        out.extend_from_slice(&answer.lineage.to_le_bytes());
-    }
+    answers.iter().for_each(|answer| write_answer(out, answer));
 }
 
-pub(super) fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Remembered>), &'static str> {
+/// Appends a list unless it is empty, and counts it in the byte at `lists`.
+fn write_list<T>(
+    out: &mut Vec<u8>,
+    lists: usize,
+    number: u8,
+    items: impl Iterator<Item = T>,
+    write: impl Fn(&mut Vec<u8>, T),
+) {
+    let start = out.len();
+    out.extend_from_slice(&[number, 0, 0]);
+    let mut count = 0u16;
+    for item in items {
+        write(out, item);
+        count += 1;
+    }
+    if count == 0 {
+        return out.truncate(start);
+    }
+    out[start + 1..start + 3].copy_from_slice(&count.to_le_bytes());
+    out[lists] += 1;
+}
+
+fn write_name(out: &mut Vec<u8>, name: LotName) {
+    out.extend_from_slice(&name.expires_s.to_le_bytes());
+    out.extend_from_slice(&name.mark().to_le_bytes());
+}
+
+fn write_answer(out: &mut Vec<u8>, answer: &Remembered) {
+    out.extend_from_slice(&answer.id.0);
+    out.extend_from_slice(&answer.hash.to_le_bytes());
+    out.extend_from_slice(&answer.sequence.to_le_bytes());
+    out.extend_from_slice(&answer.after.to_le_bytes());
+    out.extend_from_slice(&answer.change.to_le_bytes());
+    out.extend_from_slice(&answer.detail.to_le_bytes());
+    out.extend_from_slice(&answer.version.to_le_bytes());
+    out.extend_from_slice(&answer.code.to_le_bytes());
+    out.extend_from_slice(&answer.lineage.to_le_bytes());
+}
+
+/// A member and its answers, or what is wrong with the bytes.
+pub(super) type ReadMember = Result<(Member, Vec<Remembered>), &'static str>;
+
+pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
+    let (mut member, balance) = read_core(fields)?;
+    let mut lots = Lots::debt(balance.min(0).checked_neg().ok_or(NO_NUMBER)?);
+    let (mut listed, mut pending, mut before) = (0i64, Vec::new(), 0);
+    for _ in 0..fields.u8()? {
+        let (number, count) = (fields.u8()?, fields.u16()?);
+        if number <= before || count == 0 {
+            return Err("lists of a member that are out of order, or empty");
+        }
+        before = number;
+        match number {
+            LOTS => {
+                for _ in 0..count {
+                    let (points, name) = (fields.i64()?, read_name(fields)?);
+                    listed = listed.checked_add(points).filter(|_| points > 0).ok_or(NO_NUMBER)?;
+                    lots.add(points, name);
+                }
+            }
+            PENDING => {
+                for _ in 0..count {
+                    pending.push(Pending { points: fields.i64()?, opens_s: fields.u32()?, name: read_name(fields)? });
+                }
+            }
+            COUNTERS => read_counters(fields, count, &mut member)?,
+            _ => return Err("a list of a member that a newer Tidegate may know"),
+        }
+    }
+    if listed != balance.max(0) || pending.iter().any(|pending| pending.points <= 0) {
+        return Err("lots that are not the balance, or of no points");
+    }
+    member.set_lots(lots);
+    member.set_pending(pending.into_iter()).ok_or(NO_NUMBER)?;
+    let answers = read_answers(fields)?;
+    Ok((member, answers))
+}
+
+/// A member as the first version wrote it: points without a source that never expire.
+pub(super) fn read_first_member(fields: &mut Fields<'_>) -> ReadMember {
+    let (mut member, balance) = read_core(fields)?;
+    let mut lots = Lots::debt(balance.min(0).checked_neg().ok_or(NO_NUMBER)?);
+    lots.add(balance.max(0), LotName::PLAIN);
+    member.set_lots(lots);
+    let count = fields.u16()?;
+    read_counters(fields, count, &mut member)?;
+    let answers = read_answers(fields)?;
+    Ok((member, answers))
+}
+
+/// What both versions begin with: a member without lots, and its balance.
+fn read_core(fields: &mut Fields<'_>) -> Result<(Member, i64), &'static str> {
     let key = MemberKey(fields.take()?);
     let programme = fields.u32()?;
     if programme == 0 || programme > u32::from(u16::MAX) {
@@ -50,20 +146,32 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Rememb
     }
     let mut member = Member::new(programme, key, 0);
     member.mark = RequestId(fields.take()?);
-    member.balance = fields.i64()?;
+    let balance = fields.i64()?;
     member.earned = fields.i64()?;
     member.set_newest(LedgerAt { epoch: fields.u64()?, offset: fields.u32()? });
     member.last_day = fields.i32()?;
     member.streak = fields.u16()?;
     member.streak_best = fields.u16()?;
     member.tier = fields.u8()?;
-    for _ in 0..fields.u16()? {
+    Ok((member, balance))
+}
+
+fn read_name(fields: &mut Fields<'_>) -> Result<LotName, &'static str> {
+    Ok(LotName::of(fields.u32()?, fields.u16()?))
+}
+
+fn read_counters(fields: &mut Fields<'_>, count: u16, member: &mut Member) -> Result<(), &'static str> {
+    for _ in 0..count {
         let (campaign, offer) = (fields.u16()?, fields.u16()?);
         if campaign == 0 {
             return Err("a counter of no campaign");
         }
-        member.counters.push(Counter { campaign, offer, period: fields.i32()?, used: fields.u32()? });
+        member.push_counter(Counter { campaign, offer, period: fields.i32()?, used: fields.u32()? });
     }
+    Ok(())
+}
+
+fn read_answers(fields: &mut Fields<'_>) -> Result<Vec<Remembered>, &'static str> {
     let count = fields.u8()?;
     if usize::from(count) > WINDOW {
         return Err("more answers than a member is remembered with");
@@ -85,8 +193,10 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> Result<(Member, Vec<Rememb
     if !answers.iter().all(Remembered::can_be_given) {
         return Err("a remembered answer that was never given");
     }
-    Ok((member, answers))
+    Ok(answers)
 }
+
+const NO_NUMBER: &str = "points of a member that are no number";
 
 /// Appends a block: its totals, and every slot of its cells.
 pub(super) fn write_block(block: &Block, out: &mut Vec<u8>) {

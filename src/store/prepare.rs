@@ -2,7 +2,7 @@
 
 use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
-use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetMember, GetOutcome, RecordOrder, Redeem};
+use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, RecordOrder, Redeem};
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, MemberKey, Prose, RequestId, decode};
 
@@ -37,6 +37,7 @@ pub(super) enum Asked {
     Redeem(Redeem),
     GetMember,
     GetOutcome(RequestId),
+    GetLots,
 }
 
 impl Asked {
@@ -130,6 +131,7 @@ impl Store {
             op::REDEEM => body(entry, |body: Redeem| (body.member, Asked::Redeem(body))),
             op::GET_MEMBER => body(entry, |body: GetMember| (body.member, Asked::GetMember)),
             op::GET_OUTCOME => body(entry, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),
+            op::GET_LOTS => body(entry, |body: GetLots| (body.member, Asked::GetLots)),
             op::GET_CAMPAIGN => match decode::<GetCampaign>(entry.body) {
                 Ok(body) => return frame.campaigns.push(AskedCampaign { index, programme: entry.programme, body }),
                 Err(error) => Err(error.to_string()),

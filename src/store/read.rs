@@ -1,12 +1,14 @@
 //! Reads: what a member has, what a campaign offers, what became of a request. They write nothing.
 
-use tidegate_protocol::answer::{CampaignView, LimitUse, MemberView, OfferView, OutcomeView, QuotaUse, RefusalCount};
+use tidegate_protocol::answer::{
+    CampaignView, LimitUse, LotView, LotsView, MemberView, OfferView, OutcomeView, QuotaUse, RefusalCount,
+};
 use tidegate_protocol::{LedgerId, List, Prose, RequestId, Text};
 
 use super::members::Members;
 use super::world::Active;
-use crate::engine::{Block, CellName, DEADLINE_MS_MOST, LedgerAt, Member, PlaceId, Remembered};
-use crate::programme::{Campaign, Programme, Quota, Span};
+use crate::engine::{Block, CellName, DEADLINE_MS_MOST, LedgerAt, LotName, Member, NEVER_S, PlaceId, Remembered};
+use crate::programme::{Campaign, Programme, Quota, Span, source};
 
 fn text(slug: &str) -> Text {
     Text::try_from(slug).unwrap_or_default()
@@ -14,14 +16,14 @@ fn text(slug: &str) -> Text {
 
 pub(super) fn member_view(programme: &Programme, member: &Member) -> MemberView {
     let tier = &programme.tiers[programme.tier_of(member.earned)];
-    let limits = member.counters.iter().map(|counter| LimitUse {
+    let limits = member.counters().map(|counter| LimitUse {
         campaign: u32::from(counter.campaign),
         offer: u32::from(counter.offer),
         period: counter.period,
         used: counter.used,
     });
     MemberView {
-        balance: member.balance,
+        balance: member.balance(),
         earned: member.earned,
         tier: tier.number,
         tier_slug: text(&tier.slug),
@@ -30,6 +32,24 @@ pub(super) fn member_view(programme: &Programme, member: &Member) -> MemberView 
         last_day: member.last_day,
         mark: member.mark,
         limits: List::cut(limits),
+    }
+}
+
+/// A member's points, one by one.
+pub(super) fn lots_view(member: &Member) -> LotsView {
+    let lot = |points: i64, opens_s: u32, name: LotName| LotView {
+        points,
+        opens_ms: i64::from(opens_s) * 1000,
+        expires_ms: if name.expires_s == NEVER_S { 0 } else { i64::from(name.expires_s) * 1000 },
+        slides: u8::from(name.slides),
+        source: text(source::name(name.source)),
+    };
+    let open = member.lots().iter().map(|it| lot(it.points, 0, it.name));
+    let pending = member.pending().map(|it| lot(it.points, it.opens_s, it.name));
+    LotsView {
+        balance: member.balance(),
+        pending: member.pending().map(|pending| pending.points).sum(),
+        lots: List::cut(open.chain(pending)),
     }
 }
 

@@ -87,7 +87,7 @@ impl Store {
                 let mut held = place.lock();
                 held.journal.follows(sequence)?;
                 let mut hash = 0;
-                if let Change::Enrolled { programme, key, .. } = part.change {
+                if let Change::Enrolled { programme, key } = part.change {
                     held.state.world.programme(programme).ok_or("it enrols into a programme that is not there")?;
                     hash = self.shape.keys.member(programme, key);
                     if self.member_shard(hash) != tail.place.index() {
@@ -97,7 +97,8 @@ impl Store {
                 let members = &mut held.state.members;
                 if !members.takes(&part, sequence, hash) {
                     return Err(
-                        "it names a slot or an answer that is not there, or a member that is there already".into()
+                        "it names a slot, points or an answer that are not there, or a member that is there already"
+                            .into(),
                     );
                 }
                 let before = members.len();

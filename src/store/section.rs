@@ -5,7 +5,7 @@
 
 use super::activate::ActivationRecord;
 use super::members::Totals;
-use super::packed::{Fields, read_block, read_member, write_block, write_member};
+use super::packed::{Fields, ReadMember, read_block, read_first_member, read_member, write_block, write_member};
 use super::place::Journal;
 use super::{Store, directory_place, member_place};
 use crate::engine::{OrderEntry, PlaceId, PlaceKind};
@@ -18,14 +18,18 @@ pub enum SectionKind {
     Programme = 1,
     /// A campaign's quotas.
     Block = 2,
-    /// What a member shard has beside its members.
-    MembersHead = 3,
-    /// A chunk of members.
-    Members = 4,
+    /// What a member shard has beside its members, as the first version wrote it.
+    FirstMembersHead = 3,
+    /// A chunk of members, as the first version wrote it.
+    FirstMembers = 4,
     /// What a directory shard has beside its orders.
     DirectoryHead = 5,
     /// A chunk of orders.
     Directory = 6,
+    /// What a member shard has beside its members.
+    MembersHead = 7,
+    /// A chunk of members.
+    Members = 8,
 }
 
 /// The highest sequence that a section is believed: half of what an order's entry can name. A start believes half of that, so that whatever
@@ -35,8 +39,10 @@ const SEQUENCE_MOST: u64 = 1 << 47;
 impl SectionKind {
     /// Reads a kind from disk.
     pub fn from_u8(value: u8) -> Option<SectionKind> {
-        use SectionKind::{Block, Directory, DirectoryHead, Members, MembersHead, Programme};
-        [Programme, Block, MembersHead, Members, DirectoryHead, Directory].into_iter().find(|kind| *kind as u8 == value)
+        use SectionKind::*;
+        [Programme, Block, FirstMembersHead, FirstMembers, DirectoryHead, Directory, MembersHead, Members]
+            .into_iter()
+            .find(|kind| *kind as u8 == value)
     }
 
     /// Whether a section of this kind can be of this place.
@@ -44,7 +50,10 @@ impl SectionKind {
         match self {
             SectionKind::Programme => place == PlaceId::PROGRAMMES,
             SectionKind::Block => place.kind() == PlaceKind::Block,
-            SectionKind::MembersHead | SectionKind::Members => place.kind() == PlaceKind::Members,
+            SectionKind::FirstMembersHead
+            | SectionKind::FirstMembers
+            | SectionKind::MembersHead
+            | SectionKind::Members => place.kind() == PlaceKind::Members,
             SectionKind::DirectoryHead | SectionKind::Directory => place.kind() == PlaceKind::Directory,
         }
     }
@@ -115,6 +124,8 @@ impl Store {
                 body.extend_from_slice(&totals.members.to_le_bytes());
                 body.extend_from_slice(&totals.issued.to_le_bytes());
                 body.extend_from_slice(&totals.spent.to_le_bytes());
+                body.extend_from_slice(&totals.expired.to_le_bytes());
+                body.extend_from_slice(&totals.earned.to_le_bytes());
             }
             (SectionKind::MembersHead, body)
         } else {
@@ -192,11 +203,10 @@ impl Store {
                 let block = read_block(&mut fields)?;
                 self.put_block(at, programme, campaign, block, sequence, last_ms)?;
             }
-            SectionKind::MembersHead => {
+            SectionKind::MembersHead | SectionKind::FirstMembersHead => {
                 let last_ms = fields.i64()?;
                 let count = fields.u32()?;
-                let totals = (0..count)
-                    .map(|_| Ok(Totals { members: fields.u64()?, issued: fields.i64()?, spent: fields.i64()? }));
+                let totals = (0..count).map(|_| read_totals(&mut fields, section.kind));
                 let totals = totals.collect::<Result<Vec<_>, &'static str>>()?;
                 // Numbered from 1; the first is nobody's.
                 if totals.len() > self.world.load().programmes.len() + 1 {
@@ -206,7 +216,8 @@ impl Store {
                 held.journal.head(sequence, last_ms)?;
                 held.state.members.restore_totals(sequence, totals);
             }
-            SectionKind::Members => self.restore_members(at, sequence, &mut fields)?,
+            SectionKind::Members => self.restore_members(at, sequence, &mut fields, read_member)?,
+            SectionKind::FirstMembers => self.restore_members(at, sequence, &mut fields, read_first_member)?,
             SectionKind::DirectoryHead => {
                 let last_ms = fields.i64()?;
                 let count = fields.u32()?;
@@ -262,9 +273,15 @@ impl Store {
         }
     }
 
-    fn restore_members(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
+    fn restore_members(
+        &self,
+        at: usize,
+        sequence: u64,
+        fields: &mut Fields<'_>,
+        read: fn(&mut Fields<'_>) -> ReadMember,
+    ) -> Result<(), &'static str> {
         let count = fields.u16()?;
-        let members = (0..count).map(|_| read_member(fields)).collect::<Result<Vec<_>, _>>()?;
+        let members = (0..count).map(|_| read(fields)).collect::<Result<Vec<_>, _>>()?;
         let programmes = self.world.load().programmes.len();
         if members.iter().any(|(member, _)| member.programme() as usize > programmes) {
             return Err(NO_PROGRAMME);
@@ -304,6 +321,13 @@ impl Store {
         self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Totals as either version wrote them. Of the first's points none expired, and all were earned.
+fn read_totals(fields: &mut Fields<'_>, kind: SectionKind) -> Result<Totals, &'static str> {
+    let (members, issued, spent) = (fields.u64()?, fields.i64()?, fields.i64()?);
+    let (expired, earned) = if kind == SectionKind::MembersHead { (fields.i64()?, fields.i64()?) } else { (0, issued) };
+    Ok(Totals { members, issued, spent, expired, earned })
 }
 
 /// One section of a shard, copied.

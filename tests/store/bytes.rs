@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use tidegate::engine::{
-    BadRecord, Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, LedgerAt, MemberPart,
-    OrderEntry, PlaceId, PlaceKind, QUOTAS_MOST, Record, read_record, write_block, write_directory, write_member,
+    BadRecord, Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, EFFECTS_MOST, Effect,
+    Effects, LedgerAt, LotName, MemberPart, NEVER_S, OrderEntry, Pending, PlaceId, PlaceKind, QUOTAS_MOST, Record,
+    read_record, write_block, write_directory, write_member,
 };
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
@@ -15,53 +16,68 @@ use super::{Client, NOON_MS, SEED, bundle, club, hot, opened_with, options};
 const BASE_MS: i64 = 1_700_000_000_000;
 
 fn change() -> impl Strategy<Value = Change> {
-    let counter = prop::option::of((any::<bool>(), any::<i32>(), any::<u32>()));
     prop_oneof![
-        (any::<u32>(), any::<[u8; 16]>(), any::<u8>()).prop_map(|(programme, key, tier)| Change::Enrolled {
-            programme,
-            key: MemberKey(key),
-            tier
-        }),
-        (any::<i32>(), any::<u16>(), any::<i64>(), any::<u8>())
-            .prop_map(|(day, streak, points, tier)| Change::CheckedIn { day, streak, points, tier }),
-        (any::<u16>(), any::<[u8; 16]>(), any::<i64>(), any::<i64>(), any::<i64>(), any::<u8>()).prop_map(
-            |(channel, fingerprint, paid_at_ms, amount_minor, points, tier)| Change::Ordered {
+        (any::<u32>(), any::<[u8; 16]>())
+            .prop_map(|(programme, key)| Change::Enrolled { programme, key: MemberKey(key) }),
+        (any::<i32>(), any::<u16>()).prop_map(|(day, streak)| Change::CheckedIn { day, streak }),
+        (any::<u16>(), any::<[u8; 16]>(), any::<i64>(), any::<i64>()).prop_map(
+            |(channel, fingerprint, paid_at_ms, amount_minor)| Change::Ordered {
                 channel,
                 fingerprint,
                 paid_at_ms,
                 amount_minor,
-                points,
-                tier
             }
         ),
-        (any::<u16>(), 1u16.., 0..=i64::MAX, any::<u64>(), counter).prop_map(
-            |(campaign, offer, price, grant, counter)| {
-                let limit = counter.map(|(over_all, period, used)| Counter {
-                    campaign,
-                    offer: if over_all { 0 } else { offer },
-                    period,
-                    used,
-                });
-                Change::Redeemed { campaign, offer, price, grant, limit }
-            }
-        ),
+        (any::<u16>(), any::<u16>(), any::<u64>()).prop_map(|(campaign, offer, grant)| Change::Redeemed {
+            campaign,
+            offer,
+            grant
+        }),
+        Just(Change::Settled),
+    ]
+}
+
+fn effect() -> impl Strategy<Value = Effect> {
+    let points = || prop_oneof![3 => 0..1_000i64, 1 => 0..=i64::MAX];
+    let second = || prop_oneof![any::<u32>(), Just(NEVER_S)];
+    let name = (second(), 0u16..1 << 15, any::<bool>()).prop_map(|(expires_s, source, slides)| LotName {
+        expires_s,
+        source,
+        slides,
+    });
+    prop_oneof![
+        (points(), name.clone()).prop_map(|(points, name)| Effect::Granted { points, name }),
+        (points(), second(), name).prop_map(|(points, opens_s, name)| Effect::Pended(Pending {
+            points,
+            opens_s,
+            name
+        })),
+        (points(), second()).prop_map(|(points, through_s)| Effect::Opened { points, through_s }),
+        (points(), second()).prop_map(|(points, through_s)| Effect::Expired { points, through_s }),
+        points().prop_map(|points| Effect::Spent { points }),
+        second().prop_map(|to_s| Effect::Slid { to_s }),
+        (1u16.., any::<u16>(), any::<i32>(), any::<u32>())
+            .prop_map(|(campaign, offer, period, used)| Effect::Used(Counter { campaign, offer, period, used })),
     ]
 }
 
 prop_compose! {
     fn member_part()(
         slot: u32, forgets: Option<u32>, after_base: u32, version: u32, id: [u8; 16], hash: u64, epoch: u64, offset: u32,
-        before: i64, change in change(),
+        before: i64, tier: u8, change in change(), effects in prop::collection::vec(effect(), 0..=EFFECTS_MOST),
     ) -> MemberPart {
-        // What stood before is a number.
-        let after = match change {
-            Change::Enrolled { .. } => before,
-            Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => before.saturating_add(points),
-            Change::Redeemed { price, .. } => before.saturating_sub(price),
+        // What comes of it, and what stood before, are numbers.
+        let (mut after, mut delta) = (before, 0i64);
+        let fits = |effect: &Effect| {
+            let sums = after.checked_add(effect.delta()).zip(delta.checked_add(effect.delta()));
+            (after, delta) = sums.unwrap_or((after, delta));
+            sums.is_some()
         };
+        let effects: Effects = effects.into_iter().take_while(fits).collect();
         let previous = LedgerAt { epoch, offset };
         let now_ms = BASE_MS + i64::from(after_base);
-        MemberPart { slot, forgets, now_ms, version, id: RequestId(id), hash, previous, after, change }
+        let (id, hash) = if change == Change::Settled { Default::default() } else { (RequestId(id), hash) };
+        MemberPart { slot, forgets, now_ms, version, id, hash, previous, after, tier, change, effects }
     }
 }
 
@@ -112,7 +128,7 @@ fn write(record: &Record, out: &mut Vec<u8>) {
 }
 
 fn kind() -> impl Strategy<Value = SectionKind> {
-    (1u8..=6).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
+    (1u8..=8).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
 }
 
 fn place() -> impl Strategy<Value = PlaceId> {
@@ -241,25 +257,33 @@ proptest! {
     }
 }
 
+/// A part of the first member that leads to `after`.
+fn simple(number: u8, after: i64, change: Change, effects: &[Effect]) -> MemberPart {
+    MemberPart {
+        slot: 0,
+        forgets: None,
+        now_ms: NOON_MS,
+        version: 1,
+        id: RequestId::mint(NOON_MS, [number; 10]),
+        hash: 1,
+        previous: LedgerAt::default(),
+        after,
+        tier: 1,
+        change,
+        effects: Effects::from_slice(effects),
+    }
+}
+
 #[test]
-fn a_record_whose_points_before_are_no_number_is_refused() {
-    let redeemed = |price| Change::Redeemed { campaign: 1, offer: 1, price, grant: 1, limit: None };
-    let checked_in = Change::CheckedIn { day: 1, streak: 1, points: -1, tier: 0 };
-    for (change, after, kind) in [(redeemed(-1), 0, 4), (redeemed(1), i64::MAX, 4), (checked_in, i64::MAX, 2)] {
-        let part = MemberPart {
-            slot: 0,
-            forgets: None,
-            now_ms: BASE_MS,
-            version: 1,
-            id: RequestId([1; 16]),
-            hash: 1,
-            previous: LedgerAt::default(),
-            after,
-            change,
-        };
+fn a_record_whose_points_are_no_number_is_refused() {
+    let redeemed = Change::Redeemed { campaign: 1, offer: 1, grant: 1 };
+    let granted = |points| Effect::Granted { points, name: LotName::PLAIN };
+    for (effect, after) in
+        [(Effect::Spent { points: -1 }, 0), (Effect::Spent { points: 1 }, i64::MAX), (granted(-1), 0)]
+    {
         let mut bytes = Vec::new();
-        write_member(&mut bytes, &part, BASE_MS);
-        assert_eq!(read_record(&bytes, BASE_MS), Err(BadRecord::Value(kind)));
+        write_member(&mut bytes, &simple(1, after, redeemed, &[effect]), NOON_MS);
+        assert_eq!(read_record(&bytes, NOON_MS), Err(BadRecord::Value(5)));
     }
 }
 
@@ -277,32 +301,57 @@ fn member_tail(store: &Store, shard: usize, first_sequence: u64, part: &MemberPa
 fn records_that_no_snapshot_would_take_are_refused() {
     let (_memory, opened) = opened_with(&club("club", &hot(1, 9, 9, 9)), options(1, Limits::default()));
     let store = &opened.store;
-    let part = |slot, number, after, change| MemberPart {
-        slot,
-        forgets: None,
-        now_ms: NOON_MS,
-        version: 1,
-        id: RequestId::mint(NOON_MS, [number; 10]),
-        hash: 1,
-        previous: LedgerAt::default(),
-        after,
-        change,
-    };
-    let enrolled = |key| Change::Enrolled { programme: 1, key: MemberKey::from_number(key), tier: 1 };
-    let refused = "it names a slot or an answer that is not there, or a member that is there already";
-    assert_eq!(member_tail(store, 0, 1, &part(0, 1, 0, enrolled(7))), Ok(()));
-    assert_eq!(member_tail(store, 0, 2, &part(1, 2, 0, enrolled(7))), Err(refused.into()), "enrolled twice");
+    let part =
+        |slot, number, after, change, effects: &[Effect]| MemberPart { slot, ..simple(number, after, change, effects) };
+    let enrolled = |key| Change::Enrolled { programme: 1, key: MemberKey::from_number(key) };
+    let refused = "it names a slot, points or an answer that are not there, or a member that is there already";
+    assert_eq!(member_tail(store, 0, 1, &part(0, 1, 0, enrolled(7), &[])), Ok(()));
+    assert_eq!(member_tail(store, 0, 2, &part(1, 2, 0, enrolled(7), &[])), Err(refused.into()), "enrolled twice");
     // With the enrolment four answers, as many as a member is remembered with; the fifth has to forget one.
-    let check_in = |number: u8| Change::CheckedIn { day: number.into(), streak: 1, points: 5, tier: 1 };
+    let check_in = |number: u8| Change::CheckedIn { day: number.into(), streak: 1 };
+    let five = [Effect::Granted { points: 5, name: LotName::PLAIN }];
     for number in 2..=4 {
-        assert_eq!(
-            member_tail(store, 0, number.into(), &part(0, number, 5 * i64::from(number - 1), check_in(number))),
-            Ok(())
-        );
+        let after = 5 * i64::from(number - 1);
+        assert_eq!(member_tail(store, 0, number.into(), &part(0, number, after, check_in(number), &five)), Ok(()));
     }
-    let fifth = part(0, 5, 20, check_in(5));
+    let fifth = part(0, 5, 20, check_in(5), &five);
     assert_eq!(member_tail(store, 0, 5, &fifth), Err(refused.into()), "remembers nothing less");
     assert_eq!(member_tail(store, 0, 5, &MemberPart { forgets: Some(0), ..fifth }), Ok(()));
+}
+
+/// What comes of points is held to the points that are there: nothing that does not fit changes anything.
+#[test]
+fn effects_that_do_not_fit_the_points_are_refused() {
+    let (_memory, opened) = opened_with(&club("club", &hot(1, 9, 9, 9)), options(1, Limits::default()));
+    let store = &opened.store;
+    let name = |expires_s| LotName { expires_s, source: 1, slides: false };
+    let enrolled = Change::Enrolled { programme: 1, key: MemberKey::from_number(7) };
+    let pended = Effect::Pended(Pending { points: 9, opens_s: 2_000, name: name(3_000) });
+    let some = [Effect::Granted { points: 5, name: name(1_000) }, pended];
+    assert_eq!(member_tail(store, 0, 1, &simple(1, 5, enrolled, &some)), Ok(()));
+    let settled = |after, effects: &[Effect]| {
+        let part = simple(0, after, Change::Settled, effects);
+        member_tail(store, 0, 2, &MemberPart { id: RequestId::default(), hash: 0, ..part })
+    };
+    let expired = |points, through_s| Effect::Expired { points, through_s };
+    let opened = |points, through_s| Effect::Opened { points, through_s };
+    let before = store.books().state_hash;
+    for (after, effects) in [
+        (4, vec![expired(1, 1_000)]),
+        (0, vec![expired(5, 999)]),
+        (9, vec![opened(4, 2_000)]),
+        (14, vec![opened(9, 1_999)]),
+        (-1, vec![Effect::Spent { points: 6 }]),
+        (6, vec![expired(5, 1_000)]),
+        (i64::MAX, vec![Effect::Granted { points: i64::MAX - 5, name: name(1) }]),
+        (5, vec![Effect::Pended(Pending { points: i64::MAX - 9, opens_s: 1, name: name(1) })]),
+    ] {
+        assert!(settled(after, &effects).is_err(), "{effects:?}");
+    }
+    assert_eq!(store.books().state_hash, before);
+    // In the order in which they are said: what opens now can be expired by then.
+    assert_eq!(settled(0, &[expired(5, 3_000), opened(9, 3_000), expired(9, 3_000)]), Ok(()));
+    assert!(store.books().balance(), "{:?}", store.books());
 }
 
 /// A tail of one record for the first block.

@@ -34,6 +34,7 @@ fn a_state_without_one_of_its_sections_is_refused() {
             SectionKind::Block => "a campaign whose block is missing",
             SectionKind::Programme => "members, orders or quotas of a programme that is not there",
             SectionKind::MembersHead | SectionKind::DirectoryHead => "a chunk before the head of its shard",
+            SectionKind::FirstMembersHead | SectionKind::FirstMembers => unreachable!("nothing writes them"),
             SectionKind::Members => "other members than are counted",
             // Nothing counts them: what is lost without a trace is the checksums' to find.
             SectionKind::Directory => continue,
@@ -59,6 +60,7 @@ fn a_state_with_one_of_its_sections_twice_is_refused() {
             SectionKind::Block | SectionKind::MembersHead | SectionKind::DirectoryHead => {
                 "the head of a place that has one already"
             }
+            SectionKind::FirstMembersHead | SectionKind::FirstMembers => unreachable!("nothing writes them"),
             SectionKind::Members => "a chunk of members that is empty, too long, or behind one that is not full",
             SectionKind::Directory => "a chunk of orders that is empty, too long, or behind one that is not full",
         };
@@ -78,13 +80,39 @@ fn a_member_twice_in_its_shard_is_refused() {
 
 #[test]
 fn a_counter_of_no_campaign_is_refused() {
-    // Behind key, programme, mark, balance, earned, newest, day, streaks and tier come the count of counters and the first.
-    let counter = 2 + 16 + 4 + 16 + 8 + 8 + 12 + 4 + 4 + 1;
     let forged = with(SectionKind::Members, |section| {
-        assert_eq!(section.body[counter..counter + 4], [1, 0, 1, 0], "one counter, of campaign 1");
-        section.body[counter + 2] = 0;
+        let counters = LISTS + 1 + ONE_LOT.len() + 8 + 6;
+        assert_eq!(section.body[counters..counters + 5], [3, 1, 0, 1, 0], "one counter, of campaign 1");
+        section.body[counters + 3] = 0;
     });
     assert_eq!(state_of(&forged), Err("a counter of no campaign"));
+}
+
+/// Where the count of the first member's lists stands: behind the count of members, and its key, programme, mark, balance, earned, newest,
+/// day, streaks and tier.
+const LISTS: usize = 2 + 16 + 4 + 16 + 8 + 8 + 12 + 4 + 4 + 1;
+/// The head of the first list.
+const ONE_LOT: [u8; 3] = [1, 1, 0];
+
+#[test]
+fn lots_that_are_not_the_balance_and_lists_out_of_order_are_refused() {
+    let forged = |at: usize, byte: u8| {
+        with(SectionKind::Members, |section| {
+            assert_eq!(section.body[LISTS..LISTS + 4], [2, 1, 1, 0], "two lists, the first of one lot");
+            section.body[at] = byte;
+        })
+    };
+    let points = LISTS + 4;
+    assert_eq!(state_of(&forged(points, 41)), Err("lots that are not the balance, or of no points"));
+    assert_eq!(state_of(&forged(points + 7, 0x80)), Err("points of a member that are no number"));
+    assert_eq!(state_of(&forged(LISTS + 1, 4)), Err("a list of a member that a newer Tidegate may know"));
+    let disorder = Err("lists of a member that are out of order, or empty");
+    assert_eq!([state_of(&forged(LISTS + 1, 3)), state_of(&forged(LISTS + 2, 0))], [disorder, disorder]);
+    let debt = with(SectionKind::Members, |section| {
+        let balance = 2 + 16 + 4 + 16;
+        section.body[balance..balance + 8].copy_from_slice(&i64::MIN.to_le_bytes());
+    });
+    assert_eq!(state_of(&debt), Err("points of a member that are no number"));
 }
 
 #[test]

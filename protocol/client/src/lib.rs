@@ -364,6 +364,8 @@ calls! {
     get_campaign: GET_CAMPAIGN operation::GetCampaign, programme;
     /// What became of an earlier request.
     outcome: GET_OUTCOME operation::GetOutcome, programme;
+    /// A member's points, lot by lot.
+    get_lots: GET_LOTS operation::GetLots, programme;
     /// The state of the server.
     status: GET_STATUS operator::GetStatus;
     /// Takes a snapshot.

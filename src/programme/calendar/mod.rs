@@ -12,6 +12,7 @@ mod zone;
 pub(super) use window::{Moment, MonthDay, Rule};
 pub use window::{Span, Window};
 pub(super) use zone::datetime as reading;
+pub(super) use zone::{FIRST_DAY, LAST_DAY};
 pub use zone::{UnknownZone, Zone, date};
 
 /// Milliseconds of a day of 24 hours; only for local clock readings, never for distances between instants.

@@ -10,8 +10,8 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use super::DAY_MS;
 
 /// 2020-01-01 and 2046-01-01 as days since 1970-01-01: what the tables cover.
-pub(super) const FIRST_DAY: i32 = 18_262;
-pub(super) const LAST_DAY: i32 = 27_759;
+pub(in crate::programme) const FIRST_DAY: i32 = 18_262;
+pub(in crate::programme) const LAST_DAY: i32 = 27_759;
 
 /// Instants between which changes of the offset are listed: a year and more around the tables.
 const COVERED_MS: std::ops::Range<i64> = (FIRST_DAY as i64 - 400) * DAY_MS..(LAST_DAY as i64 + 400) * DAY_MS;
@@ -104,7 +104,7 @@ impl Zone {
     }
 
     /// The first instant at which the clock shows `local_ms` or later.
-    pub(super) fn begins(&self, local_ms: i64) -> i64 {
+    pub(in crate::programme) fn begins(&self, local_ms: i64) -> i64 {
         if let Some(offset) = self.settled_offset(local_ms) {
             return local_ms - i64::from(offset.seconds()) * 1000;
         }

@@ -75,7 +75,9 @@ fn count_of(mut records: &[u8]) -> u32 {
             Record::Block(part) => write_block(&mut again, part, BASE_MS),
             Record::Directory(part) => write_directory(&mut again, part, BASE_MS),
         }
-        assert_eq!(again, records[..used], "a record that reads well writes the same");
+        assert_eq!(read_record(&again, BASE_MS), Ok((record, again.len())), "what is written anew reads the same");
+        let first_version = (1..=4).contains(&records[2]);
+        assert!(first_version || again == records[..used], "a record that reads well writes the same");
         records = &records[used..];
     }
     count

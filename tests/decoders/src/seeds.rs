@@ -13,7 +13,7 @@ use tidegate::store::{Limits, Scope, Turn};
 use tidegate_protocol::batch;
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, Kind};
-use tidegate_protocol::operation::{CheckIn, GetCampaign, GetMember, RecordOrder, Redeem};
+use tidegate_protocol::operation::{CheckIn, GetCampaign, GetLots, GetMember, RecordOrder, Redeem};
 use tidegate_protocol::{Encode, MemberKey, Text, encode};
 
 use crate::mend::ALL;
@@ -243,6 +243,7 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         (op::REDEEM, body(&Redeem { member: member(3), campaign: 1, offer: 1 })),
         (op::GET_MEMBER, body(&GetMember { member: member(1) })),
         (op::GET_CAMPAIGN, body(&GetCampaign { campaign: 0, slug: text("hot") })),
+        (op::GET_LOTS, body(&GetLots { member: member(1) })),
         (op::REDEEM, body(&Redeem { member: member(3), campaign: 1, offer: 1 })),
         (op::ENROL, body(&tidegate_protocol::operation::Enrol { member: member(77) })),
     ]

@@ -22,7 +22,8 @@ currency = "CNY"
 brands = ["house"]
 channels = ["mall"]
 earning = { points = 1, per = "1.00", rounding = "down" }
-check-in = { points = 5 }
+check-in = { points = 5, pending = "0d from grant, to end of day", expires = "never" }
+points = { expires = "1 month from last activity, to end of month" }
 orders = { remember = "30d" }
 [[tier]]
 slug = "basic"

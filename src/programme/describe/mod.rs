@@ -1,5 +1,7 @@
 //! A programme's rules said back in plain words, one English and one Chinese sentence each, for those who sign them.
 
+mod terms;
+
 use jiff::civil::DateTime;
 
 use super::calendar::{DAY_MS, Moment, MonthDay, Rule, reading};
@@ -53,6 +55,7 @@ impl Programme {
         sentences.push(self.describe_tiers());
         sentences.extend(self.describe_check_in());
         sentences.extend(self.describe_earning());
+        sentences.extend(self.describe_points());
         for campaign in &self.campaigns {
             sentences.push(self.describe_campaign(campaign));
             sentences.extend(campaign.offers.iter().map(|offer| self.describe_offer(campaign, offer)));

@@ -3,30 +3,24 @@
 //! Every record begins with its length (`u16`, of the whole record) and its kind (`u8`); times are milliseconds after
 //! the base of their tail (`u32`). All integers little-endian. `docs/disk-format.md` has the tables.
 
-use arrayvec::ArrayVec;
-use tidegate_protocol::{MemberKey, RequestId};
+mod first;
+mod member;
 
-use super::member::{Counter, LedgerAt};
+use arrayvec::ArrayVec;
+
 use super::order::OrderEntry;
-use super::part::{BlockPart, CellUse, Change, DirectoryPart, MemberPart, QUOTAS_MOST};
+use super::part::{BlockPart, CellUse, DirectoryPart, MemberPart, QUOTAS_MOST};
 use super::quota::CellName;
 
-const ENROLLED: u8 = 1;
-const CHECKED_IN: u8 = 2;
-const ORDERED: u8 = 3;
-const REDEEMED: u8 = 4;
+pub use member::write as write_member;
+
+/// Kinds 1 to 4 are the first version's; they are read and not written any more.
+const MEMBER: u8 = 5;
 const CELL_OPENED: u8 = 32;
 const GRANTED: u8 = 33;
 const CELL_FOLDED: u8 = 34;
 const ORDER_TAKEN: u8 = 64;
 const ORDERS_FORGOTTEN: u8 = 65;
-
-/// Flag: the record names a member that forgets.
-const FORGETS: u8 = 1;
-/// Flag: the redemption used a limit over all offers.
-const LIMIT_OVER_ALL: u8 = 2;
-/// Flag: the redemption used a limit of its offer.
-const LIMIT_OF_OFFER: u8 = 4;
 
 /// A record, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,67 +78,6 @@ fn record(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
 
 fn after_base(now_ms: i64, base_ms: i64) -> [u8; 4] {
     u32::try_from(now_ms - base_ms).expect("a place's time never runs back, an epoch lasts no days").to_le_bytes()
-}
-
-/// Appends a member's part.
-pub fn write_member(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
-    let (kind, limit_flag) = match &part.change {
-        Change::Enrolled { .. } => (ENROLLED, 0),
-        Change::CheckedIn { .. } => (CHECKED_IN, 0),
-        Change::Ordered { .. } => (ORDERED, 0),
-        Change::Redeemed { limit: None, .. } => (REDEEMED, 0),
-        Change::Redeemed { limit: Some(counter), .. } if counter.offer == 0 => (REDEEMED, LIMIT_OVER_ALL),
-        Change::Redeemed { .. } => (REDEEMED, LIMIT_OF_OFFER),
-    };
-    record(out, kind, |out| {
-        out.push(limit_flag | if part.forgets.is_some() { FORGETS } else { 0 });
-        out.extend_from_slice(&part.slot.to_le_bytes());
-        out.extend_from_slice(&after_base(part.now_ms, base_ms));
-        out.extend_from_slice(&part.version.to_le_bytes());
-        out.extend_from_slice(&part.id.0);
-        out.extend_from_slice(&part.hash.to_le_bytes());
-        out.extend_from_slice(&part.previous.epoch.to_le_bytes());
-        out.extend_from_slice(&part.previous.offset.to_le_bytes());
-        out.extend_from_slice(&part.after.to_le_bytes());
-        if let Some(slot) = part.forgets {
-            out.extend_from_slice(&slot.to_le_bytes());
-        }
-        write_change(out, &part.change);
-    });
-}
-
-fn write_change(out: &mut Vec<u8>, change: &Change) {
-    match change {
-        Change::Enrolled { programme, key, tier } => {
-            out.extend_from_slice(&programme.to_le_bytes());
-            out.extend_from_slice(&key.0);
-            out.push(*tier);
-        }
-        Change::CheckedIn { day, streak, points, tier } => {
-            out.extend_from_slice(&day.to_le_bytes());
-            out.extend_from_slice(&streak.to_le_bytes());
-            out.extend_from_slice(&points.to_le_bytes());
-            out.push(*tier);
-        }
-        Change::Ordered { channel, fingerprint, paid_at_ms, amount_minor, points, tier } => {
-            out.extend_from_slice(&channel.to_le_bytes());
-            out.extend_from_slice(fingerprint);
-            out.extend_from_slice(&paid_at_ms.to_le_bytes());
-            out.extend_from_slice(&amount_minor.to_le_bytes());
-            out.extend_from_slice(&points.to_le_bytes());
-            out.push(*tier);
-        }
-        Change::Redeemed { campaign, offer, price, grant, limit } => {
-            out.extend_from_slice(&campaign.to_le_bytes());
-            out.extend_from_slice(&offer.to_le_bytes());
-            out.extend_from_slice(&price.to_le_bytes());
-            out.extend_from_slice(&grant.to_le_bytes());
-            if let Some(counter) = limit {
-                out.extend_from_slice(&counter.period.to_le_bytes());
-                out.extend_from_slice(&counter.used.to_le_bytes());
-            }
-        }
-    }
 }
 
 /// Appends a block's part.
@@ -236,7 +169,8 @@ pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRec
     let rest = bytes.get(3..stated).ok_or(BadRecord::Length { kind, stated, present: bytes.len() })?;
     let mut fields = Fields { rest, kind, stated };
     let record = match kind {
-        ENROLLED..=REDEEMED => Record::Member(read_member(&mut fields, base_ms)?),
+        first::ENROLLED..=first::REDEEMED => Record::Member(first::read(&mut fields, base_ms)?),
+        MEMBER => Record::Member(member::read(&mut fields, base_ms)?),
         CELL_OPENED..=CELL_FOLDED => Record::Block(read_block(&mut fields, base_ms)?),
         ORDER_TAKEN | ORDERS_FORGOTTEN => Record::Directory(read_directory(&mut fields, base_ms)?),
         other => return Err(BadRecord::Kind(other)),
@@ -245,61 +179,6 @@ pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRec
         return Err(BadRecord::Length { kind, stated, present: stated - fields.rest.len() });
     }
     Ok((record, stated))
-}
-
-fn read_member(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, BadRecord> {
-    let flags = fields.u8()?;
-    let known = if fields.kind == REDEEMED { FORGETS | LIMIT_OVER_ALL | LIMIT_OF_OFFER } else { FORGETS };
-    if flags & !known != 0 || flags & LIMIT_OVER_ALL != 0 && flags & LIMIT_OF_OFFER != 0 {
-        return Err(BadRecord::Value(fields.kind));
-    }
-    let slot = fields.u32()?;
-    let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
-    let version = fields.u32()?;
-    let id = RequestId(fields.take()?);
-    let hash = fields.u64()?;
-    let previous = LedgerAt { epoch: fields.u64()?, offset: fields.u32()? };
-    let after = fields.i64()?;
-    let forgets = if flags & FORGETS != 0 { Some(fields.u32()?) } else { None };
-    let change = match fields.kind {
-        ENROLLED => Change::Enrolled { programme: fields.u32()?, key: MemberKey(fields.take()?), tier: fields.u8()? },
-        CHECKED_IN => {
-            Change::CheckedIn { day: fields.i32()?, streak: fields.u16()?, points: fields.i64()?, tier: fields.u8()? }
-        }
-        ORDERED => Change::Ordered {
-            channel: fields.u16()?,
-            fingerprint: fields.take()?,
-            paid_at_ms: fields.i64()?,
-            amount_minor: fields.i64()?,
-            points: fields.i64()?,
-            tier: fields.u8()?,
-        },
-        _ => read_redeemed(fields, flags)?,
-    };
-    // Answers and outcomes tell what stood before.
-    let before = match change {
-        Change::Enrolled { .. } => Some(after),
-        Change::CheckedIn { points, .. } | Change::Ordered { points, .. } => after.checked_sub(points),
-        Change::Redeemed { price, .. } => after.checked_add(price).filter(|_| price >= 0),
-    };
-    before.ok_or(BadRecord::Value(fields.kind))?;
-    Ok(MemberPart { slot, forgets, now_ms, version, id, hash, previous, after, change })
-}
-
-fn read_redeemed(fields: &mut Fields<'_>, flags: u8) -> Result<Change, BadRecord> {
-    let (campaign, offer) = (fields.u16()?, fields.u16()?);
-    // Offers are numbered from 1; a limit of offer 0 would be read as one over all.
-    if offer == 0 && flags & LIMIT_OF_OFFER != 0 {
-        return Err(BadRecord::Value(fields.kind));
-    }
-    let (price, grant) = (fields.i64()?, fields.u64()?);
-    let limit = if flags & (LIMIT_OVER_ALL | LIMIT_OF_OFFER) == 0 {
-        None
-    } else {
-        let offer = if flags & LIMIT_OF_OFFER != 0 { offer } else { 0 };
-        Some(Counter { campaign, offer, period: fields.i32()?, used: fields.u32()? })
-    };
-    Ok(Change::Redeemed { campaign, offer, price, grant, limit })
 }
 
 fn read_block(fields: &mut Fields<'_>, base_ms: i64) -> Result<BlockPart, BadRecord> {

@@ -1,0 +1,232 @@
+//! Members' records, kind 5: who and when, what happened, and the effects one by one.
+//!
+//! What is small as a rule is written short: seven bits a byte, the lowest first, the top bit set in all but the last (LEB128);
+//! one more byte of zeros would be another writing of the same number, and is refused. A number that may be below zero goes
+//! ahead as 0, -1, 1, -2, 2 … `docs/disk-format.md` has the tables. A change or an effect of a number that is not known is of a newer Tidegate.
+
+use tidegate_protocol::{MemberKey, RequestId};
+
+use super::super::counters::Counter;
+use super::super::effect::{EFFECTS_MOST, Effect, Effects};
+use super::super::lots::LotName;
+use super::super::member::LedgerAt;
+use super::super::part::{Change, MemberPart};
+use super::super::pending::Pending;
+use super::{BadRecord, Fields, MEMBER, after_base, record};
+
+/// Flag: the record names a member that forgets.
+const FORGETS: u8 = 1;
+/// Flag: nobody asked, so that there is neither id nor hash.
+const UNASKED: u8 = 2;
+
+const ENROLLED: u8 = 1;
+const CHECKED_IN: u8 = 2;
+const ORDERED: u8 = 3;
+const REDEEMED: u8 = 4;
+const SETTLED: u8 = 5;
+
+const EFFECT_GRANTED: u8 = 1;
+const EFFECT_PENDED: u8 = 2;
+const EFFECT_OPENED: u8 = 3;
+const EFFECT_EXPIRED: u8 = 4;
+const EFFECT_SPENT: u8 = 5;
+const EFFECT_SLID: u8 = 6;
+const EFFECT_USED: u8 = 7;
+
+/// Appends a member's part.
+pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
+    assert!(part.effects.len() <= EFFECTS_MOST, "{} effects of one outcome", part.effects.len());
+    let unasked = matches!(part.change, Change::Settled);
+    record(out, MEMBER, |out| {
+        out.push(if unasked { UNASKED } else { 0 } | if part.forgets.is_some() { FORGETS } else { 0 });
+        out.extend_from_slice(&part.slot.to_le_bytes());
+        out.extend_from_slice(&after_base(part.now_ms, base_ms));
+        out.extend_from_slice(&part.version.to_le_bytes());
+        if !unasked {
+            out.extend_from_slice(&part.id.0);
+            out.extend_from_slice(&part.hash.to_le_bytes());
+        }
+        out.extend_from_slice(&part.previous.epoch.to_le_bytes());
+        out.extend_from_slice(&part.previous.offset.to_le_bytes());
+        short(out, (part.after << 1 ^ part.after >> 63) as u64);
+        out.push(part.tier);
+        if let Some(slot) = part.forgets {
+            out.extend_from_slice(&slot.to_le_bytes());
+        }
+        write_change(out, &part.change);
+        out.push(part.effects.len() as u8);
+        part.effects.iter().for_each(|effect| write_effect(out, effect));
+    });
+}
+
+fn write_change(out: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Enrolled { programme, key } => {
+            out.push(ENROLLED);
+            out.extend_from_slice(&programme.to_le_bytes());
+            out.extend_from_slice(&key.0);
+        }
+        Change::CheckedIn { day, streak } => {
+            out.push(CHECKED_IN);
+            out.extend_from_slice(&day.to_le_bytes());
+            out.extend_from_slice(&streak.to_le_bytes());
+        }
+        Change::Ordered { channel, fingerprint, paid_at_ms, amount_minor } => {
+            out.push(ORDERED);
+            out.extend_from_slice(&channel.to_le_bytes());
+            out.extend_from_slice(fingerprint);
+            out.extend_from_slice(&paid_at_ms.to_le_bytes());
+            out.extend_from_slice(&amount_minor.to_le_bytes());
+        }
+        Change::Redeemed { campaign, offer, grant } => {
+            out.push(REDEEMED);
+            out.extend_from_slice(&campaign.to_le_bytes());
+            out.extend_from_slice(&offer.to_le_bytes());
+            short(out, *grant);
+        }
+        Change::Settled => out.push(SETTLED),
+    }
+}
+
+fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
+    match effect {
+        Effect::Granted { points, name } => {
+            counted(out, EFFECT_GRANTED, *points);
+            write_name(out, *name);
+        }
+        Effect::Pended(Pending { points, opens_s, name }) => {
+            counted(out, EFFECT_PENDED, *points);
+            out.extend_from_slice(&opens_s.to_le_bytes());
+            write_name(out, *name);
+        }
+        Effect::Opened { points, through_s } => {
+            counted(out, EFFECT_OPENED, *points);
+            out.extend_from_slice(&through_s.to_le_bytes());
+        }
+        Effect::Expired { points, through_s } => {
+            counted(out, EFFECT_EXPIRED, *points);
+            out.extend_from_slice(&through_s.to_le_bytes());
+        }
+        Effect::Spent { points } => counted(out, EFFECT_SPENT, *points),
+        Effect::Slid { to_s } => {
+            out.push(EFFECT_SLID);
+            out.extend_from_slice(&to_s.to_le_bytes());
+        }
+        Effect::Used(Counter { campaign, offer, period, used }) => {
+            out.push(EFFECT_USED);
+            out.extend_from_slice(&campaign.to_le_bytes());
+            out.extend_from_slice(&offer.to_le_bytes());
+            out.extend_from_slice(&period.to_le_bytes());
+            short(out, u64::from(*used));
+        }
+    }
+}
+
+fn counted(out: &mut Vec<u8>, kind: u8, points: i64) {
+    out.push(kind);
+    short(out, points as u64);
+}
+
+fn short(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn write_name(out: &mut Vec<u8>, name: LotName) {
+    out.extend_from_slice(&name.expires_s.to_le_bytes());
+    out.extend_from_slice(&name.mark().to_le_bytes());
+}
+
+pub(super) fn read(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, BadRecord> {
+    let flags = fields.u8()?;
+    if flags & !(FORGETS | UNASKED) != 0 {
+        return Err(BadRecord::Value(fields.kind));
+    }
+    let unasked = flags & UNASKED != 0;
+    let slot = fields.u32()?;
+    let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
+    let version = fields.u32()?;
+    let (id, hash) = if unasked { Default::default() } else { (RequestId(fields.take()?), fields.u64()?) };
+    let previous = LedgerAt { epoch: fields.u64()?, offset: fields.u32()? };
+    let after = read_short(fields)?;
+    let (after, tier) = ((after >> 1) as i64 ^ -((after & 1) as i64), fields.u8()?);
+    let forgets = if flags & FORGETS != 0 { Some(fields.u32()?) } else { None };
+    let change = read_change(fields)?;
+    let count = usize::from(fields.u8()?);
+    if count > EFFECTS_MOST || unasked != matches!(change, Change::Settled) {
+        return Err(BadRecord::Value(fields.kind));
+    }
+    let effects = (0..count).map(|_| read_effect(fields)).collect::<Result<Effects, _>>()?;
+    let part = MemberPart { slot, forgets, now_ms, version, id, hash, previous, after, tier, change, effects };
+    // Answers and outcomes tell what stood before.
+    part.before().ok_or(BadRecord::Value(fields.kind))?;
+    Ok(part)
+}
+
+fn read_change(fields: &mut Fields<'_>) -> Result<Change, BadRecord> {
+    Ok(match fields.u8()? {
+        ENROLLED => Change::Enrolled { programme: fields.u32()?, key: MemberKey(fields.take()?) },
+        CHECKED_IN => Change::CheckedIn { day: fields.i32()?, streak: fields.u16()? },
+        ORDERED => Change::Ordered {
+            channel: fields.u16()?,
+            fingerprint: fields.take()?,
+            paid_at_ms: fields.i64()?,
+            amount_minor: fields.i64()?,
+        },
+        REDEEMED => Change::Redeemed { campaign: fields.u16()?, offer: fields.u16()?, grant: read_short(fields)? },
+        SETTLED => Change::Settled,
+        _ => return Err(BadRecord::Value(fields.kind)),
+    })
+}
+
+fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
+    Ok(match fields.u8()? {
+        EFFECT_GRANTED => Effect::Granted { points: points(fields)?, name: name(fields)? },
+        EFFECT_PENDED => {
+            Effect::Pended(Pending { points: points(fields)?, opens_s: fields.u32()?, name: name(fields)? })
+        }
+        EFFECT_OPENED => Effect::Opened { points: points(fields)?, through_s: fields.u32()? },
+        EFFECT_EXPIRED => Effect::Expired { points: points(fields)?, through_s: fields.u32()? },
+        EFFECT_SPENT => Effect::Spent { points: points(fields)? },
+        EFFECT_SLID => Effect::Slid { to_s: fields.u32()? },
+        EFFECT_USED => {
+            let (campaign, offer) = (fields.u16()?, fields.u16()?);
+            // It stands for a counter that is free.
+            if campaign == 0 {
+                return Err(BadRecord::Value(fields.kind));
+            }
+            let (period, used) = (fields.i32()?, read_short(fields)?);
+            let used = u32::try_from(used).map_err(|_| BadRecord::Value(fields.kind))?;
+            Effect::Used(Counter { campaign, offer, period, used })
+        }
+        _ => return Err(BadRecord::Value(fields.kind)),
+    })
+}
+
+fn points(fields: &mut Fields<'_>) -> Result<i64, BadRecord> {
+    i64::try_from(read_short(fields)?).map_err(|_| BadRecord::Value(fields.kind))
+}
+
+fn read_short(fields: &mut Fields<'_>) -> Result<u64, BadRecord> {
+    let mut number = 0u64;
+    for shift in (0..64).step_by(7) {
+        let byte = fields.u8()?;
+        let bits = u64::from(byte & 0x7f);
+        let fits = bits << shift >> shift == bits;
+        number |= bits << shift;
+        if !fits || byte == 0 && shift > 0 {
+            break;
+        }
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(BadRecord::Value(fields.kind))
+}
+
+fn name(fields: &mut Fields<'_>) -> Result<LotName, BadRecord> {
+    Ok(LotName::of(fields.u32()?, fields.u16()?))
+}

@@ -1,0 +1,74 @@
+//! An answer that changed state, remembered with its member so that a retry gets it again (I3).
+
+use tidegate_protocol::{LedgerId, RequestId};
+
+use super::part::{Change, MemberPart};
+
+/// An answer that changed state, kept so that a retry gets it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Remembered {
+    /// The request's id.
+    pub id: RequestId,
+    /// Keyed hash of code, programme and body.
+    pub hash: u64,
+    /// The entry's sequence in its place.
+    pub sequence: u64,
+    /// Points after.
+    pub after: i64,
+    /// Points added (or, negative, taken).
+    pub change: i64,
+    /// What else the answer says, by code: the tier; day and streak; the grant's number.
+    pub detail: u64,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The answer's code.
+    pub code: u16,
+    /// The lineage of the entry's ledger id.
+    pub lineage: u16,
+}
+
+impl Remembered {
+    /// The answer that a part stands for; `None` where nobody asked by an id that a window holds.
+    pub fn from_part(part: &MemberPart, sequence: u64, lineage: u16) -> Option<Remembered> {
+        use tidegate_protocol::code::answer;
+        let (code, detail) = match part.change {
+            Change::Enrolled { .. } => (answer::ENROLLED, u64::from(part.tier)),
+            Change::CheckedIn { day, streak } => (answer::CHECKED_IN, u64::from(day as u32) << 32 | u64::from(streak)),
+            Change::Ordered { .. } | Change::Settled => return None,
+            Change::Redeemed { grant, .. } => (answer::GRANTED, grant),
+        };
+        let &MemberPart { id, hash, after, version, .. } = part;
+        let change = part.delta();
+        Some(Remembered { id, hash, sequence, after, change, detail, version, code, lineage })
+    }
+
+    /// Whether it can be given again: an answer that is remembered, whose points before are a number.
+    pub fn can_be_given(&self) -> bool {
+        use tidegate_protocol::code::answer;
+        let code = matches!(self.code, answer::ENROLLED | answer::CHECKED_IN | answer::GRANTED);
+        code && self.after.checked_sub(self.change).is_some()
+    }
+
+    /// Appends the answer as it was given the first time.
+    pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
+        use tidegate_protocol::answer::{CheckedIn, Enrolled, Granted};
+        use tidegate_protocol::{batch::push_answer, code::answer};
+        let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
+        let (version, after, before) = (self.version, self.after, self.after - self.change);
+        match self.code {
+            answer::ENROLLED => {
+                push_answer(out, index, self.code, &Enrolled { ledger, version, tier: self.detail as u8 })
+            }
+            answer::CHECKED_IN => {
+                let (day, streak) = ((self.detail >> 32) as u32 as i32, self.detail as u32);
+                push_answer(out, index, self.code, &CheckedIn { ledger, version, day, streak, before, after });
+            }
+            _ => {
+                assert_eq!(self.code, answer::GRANTED, "only three answers are remembered");
+                push_answer(out, index, self.code, &Granted { ledger, version, grant: self.detail, before, after });
+            }
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Remembered>() == 64);

@@ -1,0 +1,50 @@
+//! What time does to members: lots expire and pending points open, each at its instant.
+//!
+//! Promises: whoever decides upon a member settles it first, so that every decision and every total holds from the
+//! instant on, however late the entry of the ledger is written. An effect needs no rules: its instant and what it does
+//! were fixed when the points were given.
+
+use std::borrow::Cow;
+
+use super::Context;
+use super::effect::Effect;
+use super::grant::tier_number;
+use super::lots::second_of;
+use super::member::Member;
+use super::part::{Change, MemberPart};
+
+/// Whether anything of a member is due.
+pub fn is_due(member: &Member, now_ms: i64) -> bool {
+    member.due_s() <= second_of(now_ms)
+}
+
+/// The next of what is due to a member, all of one instant; `None` once nothing is.
+pub fn settle(context: &Context<'_>, slot: u32, member: &Member) -> Option<MemberPart> {
+    if !is_due(member, context.now_ms) {
+        return None;
+    }
+    let through_s = member.due_s();
+    let mut part = MemberPart::unasked(context, slot, member, Change::Settled);
+    // What opens now and is expired already comes next: each effect is of lots as they stand.
+    let expired = member.lots().expiring(through_s);
+    if expired > 0 {
+        part.effects.push(Effect::Expired { points: expired, through_s });
+    }
+    let opened: i64 = member.pending().take_while(|pending| pending.opens_s <= through_s).map(|it| it.points).sum();
+    if opened > 0 {
+        part.effects.push(Effect::Opened { points: opened, through_s });
+        part.tier = tier_number(context, member.earned + opened);
+    }
+    part.after += part.delta();
+    Some(part)
+}
+
+/// A member as it is at an instant, for who only looks: what is due is done to a copy, and stays to be logged.
+pub fn seen_at<'m>(context: &Context<'_>, slot: u32, member: &'m Member) -> Cow<'m, Member> {
+    let mut seen = Cow::Borrowed(member);
+    while let Some(part) = settle(context, slot, &seen) {
+        let at = seen.newest();
+        seen.to_mut().apply(&part, at);
+    }
+    seen
+}

@@ -1,0 +1,59 @@
+//! The sweep: writes into the ledger what time did to members who did not ask for anything since.
+//!
+//! Promises: nobody waits for it. Every decision and every view settles its member first, so that lots expire and open at
+//! their instant however far behind the sweep is; only the programmes' totals wait for it, and the books say how far it
+//! has come. Never: holds a shard's lock for more than a handful of members.
+
+use std::sync::atomic::Ordering;
+
+use super::Store;
+use super::execute::MemberAt;
+use super::members::Shard;
+use super::place::Held;
+use crate::engine::{Context, second_of};
+
+/// Members settled under one lock.
+const AT_ONCE: usize = 32;
+
+/// The share of what may wait undurable that the sweep leaves to requests: three quarters.
+const UNDURABLE_SHARE: u64 = 4;
+
+impl Store {
+    /// Settles members who are due at `now_ms`, at most `most` of them; gives how many it did. None are left, or must wait
+    /// for the disk, once it is fewer.
+    pub fn sweep(&self, now_ms: i64, most: usize) -> usize {
+        let mut swept = 0;
+        for shard in 0..self.members.len() {
+            let mut from = 0;
+            while swept < most && self.undurable_bytes() < self.limits.undurable_bytes / UNDURABLE_SHARE {
+                let settled = self.sweep_some(shard, &mut from, now_ms, AT_ONCE.min(most - swept));
+                swept += settled;
+                if settled == 0 {
+                    break;
+                }
+            }
+        }
+        swept
+    }
+
+    fn sweep_some(&self, shard: usize, from: &mut u32, now_ms: i64, most: usize) -> usize {
+        let mut held = self.members[shard].lock();
+        let Held { state: Shard { world, members }, journal } = &mut *held;
+        let now_ms = now_ms.max(journal.last_ms());
+        let (epoch, before) = (self.epochs.filling(), journal.appended_bytes());
+        let mut swept = 0;
+        while swept < most
+            && let Some(slot) = members.due_from(*from, second_of(now_ms))
+        {
+            let active = world.programme(members.member(slot).programme()).expect("a member's programme never goes");
+            let context =
+                Context { programme: &active.programme, number: active.number, version: active.version, now_ms };
+            MemberAt { members, journal, shard }.settle(&context, slot, epoch, self.shape.lineage);
+            *from = slot;
+            swept += 1;
+        }
+        let appended = held.journal.appended_bytes() - before;
+        self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+        swept
+    }
+}
