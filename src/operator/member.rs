@@ -6,16 +6,16 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tidegate_client::Client;
-use tidegate_protocol::answer::{CampaignView, MemberView};
+use tidegate_protocol::answer::{CampaignView, LotView, MemberView};
 use tidegate_protocol::hello::NO_ID;
-use tidegate_protocol::operation::{GetCampaign, GetMember};
+use tidegate_protocol::operation::{GetCampaign, GetLots, GetMember};
 use tidegate_protocol::{Body, MemberKey, Text};
 
 use super::connect::{Connection, Failure, patient, programme, refused};
 use super::show::{self, Table};
 use crate::programme::date;
 
-/// Show what a member has: points, tier, streak, limits used.
+/// Show what a member has: points and when they expire, tier, streak, limits used.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tidegate member 1234 --programme monthly-exchange
@@ -36,6 +36,8 @@ struct Found {
     programme: String,
     #[serde(flatten)]
     view: MemberView,
+    pending: i64,
+    lots: Vec<LotView>,
     limits_by_name: Vec<Limit>,
 }
 
@@ -58,6 +60,8 @@ impl Member {
         let number = programme(client, &self.programme)?;
         let answer = client.get_member(number, GetMember { member: self.key }, patient()).await?;
         let Body::MemberView(view) = answer.body else { return refused(answer) };
+        let answer = client.get_lots(number, GetLots { member: self.key }, patient()).await?;
+        let Body::LotsView(points) = answer.body else { return refused(answer) };
         let mut campaigns = BTreeMap::new();
         for limit in view.limits.as_slice() {
             if let Entry::Vacant(unknown) = campaigns.entry(limit.campaign) {
@@ -78,7 +82,8 @@ impl Member {
             }
         });
         let limits_by_name = limits_by_name.collect();
-        Ok(Found { member: self.key, programme: self.programme.clone(), view, limits_by_name })
+        let (pending, lots) = (points.pending, points.lots.as_slice().to_vec());
+        Ok(Found { member: self.key, programme: self.programme.clone(), view, pending, lots, limits_by_name })
     }
 }
 
@@ -97,6 +102,9 @@ impl Found {
         let view = &self.view;
         let mut table = Table::default();
         table.pair("balance", format!("{} points", show::count(view.balance)));
+        if self.pending > 0 {
+            table.pair("pending", format!("{} points", show::count(self.pending)));
+        }
         table.pair("earned over life", format!("{} points", show::count(view.earned)));
         table.pair("tier", format!("{} (number {})", view.tier_slug, view.tier));
         table.pair("streak", format!("{} days, best {}", view.streak, view.streak_best));
@@ -104,12 +112,21 @@ impl Found {
         table.pair("last check-in", last);
         let mark = if view.mark == NO_ID { "nothing is forgotten".into() } else { view.mark.to_string() };
         table.pair("ids forgotten up to", mark);
+        let mut lots = Table::headed(["points", "from", "can be spent", "expire"]);
+        for lot in &self.lots {
+            let opens = if lot.opens_ms == 0 { "now".into() } else { show::instant(lot.opens_ms) };
+            let slides = if lot.slides == 1 { ", later with activity" } else { "" };
+            let expires =
+                if lot.expires_ms == 0 { "never".into() } else { format!("{}{slides}", show::instant(lot.expires_ms)) };
+            lots.row([show::count(lot.points), lot.source.to_string(), opens, expires]);
+        }
+        let lots = if lots.is_empty() { String::new() } else { format!("\n{lots}") };
         let mut limits = Table::headed(["campaign", "limit over", "window of", "used"]);
         for limit in &self.limits_by_name {
             let Limit { campaign, offer, window_of, used } = limit;
             limits.row([campaign.clone(), offer.clone(), window_of.clone(), show::count(*used)]);
         }
         let limits = if limits.is_empty() { String::new() } else { format!("\n{limits}") };
-        format!("member {} of {}\n{table}{limits}", self.member, self.programme)
+        format!("member {} of {}\n{table}{lots}{limits}", self.member, self.programme)
     }
 }

@@ -7,6 +7,8 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+use crate::terms::{EndOf, Length};
+
 /// When a campaign is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Window {
@@ -95,6 +97,40 @@ impl Clock {
     pub fn begins(&self, day: i32) -> i64 {
         let date = Date::constant(1970, 1, 1).checked_add(i64::from(day).days()).expect("a date");
         self.instant(date.to_datetime(Time::midnight()))
+    }
+
+    /// The end of the local day `day`.
+    pub fn ends(&self, day: i32) -> i64 {
+        self.begins(day + 1)
+    }
+
+    /// The end of a length that begins at an instant: day by day until the day that ends it.
+    pub fn end_of(&self, length: &Length, from_ms: i64) -> i64 {
+        let from = self.date(from_ms);
+        let long = length.days.map_or(length.months.months(), |days| days.days());
+        let mut date = from.checked_add(long).expect("a date");
+        let ends = |date: Date| {
+            let next = date.tomorrow().expect("a date");
+            match length.end_of {
+                EndOf::Day => true,
+                EndOf::Month => next.day() == 1,
+                EndOf::Quarter => next.day() == 1 && [1, 4, 7, 10].contains(&next.month()),
+                EndOf::Year => next.day() == 1 && next.month() == 1,
+            }
+        };
+        while !ends(date) {
+            date = date.tomorrow().expect("a date");
+        }
+        self.ends(days(date))
+    }
+
+    /// The end of the next of these months and days that is so many days away at least.
+    pub fn next_of(&self, dates: &[(i8, i8)], at_least: i64, from_ms: i64) -> i64 {
+        let mut date = self.date(from_ms).checked_add(at_least.days()).expect("a date");
+        while !dates.contains(&(date.month(), date.day())) {
+            date = date.tomorrow().expect("a date");
+        }
+        self.ends(days(date))
     }
 
     fn instant(&self, reading: DateTime) -> i64 {

@@ -106,7 +106,13 @@ impl Gateway {
                 let campaign = 1 + self.dice.below(u64::from(campaigns(programme)) + beyond) as u32;
                 Ask::Redeem(campaign, 1 + self.dice.below(2 + beyond) as u32)
             }
-            16 => Ask::GetMember,
+            16 => {
+                if self.dice.chance(50) {
+                    Ask::GetMember
+                } else {
+                    Ask::GetLots
+                }
+            }
             17 => {
                 let beyond = u64::from(self.dice.chance(5));
                 Ask::GetCampaign(1 + self.dice.below(u64::from(campaigns(programme)) + beyond) as u32)

@@ -18,6 +18,7 @@ mod operators;
 mod process;
 pub mod rules;
 mod shrink;
+pub mod terms;
 mod trace;
 mod traffic;
 mod wire;

@@ -16,6 +16,8 @@ impl Traffic {
     pub fn maintain(&mut self) {
         if self.has_room() {
             let now_ms = self.now_ms();
+            // Now and then only some of what is due is written down, and a crash may come between.
+            self.process.store.sweep(now_ms, self.dice.between(0, 6) as usize);
             self.process.store.maintain(now_ms);
             self.model.maintain(now_ms);
         }

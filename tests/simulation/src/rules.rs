@@ -7,6 +7,7 @@ use jiff::civil::Time;
 
 use crate::calendar::{Clock, Window};
 use crate::dice::Dice;
+use crate::terms::{Expiry, Terms};
 
 /// Zones with and without daylight saving, on both sides of the globe.
 const ZONES: [&str; 4] = ["Asia/Shanghai", "America/New_York", "Europe/Paris", "Australia/Sydney"];
@@ -101,6 +102,12 @@ pub struct Rules {
     pub zone: &'static str,
     /// Tiers with the points earned from which a member is in them, rising.
     pub tiers: Vec<(&'static str, i64)>,
+    /// When points expire, where a rule does not say.
+    pub points: Option<Expiry>,
+    /// On which terms check-ins give points.
+    pub check_in_terms: Terms,
+    /// On which terms orders give points.
+    pub order_terms: Terms,
     /// Points for orders.
     pub earning: Option<Rate>,
     /// Another rate for the channel `web`.
@@ -124,6 +131,9 @@ impl Rules {
             slug: slug.into(),
             zone: dice.one::<&str>(&ZONES),
             tiers: (0i64..).zip(&TIERS[..tiers]).map(|(at, slug)| (*slug, at * 150)).collect(),
+            points: None,
+            check_in_terms: Terms::default(),
+            order_terms: Terms::default(),
             earning: dice.chance(90).then(|| rate(dice)),
             web: None,
             check_in: None,
@@ -135,12 +145,22 @@ impl Rules {
         for number in 0..=dice.below(2) {
             rules.campaigns.push(rules.campaign(dice, &format!("campaign-{number}"), start_ms));
         }
+        rules.terms(dice);
         rules
     }
 
-    /// What an operator might change: a quota, a price, a limit, a campaign more, points of a check-in.
+    /// How long points live.
+    fn terms(&mut self, dice: &mut Dice) {
+        let campaign = dice.one(&self.campaigns).slug.clone();
+        self.points = dice.chance(70).then(|| Expiry::random_for_all(dice, &campaign));
+        self.check_in_terms = Terms::random(dice, self.tiers.len(), &campaign);
+        self.order_terms = Terms::random(dice, self.tiers.len(), &campaign);
+    }
+
+    /// What an operator might change: a quota, a price, a limit, a campaign more, points of a check-in, how long points live.
     pub fn change(&mut self, dice: &mut Dice, now_ms: i64) {
-        match dice.below(5) {
+        match dice.below(6) {
+            4 => self.terms(dice),
             0 if self.campaigns.len() < 4 => {
                 let slug = format!("campaign-{}", self.campaigns.len());
                 let campaign = self.campaign(dice, &slug, now_ms);
@@ -210,8 +230,11 @@ impl Rules {
         for (slug, from) in &self.tiers {
             let _ = writeln!(out, "[[tier]]\nslug = \"{slug}\"\nfrom = {from}");
         }
+        if let Some(points) = &self.points {
+            let _ = writeln!(out, "[points]\nexpires = \"{}\"", points.to_text());
+        }
         if let Some(rate) = &self.earning {
-            let _ = writeln!(out, "[earning]\n{}", rate.to_toml());
+            let _ = writeln!(out, "[earning]\n{}\n{}", rate.to_toml(), self.order_terms.to_toml(&self.tiers));
         }
         if let Some(rate) = &self.web {
             let _ = writeln!(out, "[earning.channel.{}]\n{}", CHANNELS[1], rate.to_toml());
@@ -223,6 +246,7 @@ impl Rules {
             if let Some(cycle) = check_in.cycle {
                 let _ = writeln!(out, "cycle = {cycle}");
             }
+            let _ = write!(out, "{}", self.check_in_terms.to_toml(&self.tiers));
         }
         self.campaigns.iter().for_each(|campaign| campaign.write(&mut out));
         out

@@ -544,7 +544,7 @@ pub fn look(store: &Store, model: &mut Model, now_ms: i64) -> Result<(), String>
     let id = RequestId::mint(now_ms, [0; 10]);
     let mut all = Vec::new();
     for programme in 1..=model.programme_count() {
-        let members = (0..MEMBERS).map(|member| (member, Ask::GetMember));
+        let members = (0..MEMBERS).flat_map(|member| [(member, Ask::GetMember), (member, Ask::GetLots)]);
         let campaigns = (1..=model.campaigns(programme)).map(|number| (0, Ask::GetCampaign(number)));
         all.extend(members.chain(campaigns).map(|(member, ask)| Asked {
             programme,

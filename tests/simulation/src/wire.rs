@@ -2,7 +2,7 @@
 
 use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
-use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetMember, GetOutcome, RecordOrder, Redeem};
+use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, RecordOrder, Redeem};
 use tidegate_protocol::{MemberKey, Text, decode};
 
 use crate::model::{Ask, Asked, Order};
@@ -33,6 +33,7 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
             push_entry(out, op::REDEEM, programme, deadline_ms, id, &body);
         }
         Ask::GetMember => push_entry(out, op::GET_MEMBER, programme, deadline_ms, id, &GetMember { member }),
+        Ask::GetLots => push_entry(out, op::GET_LOTS, programme, deadline_ms, id, &GetLots { member }),
         Ask::GetCampaign(campaign) => {
             let body = GetCampaign { campaign: *campaign, slug: text("") };
             push_entry(out, op::GET_CAMPAIGN, programme, deadline_ms, id, &body);
@@ -62,6 +63,7 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
             (number(member), Ask::Redeem(campaign, offer))
         }
         op::GET_MEMBER => (number(decode::<GetMember>(entry.body).expect(read).member), Ask::GetMember),
+        op::GET_LOTS => (number(decode::<GetLots>(entry.body).expect(read).member), Ask::GetLots),
         op::GET_CAMPAIGN => (0, Ask::GetCampaign(decode::<GetCampaign>(entry.body).expect(read).campaign)),
         op::GET_OUTCOME => {
             let GetOutcome { member, id } = decode(entry.body).expect(read);

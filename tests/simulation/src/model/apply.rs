@@ -9,6 +9,7 @@ use tidegate_protocol::code::answer;
 use super::decide::Change;
 use super::judge::{Bench, due, expect};
 use super::{Applied, Asked, CellName, Told};
+use crate::rules::Rules;
 
 /// Answers that a member's window holds.
 const WINDOW: usize = 4;
@@ -22,7 +23,9 @@ impl Bench<'_> {
             Change::Enrol => programme.members.entry(asked.member).or_default(),
             _ => programme.members.get_mut(&asked.member).ok_or("a change of nobody")?,
         };
-        let before = member.balance;
+        let before = member.points.balance();
+        let (tier, rules, clock) = (tier_of(&programme.rules, member.earned), &programme.rules, &programme.clock);
+        member.points.slide(rules, clock, now.now_ms);
         let ledger = match change {
             Change::Enrol => {
                 expect(told, answer::ENROLLED)?;
@@ -37,31 +40,36 @@ impl Bench<'_> {
                 let body: CheckedIn = told.read()?;
                 (member.last_day, member.streak) = (Some(*day), *streak);
                 member.streak_best = member.streak_best.max(*streak);
-                (member.balance, member.earned) = (before + points, member.earned + points);
+                let given = (*points, &rules.check_in_terms, "check-in");
+                member.earned += member.points.give(rules, clock, now.now_ms, tier, given);
                 due(
                     (body.version, body.day, body.streak, body.before, body.after),
-                    (version, *day, *streak, before, member.balance),
+                    (version, *day, *streak, before, member.points.balance()),
                 )?;
                 body.ledger
             }
             Change::Order { points } => {
                 expect(told, answer::RECORDED)?;
                 let body: Recorded = told.read()?;
-                (member.balance, member.earned) = (before + points, member.earned + points);
-                due((body.version, body.before, body.after), (version, before, member.balance))?;
+                let given = (*points, &rules.order_terms, "orders");
+                member.earned += member.points.give(rules, clock, now.now_ms, tier, given);
+                due((body.version, body.before, body.after), (version, before, member.points.balance()))?;
                 body.ledger
             }
             Change::Redeem { campaign, price, cells, limit } => {
                 expect(told, answer::GRANTED)?;
                 let body: Granted = told.read()?;
-                member.balance -= price;
+                member.points.spend(*price);
                 if let Some((of, period, used)) = limit {
                     member.limits.insert((*campaign, *of), (*period, *used));
                 }
                 let counts: Vec<u64> = cells.iter().map(|cell| count_one(&mut programme.cells, *cell)).collect();
                 *programme.granted.entry(*campaign).or_default() += 1;
                 programme.block_changed.insert(*campaign, now.epoch);
-                due((body.version, body.grant, body.before, body.after), (version, counts[0], before, member.balance))?;
+                due(
+                    (body.version, body.grant, body.before, body.after),
+                    (version, counts[0], before, member.points.balance()),
+                )?;
                 body.ledger
             }
         };
@@ -87,6 +95,10 @@ impl Bench<'_> {
         }
         Ok(())
     }
+}
+
+fn tier_of(rules: &Rules, earned: i64) -> usize {
+    rules.tiers.iter().rposition(|(_, from)| *from <= earned).unwrap_or(0)
 }
 
 fn count_one(cells: &mut BTreeMap<CellName, u64>, cell: CellName) -> u64 {

@@ -29,6 +29,8 @@ pub enum Ask {
     Redeem(u32, u32),
     /// What the member has.
     GetMember,
+    /// The member's points, lot by lot.
+    GetLots,
     /// What a campaign, by number, offers.
     GetCampaign(u32),
     /// What became of an id.

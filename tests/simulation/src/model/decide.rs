@@ -138,8 +138,9 @@ impl Bench<'_> {
                 Some((of, period, used + 1))
             }
         };
-        if member.balance < price {
-            let due = NotEnoughPoints { price, balance: member.balance, shortfall: price - member.balance };
+        let balance = member.points.balance();
+        if balance < price {
+            let due = NotEnoughPoints { price, balance, shortfall: price - balance };
             return with(
                 answer::NOT_ENOUGH_POINTS,
                 move |body: &NotEnoughPoints| *body == due,

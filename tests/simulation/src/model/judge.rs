@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tidegate_protocol::RequestId;
-use tidegate_protocol::answer::{AlreadyRecorded, CampaignView, MemberView, OutcomeView, Recorded};
+use tidegate_protocol::answer::{AlreadyRecorded, CampaignView, LotsView, MemberView, OutcomeView, Recorded};
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::refusal::{KeyConflict, Stale, TooOld};
 
 use super::decide::{DEADLINE_MS_MOST, Due, plain};
+use super::points::Lot;
 use super::{Applied, Ask, Asked, Circumstances, DAY_MS, Member, Order, Programme, Recording, Told, Verdict};
 use crate::calendar::Now;
 
@@ -37,6 +38,7 @@ impl Bench<'_> {
         let mut reveals = self.programme.activated.max(member_changed);
         match &asked.ask {
             Ask::GetMember => self.member(asked.member, told)?,
+            Ask::GetLots => self.lots(asked.member, told)?,
             Ask::GetOutcome(id) => self.outcome(asked.member, *id, told)?,
             Ask::GetCampaign(number) => {
                 self.campaign(*number, told)?;
@@ -193,7 +195,7 @@ impl Bench<'_> {
         let view: MemberView = told.read()?;
         let (_, tier) = programme.tier(member.earned);
         let due_view = (
-            member.balance,
+            member.points.balance(),
             member.earned,
             tier,
             member.streak,
@@ -213,6 +215,21 @@ impl Bench<'_> {
         }
         programme.members.get_mut(&key).expect("it is there").mark = view.mark;
         Ok(())
+    }
+
+    fn lots(&self, key: u64, told: &Told) -> Result<(), String> {
+        let Some(member) = self.programme.members.get(&key) else { return expect(told, answer::NO_SUCH_MEMBER) };
+        expect(told, answer::LOTS)?;
+        let view: LotsView = told.read()?;
+        let lot =
+            |lot: &Lot, opens_ms: i64| (lot.points, opens_ms, lot.expires_ms.unwrap_or(0), lot.slides, lot.source);
+        let open = member.points.spent_in_order().into_iter().map(|it| lot(it, 0));
+        let later = member.points.later();
+        let pending: i64 = later.iter().map(|it| it.lot.points).sum();
+        let lots: Vec<_> = open.chain(later.into_iter().map(|it| lot(&it.lot, it.opens_ms))).collect();
+        let told = view.lots.as_slice().iter();
+        let told = told.map(|it| (it.points, it.opens_ms, it.expires_ms, it.slides == 1, it.source.as_str())).collect();
+        due((view.balance, view.pending, told), (member.points.balance(), pending, lots))
     }
 
     fn outcome(&self, key: u64, id: RequestId, told: &Told) -> Result<(), String> {

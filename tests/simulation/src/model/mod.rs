@@ -10,6 +10,7 @@ mod apply;
 mod ask;
 mod decide;
 mod judge;
+mod points;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -22,6 +23,7 @@ use crate::calendar::Clock;
 use crate::rules::{Campaign, Offer, Rules};
 pub use ask::{Ask, Asked, Circumstances, Order, Told, Verdict};
 use judge::{Bench, Judged, expect, tells_of};
+use points::Points;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -34,7 +36,7 @@ struct Applied {
 
 #[derive(Debug, Clone, Default)]
 struct Member {
-    balance: i64,
+    points: Points,
     earned: i64,
     streak: u32,
     streak_best: u32,
@@ -189,6 +191,9 @@ impl Model {
         let Some(programme) = self.programmes.get_mut(asked.programme as usize - 1) else {
             return expect(told, answer::NO_SUCH_PROGRAMME).map(|()| Verdict { applied: false, reveals: 0 });
         };
+        if let Some(member) = programme.members.get_mut(&asked.member) {
+            member.earned += member.points.settle(now.now_ms);
+        }
         let mut bench = Bench { programme, entries: &mut self.entries, now, ample: self.ample, full };
         let judged = bench.judge(asked, told);
         judged.map_err(|why| format!("{why}\n  asked {asked:?}\n  at {} in epoch {}", now.now_ms, now.epoch))
