@@ -1,6 +1,5 @@
 //! How a decision becomes a member's part: who asked, what it gives, and what every activity brings with it.
 
-use tidegate_protocol::RequestId;
 use tidegate_protocol::code::answer;
 
 use super::Context;
@@ -17,41 +16,37 @@ use crate::programme::LotTerms;
 const POINTS_MOST: i64 = 1_000_000_000_000;
 
 impl MemberPart {
-    /// The part of a member that asked for something and is granted it, as yet without effects but for what any activity
-    /// has: lots that slide expire later.
+    /// The part of a member that asked for something and is granted it: with what any activity brings, that lots which
+    /// slide expire later, and then with these effects.
     pub(super) fn of(
         context: &Context<'_>,
         slot: u32,
         member: &Member,
         request: &Request,
         change: Change,
+        effects: Effects,
     ) -> MemberPart {
-        let mut part = MemberPart::unasked(context, slot, member, change);
-        (part.id, part.hash) = (request.id, request.hash);
-        if let Some(to_s) = context.programme.points.slides_to(&context.programme.zone, context.now_ms)
-            && member.lots().would_slide(to_s)
-        {
-            part.effects.push(Effect::Slid { to_s });
-        }
-        part
-    }
-
-    /// The part of a member that nobody asked for anything.
-    pub(super) fn unasked(context: &Context<'_>, slot: u32, member: &Member, change: Change) -> MemberPart {
-        MemberPart {
+        let mut part = MemberPart {
             slot,
             forgets: None,
             now_ms: context.now_ms,
             version: context.version,
-            id: RequestId::default(),
-            hash: 0,
+            id: request.id,
+            hash: request.hash,
             // Known when it is applied.
             previous: LedgerAt::default(),
-            after: member.balance(),
+            after: 0,
             tier: tier_number(context, member.earned),
             change,
-            effects: Effects::new(),
+            effects,
+        };
+        part.after = member.balance() + part.delta();
+        if let Some(to_s) = context.programme.points.slides_to(&context.programme.zone, context.now_ms)
+            && member.lots().would_slide(to_s)
+        {
+            part.effects.insert(0, Effect::Slid { to_s });
         }
+        part
     }
 
     /// Gives points, on the terms that their rule states. `member` is as it was before the part.

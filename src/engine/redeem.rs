@@ -8,19 +8,21 @@ use tidegate_protocol::refusal::{LimitReached, NotEnoughPoints, NotOpen, SoldOut
 use super::Context;
 use super::admit::Request;
 use super::counters::Counter;
-use super::effect::Effect;
+use super::effect::{Effect, Effects};
 use super::member::Member;
 use super::part::{BlockPart, CellUse, Change, MemberPart, QUOTAS_MOST};
 use super::quota::{Block, CellName};
 use super::refusal::Refusal;
 use crate::programme::{Campaign, LimitOver, Offer, Quota, Span};
 
-/// What a granted redemption changes.
+/// What a granted redemption changes. Small, as it is handed on by value a million times a second.
 pub struct Redemption {
     /// The member's part.
     pub member: MemberPart,
-    /// Cells that open with it, then the grant.
-    pub block: ArrayVec<BlockPart, { QUOTAS_MOST + 1 }>,
+    /// Slots and names of the cells that come to be, each empty.
+    pub opened: ArrayVec<(u32, CellName), QUOTAS_MOST>,
+    /// The grant, which counts in all its cells.
+    pub granted: BlockPart,
 }
 
 /// Decides a redemption: every condition is evaluated against the same instant and state, before anything changes.
@@ -46,13 +48,16 @@ pub fn redeem(
     let change = Change::Redeemed {
         campaign: campaign.number as u16,
         offer: offer.number as u16,
-        grant: u64::from(counted.grant),
+        grant: u64::from(counted.cells[0].used),
     };
-    let mut member = MemberPart::of(context, slot, member, request, change);
-    member.effects.push(Effect::Spent { points: price });
-    member.after -= price;
-    member.effects.extend(limit.map(Effect::Used));
-    Ok(Redemption { member, block: counted.parts })
+    let spent = Effect::Spent { points: price };
+    let effects = match limit {
+        Some(counter) => Effects::from_buf([spent, Effect::Used(counter)]),
+        None => Effects::from_slice(&[spent]),
+    };
+    let member = MemberPart::of(context, slot, member, request, change, effects);
+    let granted = BlockPart::Granted { now_ms: context.now_ms, cells: counted.cells };
+    Ok(Redemption { member, opened: counted.opened, granted })
 }
 
 /// The window that is open now.
@@ -126,8 +131,10 @@ fn next_opening_ms(campaign: &Campaign, open: &Open) -> i64 {
 }
 
 struct Counted {
-    grant: u32,
-    parts: ArrayVec<BlockPart, { QUOTAS_MOST + 1 }>,
+    /// Slots and names of cells that come to be.
+    opened: ArrayVec<(u32, CellName), QUOTAS_MOST>,
+    /// Every cell the unit counts in, the offer's own first.
+    cells: ArrayVec<CellUse, QUOTAS_MOST>,
 }
 
 /// Checks every quota, and only when none is used up counts the unit in all of their cells.
@@ -171,7 +178,7 @@ fn count(
             counting.push(cell);
         }
     }
-    Ok(counted(context.now_ms, block, &counting))
+    Ok(counted(block, &counting))
 }
 
 /// A cell in which the grant counts: its slot and units used, if anything was granted yet.
@@ -187,19 +194,16 @@ impl Counting {
     }
 }
 
-/// The parts that count one unit in each of the cells.
-fn counted(now_ms: i64, block: &Block, counting: &[Counting]) -> Counted {
-    let mut parts = ArrayVec::new();
-    let mut cells = ArrayVec::new();
+/// One unit more in each of the cells.
+fn counted(block: &Block, counting: &[Counting]) -> Counted {
+    let (mut opened, mut cells) = (ArrayVec::new(), ArrayVec::new());
     for Counting { name, found } in counting {
         let (slot, used) = found.unwrap_or_else(|| {
-            let slot = block.free_slot(parts.len());
-            parts.push(BlockPart::Opened { now_ms, slot, name: *name });
+            let slot = block.free_slot(opened.len());
+            opened.push((slot, *name));
             (slot, 0)
         });
         cells.push(CellUse { slot, used: used + 1 });
     }
-    let grant = cells[0].used;
-    parts.push(BlockPart::Granted { now_ms, cells });
-    Counted { grant, parts }
+    Counted { opened, cells }
 }

@@ -6,11 +6,13 @@
 
 use std::borrow::Cow;
 
+use tidegate_protocol::RequestId;
+
 use super::Context;
-use super::effect::Effect;
+use super::effect::{Effect, Effects};
 use super::grant::tier_number;
 use super::lots::second_of;
-use super::member::Member;
+use super::member::{LedgerAt, Member};
 use super::part::{Change, MemberPart};
 
 /// Whether anything of a member is due.
@@ -24,19 +26,29 @@ pub fn settle(context: &Context<'_>, slot: u32, member: &Member) -> Option<Membe
         return None;
     }
     let through_s = member.due_s();
-    let mut part = MemberPart::unasked(context, slot, member, Change::Settled);
+    let mut effects = Effects::new();
     // What opens now and is expired already comes next: each effect is of lots as they stand.
     let expired = member.lots().expiring(through_s);
     if expired > 0 {
-        part.effects.push(Effect::Expired { points: expired, through_s });
+        effects.push(Effect::Expired { points: expired, through_s });
     }
     let opened: i64 = member.pending().take_while(|pending| pending.opens_s <= through_s).map(|it| it.points).sum();
     if opened > 0 {
-        part.effects.push(Effect::Opened { points: opened, through_s });
-        part.tier = tier_number(context, member.earned + opened);
+        effects.push(Effect::Opened { points: opened, through_s });
     }
-    part.after += part.delta();
-    Some(part)
+    Some(MemberPart {
+        slot,
+        forgets: None,
+        now_ms: context.now_ms,
+        version: context.version,
+        id: RequestId::default(),
+        hash: 0,
+        previous: LedgerAt::default(),
+        after: member.balance() + opened - expired,
+        tier: tier_number(context, member.earned + opened),
+        change: Change::Settled,
+        effects,
+    })
 }
 
 /// A member as it is at an instant, for who only looks: what is due is done to a copy, and stays to be logged.

@@ -19,7 +19,10 @@ use super::prepare::{Asked, Frame, Prepared, Scope};
 use super::read::{OutcomeSearch, Seen};
 use super::world::{Active, World};
 use super::{Store, member_place};
-use crate::engine::{self, Admission, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Refusal, Remembered};
+use crate::engine::{
+    self, Admission, BlockPart, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Redemption, Refusal,
+    Remembered,
+};
 use crate::planted::{Bug, planted};
 
 /// Why changes are refused before they are decided.
@@ -280,13 +283,15 @@ impl Run<'_> {
             }
         };
         let before = held.journal.appended_bytes();
-        for part in &redemption.block {
-            held.state.apply(part);
-            held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_block(out, part, base_ms));
+        let Redemption { member, opened, granted } = redemption;
+        let opened = opened.into_iter().map(|(slot, name)| BlockPart::Opened { now_ms: context.now_ms, slot, name });
+        for part in opened.chain([granted]) {
+            held.state.apply(&part);
+            held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_block(out, &part, base_ms));
         }
         let appended = held.journal.appended_bytes() - before;
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        self.apply(place, redemption.member, epoch, asked);
+        self.apply(place, member, epoch, asked);
         Ok(())
     }
 
