@@ -1,6 +1,7 @@
 //! Bytes a member, measured: (resident memory − that of the empty node) / members, at a million members (or as many as are
 //! asked for) that each made eight operations (enrol, three check-ins, two orders, two redemptions), and six without the
-//! orders. The pool remembers one answer a member, which is a window of four for every fourth.
+//! orders, which leaves them one lot of points; or check in every month instead, which leaves twelve lots. The pool remembers one
+//! answer a member, which is a window of four for every fourth.
 //!
 //! Each case runs in a process of its own, so that none inherits another's heap. `cargo bench --bench memory [-- MEMBERS]`,
 //! a minute for each million.
@@ -29,6 +30,9 @@ zone = "Asia/Shanghai"
 currency = "CNY"
 brands = ["house"]
 channels = ["shop"]
+
+[points]
+expires = "12 months from grant, to end of month"
 
 [check-in]
 points = 10
@@ -123,8 +127,8 @@ impl Run {
         }
     }
 
-    fn next_day(&mut self) {
-        self.now_ms += DAY_MS;
+    fn pass(&mut self, days: i64) {
+        self.now_ms += days * DAY_MS;
         self.clock.set(self.now_ms);
     }
 }
@@ -142,29 +146,43 @@ fn order(member: u64, which: u64, now_ms: i64) -> RecordOrder {
     }
 }
 
-fn measure(members: u64, orders: bool) {
+/// What members do beside enrolling and redeeming.
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    what: &'static str,
+    check_ins: u64,
+    /// Between two of them.
+    days: i64,
+    orders: u64,
+}
+
+const CASES: [Case; 3] = [
+    Case { name: "orders", what: "with two orders", check_ins: 3, days: 1, orders: 2 },
+    Case { name: "one", what: "without orders, one lot", check_ins: 3, days: 1, orders: 0 },
+    Case { name: "twelve", what: "without orders, twelve monthly lots", check_ins: 12, days: 30, orders: 0 },
+];
+
+fn measure(members: u64, case: Case) {
     use tidegate_protocol::code::answer;
     let directory = tempfile::tempdir().expect("a temporary directory");
     let mut run = Run::new(directory.path(), members);
     let empty = resident_bytes();
     let key = MemberKey::from_number;
     run.all(op::ENROL, answer::ENROLLED, |member, _| Enrol { member: key(member) });
-    for _ in 0..3 {
+    for _ in 0..case.check_ins {
+        run.pass(case.days);
         run.all(op::CHECK_IN, answer::CHECKED_IN, |member, _| CheckIn { member: key(member) });
-        run.next_day();
     }
-    if orders {
-        for which in 0..2 {
-            run.all(op::RECORD_ORDER, answer::RECORDED, |member, now_ms| order(member, which, now_ms));
-        }
+    for which in 0..case.orders {
+        run.all(op::RECORD_ORDER, answer::RECORDED, |member, now_ms| order(member, which, now_ms));
     }
     for campaign in 1..=2 {
         run.all(op::REDEEM, answer::GRANTED, |member, _| Redeem { member: key(member), campaign, offer: 1 });
     }
     let full = resident_bytes();
     let per_member = (full - empty) as f64 / members as f64;
-    let what = if orders { "with two orders" } else { "without orders" };
-    println!("{what}: {per_member:.1} bytes a member ({} MiB empty, {} MiB full)", empty >> 20, full >> 20);
+    println!("{}: {per_member:.1} bytes a member ({} MiB empty, {} MiB full)", case.what, empty >> 20, full >> 20);
     run.node.stop().expect("the log works");
 }
 
@@ -172,14 +190,17 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let members = |text: &String| text.parse().expect("a number of members");
     match &arguments[..] {
-        [case, count] => measure(members(count), case == "with"),
+        [name, count] => {
+            let case = CASES.into_iter().find(|case| case.name == name).expect("one of the cases");
+            measure(members(count), case);
+        }
         others => {
             let count = others.first().map_or(1_000_000, members);
             let own = std::env::current_exe().expect("the running binary");
-            for case in ["with", "without"] {
+            for case in CASES {
                 // As docs/operating.md recommends, and as the load tests start their servers.
                 let status = Command::new(&own)
-                    .args([case, &count.to_string()])
+                    .args([case.name, &count.to_string()])
                     .env("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
                     .status()
                     .expect("it starts again");

@@ -16,6 +16,8 @@ mod damage;
 mod first;
 #[path = "store/full.rs"]
 mod full;
+#[path = "store/lots.rs"]
+mod lots;
 #[path = "store/once.rs"]
 mod once;
 #[path = "store/quotas.rs"]
