@@ -26,4 +26,5 @@ mod world;
 
 pub use counts::Counts;
 pub use shrink::shrink;
+pub use wire::entry;
 pub use world::{FAULTS, Fault, Outcome, Plan, run};
