@@ -9,5 +9,5 @@ use super::part::{Change, MemberPart};
 /// Decides the enrolment of a key that is no member yet, into the free slot `slot`.
 pub fn enrol(context: &Context<'_>, slot: u32, request: &Request) -> MemberPart {
     let change = Change::Enrolled { programme: context.number, key: request.member };
-    MemberPart::of(context, slot, &Member::new(context.number, request.member, 0), request, change, Effects::new())
+    MemberPart::of(context, slot, &Member::new(context.number, request.member), request, change, Effects::new())
 }

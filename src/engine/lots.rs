@@ -127,9 +127,21 @@ impl Lots {
         self.expires_s
     }
 
-    /// How many lots, one beyond what a place counts more than once.
+    /// How many lots.
     pub fn count(&self) -> usize {
-        if self.several.is_empty() { usize::from(self.balance > 0) } else { self.several.len() }
+        if self.several.is_empty() { usize::from(self.balance > 0) } else { self.iter().count() }
+    }
+
+    /// Places that the lots take: as many as there are, but for such as are beyond what a place counts.
+    pub(super) fn places(&self) -> usize {
+        self.several.len()
+    }
+
+    /// Makes room for so many lots, where they are known ahead.
+    pub fn reserve(&mut self, lots: usize) {
+        if lots > 1 {
+            self.several.reserve_exact(lots);
+        }
     }
 
     /// The lots, in the order in which they are spent.
@@ -177,7 +189,8 @@ impl Lots {
     /// Adds to the lot of this name, or puts it behind those that are spent before it.
     fn insert(&mut self, mut points: i64, expires_s: u32, mark: u16) {
         let behind = self.several.partition_point(|lot| lot.expires_s <= expires_s);
-        let same = self.several[..behind].iter().rposition(|lot| lot.is(expires_s, mark));
+        let together = self.several[..behind].iter().rev().take_while(|lot| lot.expires_s == expires_s);
+        let same = together.enumerate().find(|(_, lot)| lot.is(expires_s, mark)).map(|(nth, _)| behind - 1 - nth);
         if let Some(at) = same {
             let room = (PACKED_MOST - self.several[at].points()).min(points);
             self.several[at] = Packed::new(self.several[at].points() + room, expires_s, mark);
@@ -240,6 +253,7 @@ impl Lots {
         // Nobody owes anything beside a lot.
         if !lots.is_empty() {
             *self = Lots::default();
+            self.reserve(lots.len());
             lots.into_iter().for_each(|lot| self.add(lot.points, lot.name));
         }
     }
@@ -250,7 +264,7 @@ impl Lots {
             self.several.drain(..gone);
         }
         match &self.several[..] {
-            [] if self.balance <= 0 => (self.expires_s, self.mark) = (NEVER_S, 0),
+            [] if self.balance <= 0 => *self = Lots { balance: self.balance, ..Lots::default() },
             [] => {}
             [only] => {
                 (self.expires_s, self.mark) = (only.expires_s, only.mark);

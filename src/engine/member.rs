@@ -63,7 +63,7 @@ const _: () = assert!(size_of::<Member>() == 128);
 impl Default for Member {
     /// Nobody: of no programme.
     fn default() -> Member {
-        Member::new(0, MemberKey([0; 16]), 0)
+        Member::new(0, MemberKey([0; 16]))
     }
 }
 
@@ -73,7 +73,7 @@ pub struct Misfit;
 
 impl Member {
     /// A member as enrolment makes it.
-    pub fn new(programme: u32, key: MemberKey, tier: u8) -> Member {
+    pub fn new(programme: u32, key: MemberKey) -> Member {
         Member {
             key,
             mark: RequestId::default(),
@@ -89,7 +89,7 @@ impl Member {
             programme: u16::try_from(programme).expect("programmes are numbered from 1, one by one"),
             streak: 0,
             streak_best: 0,
-            tier,
+            tier: 0,
             answers_held: 0,
         }
     }
@@ -120,9 +120,12 @@ impl Member {
     }
 
     /// Puts its pending points back, as a snapshot states them; `None` if they are more than can be counted.
-    pub fn set_pending(&mut self, pending: impl Iterator<Item = Pending>) -> Option<()> {
+    pub fn set_pending(&mut self, pending: Vec<Pending>) -> Option<()> {
+        let sum = pending
+            .iter()
+            .try_fold(0i64, |sum, pending| sum.checked_add(pending.points).filter(|_| pending.points >= 0));
+        self.room_for(sum?)?;
         for pending in pending {
-            self.room_for(pending.points)?;
             self.more.get_or_insert_default().pending.add(pending);
         }
         Some(())
@@ -197,7 +200,10 @@ impl Member {
         if part.tier != 0 {
             self.tier = part.tier;
         }
-        if self.balance() == part.after { Ok(()) } else { Err(Misfit) }
+        // What a snapshot counts in two bytes; decisions keep far below.
+        let countable =
+            self.lots.places() + self.more.as_ref().map_or(0, |more| more.pending.count()) <= usize::from(u16::MAX);
+        if self.balance() == part.after && countable { Ok(()) } else { Err(Misfit) }
     }
 
     fn effect(&mut self, effect: &Effect) -> Result<(), Misfit> {

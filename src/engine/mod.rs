@@ -39,7 +39,7 @@ pub use record::{BadRecord, Record, read_record, write_block, write_directory, w
 pub use redeem::{Redemption, redeem};
 pub use refusal::Refusal;
 pub use remembered::Remembered;
-pub use settle::{is_due, seen_at, settle};
+pub use settle::{seen_at, settle};
 
 /// What every decision is given beside the state.
 pub struct Context<'a> {

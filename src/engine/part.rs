@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 use tidegate_protocol::{MemberKey, RequestId};
 
-use super::effect::{Effect, Effects};
+use super::effect::Effects;
 use super::member::LedgerAt;
 use super::order::OrderEntry;
 use super::quota::CellName;
@@ -46,8 +46,7 @@ impl MemberPart {
 
     /// Points before; `None` if no number was.
     pub fn before(&self) -> Option<i64> {
-        let deltas = self.effects.iter().map(Effect::delta);
-        let delta = deltas.into_iter().try_fold(0i64, |sum, delta| sum.checked_add(delta))?;
+        let delta = self.effects.iter().try_fold(0i64, |sum, effect| sum.checked_add(effect.delta()))?;
         self.after.checked_sub(delta)
     }
 }

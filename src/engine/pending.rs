@@ -33,15 +33,14 @@ impl PendingPoints {
         self.0.first().map(|first| first.opens_s)
     }
 
-    /// All points that are pending. They are a number: [`PendingPoints::add`] sees to it.
+    /// All points that are pending.
     pub fn points(&self) -> i64 {
         self.0.iter().map(|pending| pending.points).sum()
     }
 
-    /// Adds points; the sum of all must be a number.
+    /// Adds points; whoever does sees to it that the sum of all is a number.
     pub fn add(&mut self, added: Pending) {
         assert!(added.points >= 0, "points that come in are not taken");
-        assert!(self.points().checked_add(added.points).is_some(), "pending points are a number");
         if added.points == 0 {
             return;
         }
@@ -53,14 +52,9 @@ impl PendingPoints {
         }
     }
 
-    /// Those that open by a second, oldest first.
-    pub fn opening(&self, through_s: u32) -> impl Iterator<Item = &Pending> {
-        self.0.iter().take_while(move |pending| pending.opens_s <= through_s)
-    }
-
     /// Takes out those that open by a second.
     pub fn open(&mut self, through_s: u32) -> Vec<Pending> {
-        let count = self.opening(through_s).count();
+        let count = self.0.partition_point(|pending| pending.opens_s <= through_s);
         self.0.drain(..count).collect()
     }
 }

@@ -15,26 +15,26 @@ use super::lots::second_of;
 use super::member::{LedgerAt, Member};
 use super::part::{Change, MemberPart};
 
-/// Whether anything of a member is due.
-pub fn is_due(member: &Member, now_ms: i64) -> bool {
-    member.due_s() <= second_of(now_ms)
-}
-
-/// The next of what is due to a member, all of one instant; `None` once nothing is.
+/// What is due to a member, all at once; `None` if nothing is.
+///
+/// Points that opened and have expired since do both. The second that the effects state is the newest of those that were
+/// due: with a sweep behind it, the only one.
 pub fn settle(context: &Context<'_>, slot: u32, member: &Member) -> Option<MemberPart> {
-    if !is_due(member, context.now_ms) {
+    let now_s = second_of(context.now_ms);
+    if member.due_s() > now_s {
         return None;
     }
-    let through_s = member.due_s();
     let mut effects = Effects::new();
-    // What opens now and is expired already comes next: each effect is of lots as they stand.
-    let expired = member.lots().expiring(through_s);
-    if expired > 0 {
-        effects.push(Effect::Expired { points: expired, through_s });
+    let opening = || member.pending().take_while(|pending| pending.opens_s <= now_s);
+    let opened: i64 = opening().map(|pending| pending.points).sum();
+    let mut lots = Cow::Borrowed(member.lots());
+    if let Some(last) = opening().last() {
+        opening().for_each(|pending| lots.to_mut().add(pending.points, pending.name));
+        effects.push(Effect::Opened { points: opened, through_s: last.opens_s });
     }
-    let opened: i64 = member.pending().take_while(|pending| pending.opens_s <= through_s).map(|it| it.points).sum();
-    if opened > 0 {
-        effects.push(Effect::Opened { points: opened, through_s });
+    let expired = lots.expiring(now_s);
+    if let Some(last) = lots.iter().take_while(|lot| lot.name.expires_s <= now_s).last() {
+        effects.push(Effect::Expired { points: expired, through_s: last.name.expires_s });
     }
     Some(MemberPart {
         slot,
@@ -54,7 +54,7 @@ pub fn settle(context: &Context<'_>, slot: u32, member: &Member) -> Option<Membe
 /// A member as it is at an instant, for who only looks: what is due is done to a copy, and stays to be logged.
 pub fn seen_at<'m>(context: &Context<'_>, slot: u32, member: &'m Member) -> Cow<'m, Member> {
     let mut seen = Cow::Borrowed(member);
-    while let Some(part) = settle(context, slot, &seen) {
+    if let Some(part) = settle(context, slot, member) {
         let at = seen.newest();
         seen.to_mut().apply(&part, at);
     }

@@ -233,13 +233,24 @@ impl Verified {
             let [epochs, records, bytes, last] = figures;
             ways.row([way.from.clone(), epochs, records, bytes, last, format!("{}…", &way.state_hash[..16])]);
         }
-        let mut books = Table::headed(["programme", "members", "issued", "spent", "live", "granted", "balances"]);
+        let mut books = Table::headed([
+            "programme",
+            "members",
+            "issued",
+            "spent",
+            "expired",
+            "pending",
+            "live",
+            "granted",
+            "balances",
+        ]);
         for programme in &self.programmes {
-            let figures = [programme.issued, programme.spent, programme.live].map(show::count);
-            let [issued, spent, live] = figures;
+            let ProgrammeBooks { issued, spent, expired, pending, live, .. } = *programme;
+            let [issued, spent, expired, pending, live] = [issued, spent, expired, pending, live].map(show::count);
             let balances = if programme.faults.is_empty() { "yes" } else { "NO" };
             let (members, granted) = (show::count(programme.members), show::count(programme.granted));
-            books.row([programme.programme.clone(), members, issued, spent, live, granted, balances.into()]);
+            let name = programme.programme.clone();
+            books.row([name, members, issued, spent, expired, pending, live, granted, balances.into()]);
         }
         let end = match &self.torn_tail {
             Some(torn) => format!(

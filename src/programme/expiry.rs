@@ -125,7 +125,8 @@ impl Expiry {
             Expiry::Window { window, at_least, .. } => {
                 let from_ms = match at_least {
                     0 => from_ms,
-                    days => zone.day_start_ms(zone.local_day(from_ms).saturating_add(*days)).max(from_ms),
+                    // The last millisecond of the day that leaves so many whole ones.
+                    days => zone.day_start_ms(zone.local_day(from_ms).saturating_add(*days + 1)) - 1,
                 };
                 closes_s(window, from_ms)
             }
@@ -179,7 +180,12 @@ impl Rolling {
 impl Dates {
     pub(super) fn new(dates: Vec<(i8, MonthDay)>, at_least: i32, zone: &Zone) -> Dates {
         let mut dates = Dates { dates, at_least, ends_s: ByDay::default() };
-        dates.ends_s = ByDay::new(|day| end_s(zone, dates.last_day(day)));
+        // All that the table can need, as there are thousands of days to it.
+        let years = date_of(FIRST_DAY).year()..=date_of(LAST_DAY + at_least).year() + 1;
+        let mut days: Vec<i32> = years.flat_map(|year| dates.of_year(year)).collect();
+        days.sort_unstable();
+        let next = |day: i32| days.get(days.partition_point(|known| *known < day + at_least));
+        dates.ends_s = ByDay::new(|day| end_s(zone, next(day).copied().unwrap_or_else(|| dates.last_day(day))));
         dates
     }
 
@@ -187,8 +193,12 @@ impl Dates {
     fn last_day(&self, day: i32) -> i32 {
         let earliest = day.saturating_add(self.at_least);
         let year = date_of(earliest).year();
-        let next = |year| self.dates.iter().map(move |(month, day)| day_of(year, *month, *day));
-        next(year).chain(next(year.saturating_add(1))).filter(|day| *day >= earliest).min().unwrap_or(earliest)
+        let next = self.of_year(year).chain(self.of_year(year.saturating_add(1)));
+        next.filter(|day| *day >= earliest).min().unwrap_or(earliest)
+    }
+
+    fn of_year(&self, year: i16) -> impl Iterator<Item = i32> {
+        self.dates.iter().map(move |(month, day)| day_of(year, *month, *day))
     }
 }
 
@@ -228,7 +238,7 @@ fn day_number(date: Date) -> i32 {
 
 /// A day of a year; one that the month lacks is its last.
 fn day_of(year: i16, month: i8, day: MonthDay) -> i32 {
-    let first = Date::new(year, month, 1).expect("a month of a year that the calendar knows");
+    let first = Date::new(year.clamp(-9_998, 9_998), month, 1).expect("a month of a year that the calendar knows");
     let last = first.days_in_month();
     let day = match day {
         MonthDay::Last => last,
@@ -240,7 +250,7 @@ fn day_of(year: i16, month: i8, day: MonthDay) -> i32 {
 fn months_after(day: i32, months: i32) -> i32 {
     let date = date_of(day);
     let month = i32::from(date.year()) * 12 + i32::from(date.month()) - 1 + months;
-    let year = i16::try_from(month.div_euclid(12)).unwrap_or(i16::MAX).min(9_998);
+    let year = i16::try_from(month.div_euclid(12)).unwrap_or(i16::MAX);
     day_of(year, month.rem_euclid(12) as i8 + 1, MonthDay::Number(date.day()))
 }
 

@@ -10,9 +10,12 @@ const EXPIRES: &str = "\"never\", \"12 months from grant, to end of month\", \"o
 const SLIDES: &str = "\"12 months from last activity, to end of month\"";
 const PENDING: &str = "\"7d from grant, to end of day\" or \"until 2026-12-01 00:00\"";
 
-/// The longest that points live or wait.
-const DAYS_MOST: i64 = 36_600;
-const MONTHS_MOST: i64 = 1_200;
+/// The longest that points live or wait: lots count seconds up to the year 2106.
+const DAYS_MOST: i64 = 18_300;
+const MONTHS_MOST: i64 = 600;
+/// 2100-01-01 00:00.
+const UNTIL_MOST_MS: i64 = 4_102_444_800_000;
+const DATES_MOST: usize = 12;
 
 /// What terms refer to.
 pub(super) struct Scope<'s> {
@@ -129,7 +132,8 @@ fn opening(value: &Value, zone: &Zone) -> Option<Opening> {
     if let Some((length, "grant", end_of)) = rolling(text) {
         return Some(Opening::After(Rolling::new(length, end_of, zone)));
     }
-    if let Some(local_ms) = text.strip_prefix("until ").and_then(grammar::date_time) {
+    let until = text.strip_prefix("until ").and_then(grammar::date_time).filter(|until_ms| *until_ms <= UNTIL_MOST_MS);
+    if let Some(local_ms) = until {
         return Some(Opening::At { local_ms, instant_ms: zone.begins(local_ms) });
     }
     wrong(value, text, PENDING)
@@ -191,7 +195,7 @@ fn dates(text: &str) -> Option<(Vec<(i8, MonthDay)>, i32)> {
         Some((moment.month, moment.day))
     };
     let dates = listed.split(" or ").map(date).collect::<Option<Vec<_>>>()?;
-    (dates.len() <= 366).then_some((dates, at_least))
+    (dates.len() <= DATES_MOST).then_some((dates, at_least))
 }
 
 #[cfg(test)]
@@ -202,7 +206,7 @@ mod tests {
     fn lengths_are_a_number_and_a_unit_that_agree() {
         let good = [("30d", Length::Days(30)), ("1 month", Length::Months(1)), ("2 years", Length::Months(24))];
         assert!(good.into_iter().all(|(text, meant)| length(text) == Some(meant)));
-        for wrong in ["1 months", "2 month", "30 d", "30h", "1month", "36601d", "1201 months", "-1 months", "", "d"] {
+        for wrong in ["1 months", "2 month", "30 d", "30h", "1month", "18301d", "601 months", "-1 months", "", "d"] {
             assert_eq!(length(wrong), None, "{wrong}");
         }
     }

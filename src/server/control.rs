@@ -238,12 +238,15 @@ fn status(node: &Node, traffic: &Traffic, books: bool) -> (StatusView, u64) {
         facts.push(("state_hash".to_owned(), books.state_hash.clone()));
         facts.push(("books_balance".to_owned(), balance.to_owned()));
         all.push(("books_epoch".to_owned(), books.epoch as i64));
+        all.extend(books.swept_through_s.map(|second| ("books_swept_through_s".to_owned(), i64::from(second))));
         for programme in &books.programmes {
             let slug = &programme.programme;
             for (name, value) in [
                 ("members", programme.members as i64),
                 ("issued", programme.issued),
                 ("spent", programme.spent),
+                ("expired", programme.expired),
+                ("pending", programme.pending),
                 ("live", programme.live),
                 ("granted", programme.granted as i64),
             ] {

@@ -255,7 +255,7 @@ impl Housekeeping {
         let (mut looked, mut wait) = (Instant::now(), LOOK_EVERY);
         let mut log_bytes = self.log.counters().0.bytes;
         loop {
-            match inbox.recv_timeout(wait) {
+            match inbox.recv_timeout(wait.min(LOOK_EVERY.saturating_sub(looked.elapsed()))) {
                 Ok(Errand::Snapshot(reply)) => {
                     let result = self.snapshot();
                     (taken, log_bytes) = (Instant::now(), self.log.counters().0.bytes);

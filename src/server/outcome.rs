@@ -29,7 +29,8 @@ pub fn search(pages: &LogPages, search: &OutcomeSearch) -> Result<OutcomeView, L
         let Ok((Record::Member(part), _)) = read_record(&page.bytes, page.base_ms) else {
             return Ok(unapplied(OutcomeView::BEYOND_RETENTION));
         };
-        if part.id == search.id {
+        // What nobody asked for has no id, and is no outcome of anything.
+        if part.id == search.id && part.change != Change::Settled {
             let sequence = sequence(pages, place, at)?;
             return Ok(sequence.map_or(unapplied(OutcomeView::BEYOND_RETENTION), |sequence| {
                 // No segment has more than the directory, whose lineage is as wide.

@@ -36,8 +36,9 @@ pub struct ProgrammeBooks {
 pub struct Books {
     /// By programme number.
     pub programmes: Vec<ProgrammeBooks>,
-    /// The second that the sweep has reached: what time was to do before it is counted as done.
-    pub swept_through_s: u32,
+    /// The second that the sweep has reached: what time was to do before it is counted as done. `None` if there is nothing left for time
+    /// to do.
+    pub swept_through_s: Option<u32>,
     /// BLAKE3 over all places: equal states have equal hashes, live and recovered alike.
     pub state_hash: String,
     /// The epoch of the last change that the books hold.
@@ -81,7 +82,8 @@ impl Store {
         let mut hasher = blake3::Hasher::new();
         let mut bytes = Vec::new();
         let mut epoch = programmes.journal.last_epoch();
-        let swept_through_s = members.iter().map(|shard| shard.state.members.due_s()).min().unwrap_or(NEVER_S);
+        let swept_through_s =
+            members.iter().map(|shard| shard.state.members.due_s()).min().filter(|due_s| *due_s != NEVER_S);
         for active in &world.programmes {
             hasher.update(&active.record().to_bytes());
         }

@@ -342,9 +342,9 @@ impl Run<'_> {
             slot: held.state.free_slot(),
             ledger: (self.store.shape.lineage, place.shard as u16, sequence),
         };
-        let member = place.members.member(slot);
+        let member = engine::seen_at(&context, slot, place.members.member(slot));
         let before = member.balance();
-        let decided = engine::record_order(&context, slot, member, &known, key, request, order);
+        let decided = engine::record_order(&context, slot, &member, &known, key, request, order);
         let (part, directory) = match decided {
             Ok(Ordered::New(part, directory)) => (part, directory),
             Ok(Ordered::Before(ledger)) => {
@@ -470,7 +470,7 @@ impl MemberAt<'_> {
 
     /// Does what time was to do to a member by now, so that what is decided next is decided upon the member as it is.
     pub(super) fn settle(&mut self, context: &Context<'_>, slot: u32, epoch: u64, lineage: u16) {
-        while let Some(part) = engine::settle(context, slot, self.members.member(slot)) {
+        if let Some(part) = engine::settle(context, slot, self.members.member(slot)) {
             self.apply(lineage, part, epoch, 0);
         }
     }

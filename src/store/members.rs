@@ -216,7 +216,7 @@ impl Members {
         }
         if self.is_ahead(sequence, part.slot) {
             if let Change::Enrolled { programme, key } = part.change {
-                self.push(Member::new(programme, key, 0), hash);
+                self.push(Member::new(programme, key), hash);
             }
             let member = self.member_mut(part.slot);
             member.apply(part, at);
@@ -238,7 +238,7 @@ impl Members {
         let fits = match part.change {
             _ if !self.is_ahead(sequence, part.slot) => part.slot < len,
             Change::Enrolled { programme, key } => {
-                let new = || u16::try_from(programme).is_ok() && Member::new(programme, key, 0).takes(part);
+                let new = || u16::try_from(programme).is_ok() && Member::new(programme, key).takes(part);
                 part.slot == len && new() && self.find(hash, programme, key).is_none()
             }
             Change::Ordered { .. } | Change::Settled => part.slot < len && self.member(part.slot).takes(part),
@@ -307,24 +307,24 @@ impl Members {
         self.due_s.iter().copied().min().unwrap_or(NEVER_S)
     }
 
-    /// A member that is due by a second, looked for from a slot on; `None` if none is left behind it.
+    /// A member that is due by a second, looked for from a slot on, and through at most so many members that are not;
+    /// moves the slot on to where it stopped, which is the end once none is left.
     ///
-    /// What it passes over is looked at once: a chunk of which all are passed is as late as its first member is.
-    pub fn due_from(&mut self, from: u32, now_s: u32) -> Option<u32> {
-        let mut slot = from as usize;
-        while slot < self.len() {
-            let chunk = slot / CHUNK;
-            let members = self.slots.chunk(chunk);
-            if self.due_s[chunk] > now_s {
-                slot = (chunk + 1) * CHUNK;
-                continue;
+    /// A chunk that was looked through to its end is as late from then on as its first member is.
+    pub fn due_from(&mut self, from: &mut u32, now_s: u32, most: usize) -> Option<u32> {
+        let mut looked = 0;
+        while (*from as usize) < self.len() && looked <= most {
+            let (chunk, within) = (*from as usize / CHUNK, *from as usize % CHUNK);
+            if self.due_s[chunk] <= now_s {
+                let members = self.slots.chunk(chunk);
+                if let Some(at) = members[within..].iter().position(|member| member.due_s() <= now_s) {
+                    *from += at as u32;
+                    return Some(*from);
+                }
+                self.due_s[chunk] = members.iter().map(Member::due_s).min().unwrap_or(NEVER_S);
+                looked += members.len();
             }
-            let within = slot % CHUNK;
-            if let Some(at) = members[within..].iter().position(|member| member.due_s() <= now_s) {
-                return Some((slot + at) as u32);
-            }
-            self.due_s[chunk] = members.iter().map(Member::due_s).min().unwrap_or(NEVER_S);
-            slot = (chunk + 1) * CHUNK;
+            *from = ((chunk + 1) * CHUNK) as u32;
         }
         None
     }

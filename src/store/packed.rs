@@ -6,7 +6,7 @@
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::pool::WINDOW;
-use crate::engine::{Block, Cell, CellName, Counter, LedgerAt, LotName, Lots, Member, Pending, Remembered};
+use crate::engine::{Block, Cell, CellName, Counter, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Remembered};
 
 /// What of a member is a list stands under its number, ascending, where it has any.
 const LOTS: u8 = 1;
@@ -101,6 +101,7 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
         before = number;
         match number {
             LOTS => {
+                lots.reserve(usize::from(count).min(LOTS_MOST));
                 for _ in 0..count {
                     let (points, name) = (fields.i64()?, read_name(fields)?);
                     listed = listed.checked_add(points).filter(|_| points > 0).ok_or(NO_NUMBER)?;
@@ -120,7 +121,7 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
         return Err("lots that are not the balance, or of no points");
     }
     member.set_lots(lots);
-    member.set_pending(pending.into_iter()).ok_or(NO_NUMBER)?;
+    member.set_pending(pending).ok_or(NO_NUMBER)?;
     let answers = read_answers(fields)?;
     Ok((member, answers))
 }
@@ -144,7 +145,7 @@ fn read_core(fields: &mut Fields<'_>) -> Result<(Member, i64), &'static str> {
     if programme == 0 || programme > u32::from(u16::MAX) {
         return Err("a member of no programme");
     }
-    let mut member = Member::new(programme, key, 0);
+    let mut member = Member::new(programme, key);
     member.mark = RequestId(fields.take()?);
     let balance = fields.i64()?;
     member.earned = fields.i64()?;

@@ -10,10 +10,11 @@ use super::Store;
 use super::execute::MemberAt;
 use super::members::Shard;
 use super::place::Held;
-use crate::engine::{Context, second_of};
+use crate::engine::{Context, NEVER_S, second_of};
 
-/// Members settled under one lock.
+/// Members settled under one lock, and such that are not due after all looked at.
 const AT_ONCE: usize = 32;
+const LOOK_AT_ONCE: usize = 1_024;
 
 /// The share of what may wait undurable that the sweep leaves to requests: three quarters.
 const UNDURABLE_SHARE: u64 = 4;
@@ -24,36 +25,44 @@ impl Store {
     pub fn sweep(&self, now_ms: i64, most: usize) -> usize {
         let mut swept = 0;
         for shard in 0..self.members.len() {
-            let mut from = 0;
-            while swept < most && self.undurable_bytes() < self.limits.undurable_bytes / UNDURABLE_SHARE {
-                let settled = self.sweep_some(shard, &mut from, now_ms, AT_ONCE.min(most - swept));
+            let mut from = Some(0);
+            while let Some(slot) = from
+                && swept < most
+                && self.undurable_bytes() < self.limits.undurable_bytes / UNDURABLE_SHARE
+            {
+                let settled;
+                (settled, from) = self.sweep_some(shard, slot, now_ms, AT_ONCE.min(most - swept));
                 swept += settled;
-                if settled == 0 {
-                    break;
-                }
             }
         }
         swept
     }
 
-    fn sweep_some(&self, shard: usize, from: &mut u32, now_ms: i64, most: usize) -> usize {
+    /// The instant that the sweep has reached: what time was to do before it is written down.
+    pub fn swept_through_ms(&self) -> i64 {
+        let due_s = self.members.iter().map(|place| place.lock().state.members.due_s()).min().unwrap_or(NEVER_S);
+        i64::from(due_s) * 1000
+    }
+
+    /// Settles some members of a shard from a slot on; gives how many, and where to go on.
+    fn sweep_some(&self, shard: usize, mut from: u32, now_ms: i64, most: usize) -> (usize, Option<u32>) {
         let mut held = self.members[shard].lock();
         let Held { state: Shard { world, members }, journal } = &mut *held;
         let now_ms = now_ms.max(journal.last_ms());
         let (epoch, before) = (self.epochs.filling(), journal.appended_bytes());
         let mut swept = 0;
         while swept < most
-            && let Some(slot) = members.due_from(*from, second_of(now_ms))
+            && let Some(slot) = members.due_from(&mut from, second_of(now_ms), LOOK_AT_ONCE)
         {
             let active = world.programme(members.member(slot).programme()).expect("a member's programme never goes");
             let context =
                 Context { programme: &active.programme, number: active.number, version: active.version, now_ms };
             MemberAt { members, journal, shard }.settle(&context, slot, epoch, self.shape.lineage);
-            *from = slot;
             swept += 1;
         }
+        let left = ((from as usize) < members.len()).then_some(from);
         let appended = held.journal.appended_bytes() - before;
         self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        swept
+        (swept, left)
     }
 }

@@ -2,9 +2,10 @@
 //! every step (I6).
 
 use tidegate::store::Limits;
-use tidegate_protocol::answer::{Granted, LotsView, Recorded};
+use tidegate_protocol::RequestId;
+use tidegate_protocol::answer::{Granted, LotsView, OutcomeView, Recorded};
 use tidegate_protocol::code::{answer, op};
-use tidegate_protocol::operation::GetLots;
+use tidegate_protocol::operation::{GetLots, GetOutcome};
 use tidegate_protocol::refusal::NotEnoughPoints;
 
 use super::asking::{ask_as, bundle, member};
@@ -57,7 +58,7 @@ fn i9_a_lot_is_spent_until_its_last_millisecond_and_gone_from_the_next() {
     assert_eq!((client.member(2).balance, client.listed(2)), (0, vec![]));
     assert_eq!(store.books().state_hash, before);
     assert_eq!(store.books().programmes[0].live, 140, "a total names how far the sweep has come");
-    assert_eq!(i64::from(store.books().swept_through_s) * 1000, expires_ms);
+    assert_eq!(store.books().swept_through_s, Some((expires_ms / 1000) as u32));
     // A refusal sees it too.
     let told = client.redeem(1, 1, 1);
     assert_eq!((told.code, told.read::<NotEnoughPoints>().balance), (answer::NOT_ENOUGH_POINTS, 0));
@@ -117,7 +118,7 @@ fn what_time_did_is_the_same_from_log_and_snapshot_at_any_point_of_the_sweep() {
     let club = &books.programmes[0];
     // Check-ins opened at the first midnight, and expire a day after that.
     assert_eq!((club.pending, club.live + club.spent), (0, 600 * 5));
-    assert!(books.swept_through_s > (client.now_ms / 1000) as u32);
+    assert_eq!(books.swept_through_s.map(i64::from), Some((MIDNIGHT_MS + 2 * DAY_MS) / 1000));
 }
 
 #[test]
@@ -258,4 +259,47 @@ fn i8_what_may_wait_undurable_bounds_the_sweep_and_a_full_server_still_sees_what
         drain(&mut opened);
     }
     assert_eq!((store.books().programmes[0].live, store.books().balance()), (0, true));
+}
+
+#[test]
+fn i3_what_nobody_asked_for_is_no_outcome_of_any_id() {
+    let terms = "[points]\nexpires = \"1d from grant, to end of day\"";
+    let (_memory, mut opened) = opened_with(&with_points(terms), options(2, Limits::default()));
+    let store = opened.store.clone();
+    let mut client = Client::new(&store);
+    client.enrol(1);
+    client.check_in(1);
+    client.now_ms = MIDNIGHT_MS + DAY_MS;
+    assert_eq!(store.sweep(client.now_ms, 9), 1);
+    drain(&mut opened);
+    // The entry of what expired has no id, or that of zeros.
+    let zeros = GetOutcome { member: member(1), id: RequestId::default() };
+    let search = client.ask(op::GET_OUTCOME, &zeros).search.unwrap();
+    let view = tidegate::server::outcome::search(&opened.flusher.state().pages, &search).unwrap();
+    assert_eq!(view.state, OutcomeView::NEVER);
+}
+
+/// Points of many terms that come due together, as after a day without a server, are one entry.
+#[test]
+fn i8_however_much_is_due_it_is_one_entry() {
+    let terms = "[earning]\npoints = 1\nper = \"1.00\"\nrounding = \"down\"\npending = \"1d from grant, to end of day\"\nexpires = \"1d from grant, to end of day\"\n[points]\nexpires = \"2d from grant, to end of day\"";
+    let (_memory, mut opened) = opened_with(&with_points(terms), options(1, Limits::default()));
+    let store = opened.store.clone();
+    let mut client = Client::new(&store);
+    client.enrol(1);
+    for day in 0..9 {
+        client.order(1, &format!("{day}"), 3);
+        client.check_in(1);
+        client.now_ms += DAY_MS;
+        drain(&mut opened);
+    }
+    assert!(store.books().balance());
+    client.now_ms += 30 * DAY_MS;
+    assert_eq!(client.listed(1), vec![]);
+    assert_eq!((store.sweep(client.now_ms, 9), store.sweep(client.now_ms, 9)), (1, 0));
+    let books = store.books();
+    let club = &books.programmes[0];
+    assert!(books.balance(), "{books:?}");
+    assert_eq!((club.live, club.pending, club.expired), (0, 0, 9 * 3 + 9 * 5));
+    assert_eq!(books.swept_through_s, None);
 }

@@ -2,7 +2,7 @@
 //!
 //! What is small as a rule is written short: seven bits a byte, the lowest first, the top bit set in all but the last (LEB128);
 //! one more byte of zeros would be another writing of the same number, and is refused. A number that may be below zero goes
-//! ahead as 0, -1, 1, -2, 2 … `docs/disk-format.md` has the tables. A change or an effect of a number that is not known is of a newer Tidegate.
+//! ahead as 0, -1, 1, -2, 2 … `docs/disk-format.md` has the tables. A change or an effect of a number that is not known is refused.
 
 use tidegate_protocol::{MemberKey, RequestId};
 

@@ -147,7 +147,7 @@ fn expires(expiry: &Expiry, rules: &Rules, clock: &Clock, from_ms: i64) -> Optio
         Expiry::Campaign(slug, at_least) => {
             let campaign =
                 rules.campaigns.iter().find(|campaign| campaign.slug == *slug).expect("a campaign that is there");
-            let from_ms = if *at_least == 0 { from_ms } else { clock.begins(clock.day(from_ms) + *at_least as i32) };
+            let from_ms = if *at_least == 0 { from_ms } else { clock.ends(clock.day(from_ms) + *at_least as i32) - 1 };
             match clock.at(&campaign.window, from_ms) {
                 Now::Open { closes_ms, .. } => Some(closes_ms),
                 Now::NotYet { opens_ms } | Now::Closed { opens_ms } if opens_ms != 0 => {
