@@ -115,7 +115,10 @@ impl Run {
         for first in (0..self.members).step_by(BATCH as usize) {
             let members: Vec<u64> = (first..self.members.min(first + BATCH)).collect();
             let epoch = self.frame(START_MS, codes, &members, &body);
-            self.node.log.watermark.wait(epoch).expect("the log works");
+            // Far below what may wait.
+            if first / BATCH % 64 == 63 {
+                self.node.log.watermark.wait(epoch).expect("the log works");
+            }
         }
     }
 
