@@ -12,10 +12,10 @@ mod closing;
 mod cuts;
 #[path = "store/damage.rs"]
 mod damage;
-#[path = "store/first.rs"]
-mod first;
 #[path = "store/full.rs"]
 mod full;
+#[path = "store/golden.rs"]
+mod golden;
 #[path = "store/lots.rs"]
 mod lots;
 #[path = "store/once.rs"]

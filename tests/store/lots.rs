@@ -14,7 +14,7 @@ use tidegate::storage::Loss;
 use tidegate::store::{Later, Scope};
 
 /// The club with terms for its points: sections, in place of those that it has.
-fn with_points(terms: &str) -> String {
+pub(super) fn with_points(terms: &str) -> String {
     let own = |line: &&str| {
         !["check-in", "earning"].iter().any(|it| line.starts_with(it) && terms.contains(&format!("[{it}]")))
     };
@@ -26,7 +26,7 @@ fn with_points(terms: &str) -> String {
 const MIDNIGHT_MS: i64 = NOON_MS + 14 * 3_600_000;
 
 impl Client<'_> {
-    fn lots(&mut self, number: u64) -> LotsView {
+    pub(super) fn lots(&mut self, number: u64) -> LotsView {
         self.ask(op::GET_LOTS, &GetLots { member: member(number) }).read()
     }
 

@@ -1,8 +1,10 @@
 //! What the first version of the formats wrote is read for ever, and lifted to what there is today: members' records of kinds 1 to 4,
-//! and the sections of a shard of members, kinds 3 and 4. These bytes were written by that version.
+//! and the sections of a shard of members, kinds 3 and 4. These bytes were written by that version. And the bytes of today's records, which
+//! stay what they are.
 
 use tidegate::engine::{
-    Change, Counter, Effect, Effects, LedgerAt, LotName, MemberPart, PlaceId, PlaceKind, Record, read_record,
+    Change, Counter, Effect, Effects, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Record,
+    read_record, write_member,
 };
 use tidegate::store::{Section, SectionKind};
 use tidegate_protocol::{MemberKey, RequestId};
@@ -76,6 +78,60 @@ fn sections_of_the_first_version_are_put_back() {
     let club = &books.programmes[0];
     assert_eq!((club.members, club.issued, club.spent, club.live), (6, 300, 60, 240));
 }
+
+#[test]
+fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
+    let name = |expires_s, slides| LotName { expires_s, source: 2, slides };
+    let pended = Pending { points: 300, opens_s: 1_800_000_000, name: name(1_900_000_000, false) };
+    let used = Effect::Used(Counter { campaign: 2, offer: 9, period: -3, used: 200 });
+    let all = [
+        Effect::Slid { to_s: 1_850_000_000 },
+        Effect::Opened { points: 127, through_s: 1_800_000_000 },
+        Effect::Expired { points: 128, through_s: 1_800_000_001 },
+        Effect::Granted { points: 1 << 40, name: name(NEVER_S, true) },
+        Effect::Pended(pended),
+        Effect::Spent { points: 0 },
+        used,
+    ];
+    let ordered = Change::Ordered { channel: 3, fingerprint: [8; 16], paid_at_ms: BASE_MS, amount_minor: 12_300 };
+    let unasked = MemberPart {
+        id: RequestId::default(),
+        hash: 0,
+        ..part(None, -70, 0, Change::Settled, &[Effect::Expired { points: 70, through_s: 1_800_000_001 }])
+    };
+    let cases = [
+        part(None, 0, 1, Change::Enrolled { programme: 1, key: MemberKey([5; 16]) }, &[]),
+        part(Some(11), 30, 2, Change::CheckedIn { day: 20_001, streak: 6 }, &all),
+        part(None, 130, 2, ordered, &[Effect::Granted { points: 100, name: name(1_900_000_000, false) }]),
+        part(
+            None,
+            110,
+            1,
+            Change::Redeemed { campaign: 2, offer: 9, grant: 300 },
+            &[Effect::Spent { points: 10 }, used],
+        ),
+        unasked,
+    ];
+    for (part, hex) in cases.into_iter().zip(TODAY) {
+        let mut written = Vec::new();
+        write_member(&mut written, &part, BASE_MS);
+        assert_eq!(written, bytes(hex), "{}", written.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        assert_eq!(read_record(&written, BASE_MS), Ok((Record::Member(part), written.len())));
+    }
+}
+
+const TODAY: [&str; 5] = [
+    "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000000101010000000505050505050505050505050505050500",
+    "7b00050107000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     00003c020b00000002214e00000600070680c2446e037f00d2496b04800101d2496b01808080808020ffffffff028002ac02 \
+     00d2496b00b33f71020005000702000900fdffffffc801",
+    "6300050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000840202030300080808080808080808080808080808080068e5cf8b0100000c3000000000000001016400b33f710200",
+    "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc01010402000900ac0202050a0702000900fdffffffc801",
+    "270005020700000005000000030000002900000000000000000200008b01000501044601d2496b",
+];
 
 const RECORDS: [&str; 6] = [
     "5100010007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
