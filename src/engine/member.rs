@@ -1,7 +1,7 @@
 //! A member: points, tier, streak, what was used of limits, and where its remembered answers stand.
 //!
 //! The layout is tuned for bytes, since there are millions of members: 128 each. What few members have stands behind one
-//! pointer. Members are not aligned to cache lines: that was tried, and made redemptions 7 % slower.
+//! pointer. Members are not aligned to cache lines: that was tried, and was no better.
 
 use tidegate_protocol::{MemberKey, RequestId};
 

@@ -181,6 +181,7 @@ impl Run<'_> {
         refusal.answer(index, self.out);
     }
 
+    #[inline(always)]
     fn request(&mut self, held: &mut Held<Shard>, asked: &Prepared) {
         let Held { state: Shard { world, members }, journal } = held;
         let now_ms = self.now_ms.max(journal.last_ms());
@@ -235,7 +236,7 @@ impl Run<'_> {
                 let epoch = self.store.epochs.filling();
                 place.settle(context, slot, epoch, self.store.shape.lineage);
                 engine::check_in(context, slot, place.members.member(slot), request)
-                    .map(|part| self.apply(place, part, epoch, asked))
+                    .map(|mut part| self.apply(place, &mut part, epoch, asked))
             }
         };
         if let Err(refusal) = decided {
@@ -248,8 +249,8 @@ impl Run<'_> {
             let retry = refusal::Later { retry_ms: 60_000 };
             return Err(Refusal::Later(answer::MEMBERS_FULL, retry));
         }
-        let part = engine::enrol(context, place.members.free_slot(), &asked.request);
-        self.apply(place, part, self.store.epochs.filling(), asked);
+        let mut part = engine::enrol(context, place.members.free_slot(), &asked.request);
+        self.apply(place, &mut part, self.store.epochs.filling(), asked);
         Ok(())
     }
 
@@ -283,7 +284,7 @@ impl Run<'_> {
             }
         };
         let before = held.journal.appended_bytes();
-        let Redemption { member, opened, granted } = redemption;
+        let Redemption { mut member, opened, granted } = redemption;
         let opened = opened.into_iter().map(|(slot, name)| BlockPart::Opened { now_ms: context.now_ms, slot, name });
         for part in opened.chain([granted]) {
             held.state.apply(&part);
@@ -291,23 +292,24 @@ impl Run<'_> {
         }
         let appended = held.journal.appended_bytes() - before;
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        self.apply(place, member, epoch, asked);
+        self.apply(place, &mut member, epoch, asked);
         Ok(())
     }
 
     /// Applies a member's part, appends it, and answers with what a retry will get. `epoch` was read with all places of the
     /// outcome locked.
-    fn apply(&mut self, place: &mut MemberAt<'_>, mut part: MemberPart, epoch: u64, asked: &Prepared) {
+    fn apply(&mut self, place: &mut MemberAt<'_>, part: &mut MemberPart, epoch: u64, asked: &Prepared) {
         part.forgets = place.members.room_for_answer(part.slot);
         let lineage = self.store.shape.lineage;
         let sequence = place.journal.sequence() + 1;
-        let answer = Remembered::from_part(&part, sequence, lineage).expect("only orders take no window");
+        let answer = Remembered::from_part(part, sequence, lineage).expect("only orders take no window");
         place.apply(lineage, part, epoch, asked.member_hash);
         self.store.counts.answers.count(answer.code);
         answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
     }
 
     /// An operation with a natural key: the directory remembers it.
+    #[inline(never)]
     fn record_order(
         &mut self,
         place: &mut MemberAt<'_>,
@@ -345,7 +347,7 @@ impl Run<'_> {
         let member = engine::seen_at(&context, slot, place.members.member(slot));
         let before = member.balance();
         let decided = engine::record_order(&context, slot, &member, &known, key, request, order);
-        let (part, directory) = match decided {
+        let (mut part, directory) = match decided {
             Ok(Ordered::New(part, directory)) => (part, directory),
             Ok(Ordered::Before(ledger)) => {
                 self.store.counts.answers.count(answer::ALREADY_RECORDED);
@@ -367,7 +369,7 @@ impl Run<'_> {
         let appended = held.journal.appended_bytes() - from;
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
         self.recorded(place, &part, before, sequence, asked.index);
-        place.apply(self.store.shape.lineage, part, epoch, asked.member_hash);
+        place.apply(self.store.shape.lineage, &mut part, epoch, asked.member_hash);
     }
 
     fn recorded(&mut self, place: &MemberAt<'_>, part: &MemberPart, before: i64, sequence: u64, index: u16) {
@@ -379,6 +381,7 @@ impl Run<'_> {
         push_answer(self.out, index, answer::RECORDED, &body);
     }
 
+    #[inline(never)]
     fn get_member(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
         let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
         self.store.counts.answers.count(answer::MEMBER);
@@ -387,6 +390,7 @@ impl Run<'_> {
         push_answer(self.out, index, answer::MEMBER, &view);
     }
 
+    #[inline(never)]
     fn get_outcome(
         &mut self,
         place: &MemberAt<'_>,
@@ -424,6 +428,7 @@ impl Run<'_> {
         }
     }
 
+    #[inline(never)]
     fn get_lots(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
         let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
         let member = engine::seen_at(context, slot, place.members.member(slot));
@@ -458,20 +463,20 @@ pub(super) struct MemberAt<'a> {
 
 impl MemberAt<'_> {
     /// Applies and appends a part; `hash` is that of a new member.
-    fn apply(&mut self, lineage: u16, mut part: MemberPart, epoch: u64, hash: u64) {
+    fn apply(&mut self, lineage: u16, part: &mut MemberPart, epoch: u64, hash: u64) {
         if part.slot != self.members.free_slot() {
             part.previous = self.members.member(part.slot).newest();
         }
         let at = LedgerAt { epoch, offset: self.journal.next_offset(epoch) };
         let sequence = self.journal.sequence() + 1;
-        self.members.apply(&part, sequence, at, lineage, hash);
-        self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, &part, base_ms));
+        self.members.apply(part, sequence, at, lineage, hash);
+        self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, part, base_ms));
     }
 
     /// Does what time was to do to a member by now, so that what is decided next is decided upon the member as it is.
     pub(super) fn settle(&mut self, context: &Context<'_>, slot: u32, epoch: u64, lineage: u16) {
-        if let Some(part) = engine::settle(context, slot, self.members.member(slot)) {
-            self.apply(lineage, part, epoch, 0);
+        if let Some(mut part) = engine::settle(context, slot, self.members.member(slot)) {
+            self.apply(lineage, &mut part, epoch, 0);
         }
     }
 }

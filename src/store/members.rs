@@ -6,7 +6,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 
 use super::index::Index;
 use super::pool::{NONE, Pool, WINDOW};
-use super::prefetch::prefetch;
+use super::prefetch::{prefetch, prefetch_at};
 use super::slots::Slots;
 use super::world::World;
 use crate::engine::{Change, Effect, LedgerAt, Member, MemberPart, NEVER_S, Pending, Remembered};
@@ -112,6 +112,7 @@ impl Members {
     }
 
     /// The member's slot, if it is enrolled.
+    #[inline]
     pub fn find(&self, hash: u64, programme: u32, key: MemberKey) -> Option<u32> {
         self.index.find(within(hash), |slot| is_of(&self.slots, slot, programme, key))
     }
@@ -134,12 +135,16 @@ impl Members {
         self.pool.expect_victim(nth);
     }
 
-    /// Asks for the member that will forget for the one of this hash, once that and the oldest answers are at hand; gives its slot,
+    /// Asks for the points of the member of this hash, and for the member that will forget for it, once that and the oldest answers are at hand; gives its slot,
     /// or [`NONE`] if that cannot be told. A member with a full window forgets by itself; `nth` counts those that do not.
     pub fn expect_who_forgets(&self, hash: u64, nth: &mut u32) -> u32 {
         let slot = self.index.find(within(hash), |_| true);
-        if let Some(slot) = slot.filter(|slot| self.has_full_window(*slot)) {
-            return slot;
+        if let Some(slot) = slot {
+            // Its points too, where they stand elsewhere.
+            prefetch_at(self.member(slot).lots().several_at());
+            if self.has_full_window(slot) {
+                return slot;
+            }
         }
         let owner = self.pool.victim(*nth).unwrap_or(NONE);
         *nth += 1;

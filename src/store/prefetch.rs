@@ -21,6 +21,21 @@ pub fn prefetch<T>(value: &T) {
 #[cfg(target_arch = "x86_64")]
 const LINE_BYTES: usize = 64;
 
+/// Asks for the cache line of an address, whatever is there, and for that of the 16 bytes before it.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "the intrinsic takes a pointer; measured to be worth it, see above")]
+pub fn prefetch_at(at: *const u8) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    for at in [at.wrapping_sub(16), at] {
+        // SAFETY: a prefetch reads and writes nothing the program can see and faults on no address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+    }
+}
+
+/// Elsewhere the processor is left to find out by itself.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn prefetch_at(_at: *const u8) {}
+
 /// Elsewhere the processor is left to find out by itself.
 #[cfg(not(target_arch = "x86_64"))]
 pub fn prefetch<T>(_value: &T) {}
