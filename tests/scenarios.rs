@@ -56,6 +56,52 @@ async fn saved_all_year_and_exchanged_in_december() {
     stage.close().await;
 }
 
+/// Every Wednesday points count double and two things have a special price, each once for a member and within the day's quota.
+#[tokio::test]
+async fn double_points_and_special_prices_every_wednesday() {
+    const SANDWICH: u32 = 1;
+    const MOONCAKE: u32 = 2;
+    // A Tuesday.
+    let mut stage = Stage::open("member-day", "2026-09-15 23:59:59").await;
+    for member in [1, 2] {
+        stage.enrol(member).await;
+    }
+    stage.order(1, "T-1", 400).await;
+    assert_eq!(stage.member(1).await.balance, 400, "once on a Tuesday");
+    let Body::NotOpen(told) = stage.redeem(1, 1, SANDWICH).await else { panic!("not on a Tuesday") };
+    assert_eq!(told.opens_ms, stage.instant_ms("2026-09-16 00:00"));
+
+    stage.at("2026-09-16 00:00").await;
+    stage.order(1, "W-1", 301).await;
+    stage.check_in(1).await;
+    assert_eq!(stage.member(1).await.balance, 400 + 602 + 2, "twice on a Wednesday");
+    // By now the member is gold: what comes in is times two and a half.
+    let view = stage.member(1).await;
+    assert_eq!((view.tier_slug.as_str(), view.earned), ("gold", 1_004));
+    stage.order(1, "W-2", 15).await;
+    assert_eq!(stage.member(1).await.balance, 1_004 + 37, "37.5, rounded down");
+    let Body::Granted(granted) = stage.redeem(1, 1, SANDWICH).await else { panic!("it is Wednesday") };
+    assert_eq!((granted.before, granted.after), (1_041, 951));
+    let Body::LimitReached(told) = stage.redeem(1, 1, SANDWICH).await else { panic!("once a window") };
+    assert_eq!(told.again_ms, stage.instant_ms("2026-09-23 00:00"));
+    let Body::Granted(_) = stage.redeem(1, 1, MOONCAKE).await else { panic!("each offer by itself") };
+    stage.order(2, "W-3", 100).await;
+    let Body::SoldOut(told) = stage.redeem(2, 1, MOONCAKE).await else { panic!("one a day") };
+    assert_eq!((told.offer, told.again_ms), (MOONCAKE, stage.instant_ms("2026-09-23 00:00")));
+
+    stage.at("2026-09-17 00:00").await;
+    // Paid on Wednesday, and only come in now: the clock that the rule reads is that of the payment.
+    stage.order_paid(2, "W-4", 100, "2026-09-16 23:59:59").await;
+    stage.order(2, "D-1", 100).await;
+    assert_eq!(stage.member(2).await.balance, 200 + 200 + 100);
+    let Body::NotOpen(told) = stage.redeem(2, 1, SANDWICH).await else { panic!("not on a Thursday") };
+    assert_eq!(told.opens_ms, stage.instant_ms("2026-09-23 00:00"));
+    // A gold member's order on a Thursday: times one and a half.
+    stage.order(1, "D-2", 10).await;
+    assert_eq!(stage.member(1).await.balance, 951 - 150 + 15);
+    stage.close().await;
+}
+
 /// Each line of the table in `docs/programmes.md`: the rule, its bundle, its test.
 #[test]
 fn the_table_of_rules_says_what_is_there() {

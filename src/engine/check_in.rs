@@ -6,6 +6,7 @@ use tidegate_protocol::refusal::AlreadyCheckedIn;
 use super::Context;
 use super::admit::Request;
 use super::effect::Effects;
+use super::grant::Given;
 use super::member::Member;
 use super::part::{Change, MemberPart};
 use super::refusal::Refusal;
@@ -26,6 +27,7 @@ pub fn check_in(context: &Context<'_>, slot: u32, member: &Member, request: &Req
     let streak = if member.last_day == day - 1 { member.streak.saturating_add(1) } else { 1 };
     let points = rule.points(u32::from(streak));
     let mut part = MemberPart::of(context, slot, member, request, Change::CheckedIn { day, streak }, Effects::new());
-    part.grant(context, member, points, &rule.terms, source::CHECK_IN)?;
+    let given = Given { source: source::CHECK_IN, channel: 0, happened_ms: context.now_ms };
+    part.grant(context, member, points, &rule.terms, &given)?;
     Ok(part)
 }

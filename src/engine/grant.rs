@@ -10,10 +10,20 @@ use super::member::{LedgerAt, Member};
 use super::part::{Change, MemberPart};
 use super::pending::Pending;
 use super::refusal::Refusal;
-use crate::programme::LotTerms;
+use crate::programme::{LotTerms, Occasion};
 
 /// The most points that one outcome gives, so that sums over members and shards stay below 2^63.
 const POINTS_MOST: i64 = 1_000_000_000_000;
+
+/// What points are given for.
+pub(super) struct Given {
+    /// The source of the lot.
+    pub(super) source: u16,
+    /// The channel's number; 0 where there is none.
+    pub(super) channel: u16,
+    /// When it happened, which can be before it is decided.
+    pub(super) happened_ms: i64,
+}
 
 impl MemberPart {
     /// The part of a member that asked for something and is granted it: with what any activity brings, that lots which
@@ -49,15 +59,20 @@ impl MemberPart {
         part
     }
 
-    /// Gives points, on the terms that their rule states. `member` is as it was before the part.
+    /// Gives the points of a rule, multiplied by whatever applies, on the terms that the rule states. `member` is as it was before the
+    /// part.
     pub(super) fn grant(
         &mut self,
         context: &Context<'_>,
         member: &Member,
         points: i64,
         terms: &LotTerms,
-        source: u16,
+        given: &Given,
     ) -> Result<(), Refusal> {
+        let tier = context.programme.tier_of(member.earned);
+        let Given { source, channel, happened_ms } = *given;
+        let occasion = Occasion { source, tier, channel, happened_ms, now_ms: context.now_ms };
+        let points = context.programme.multipliers.points(points, &occasion);
         if points == 0 {
             return Ok(());
         }
@@ -65,7 +80,6 @@ impl MemberPart {
         let all = given.checked_add(points).filter(|all| *all <= POINTS_MOST);
         all.and_then(|all| member.room_for(all)).ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
         let zone = &context.programme.zone;
-        let tier = context.programme.tier_of(member.earned);
         let opens_ms = terms.opens_ms(zone, context.now_ms);
         let expiry = terms.expires(zone, tier, opens_ms.unwrap_or(context.now_ms));
         let name = LotName { expires_s: expiry.at_s, source, slides: expiry.slides };

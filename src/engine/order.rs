@@ -8,6 +8,7 @@ use tidegate_protocol::refusal::{KeyConflict, PaidInTheFuture, TooOld};
 use super::Context;
 use super::admit::{Admission, Request, admit};
 use super::effect::Effects;
+use super::grant::Given;
 use super::member::Member;
 use super::part::{Change, DirectoryPart, MemberPart};
 use super::place::{PlaceId, PlaceKind};
@@ -158,7 +159,8 @@ pub fn record_order(
     let change =
         Change::Ordered { channel, fingerprint: key, paid_at_ms: order.paid_at_ms, amount_minor: order.amount_minor };
     let mut part = MemberPart::of(context, slot, member, request, change, Effects::new());
-    part.grant(context, member, earning.points(channel, order.amount_minor), &earning.terms, source::ORDERS)?;
+    let given = Given { source: source::ORDERS, channel, happened_ms: order.paid_at_ms };
+    part.grant(context, member, earning.points(channel, order.amount_minor), &earning.terms, &given)?;
     let entry = OrderEntry::new(key, request.hash, context.number, order.paid_at_ms, known.ledger);
     Ok(Ordered::New(part, DirectoryPart::Taken { now_ms: context.now_ms, slot: known.slot, entry }))
 }

@@ -25,15 +25,18 @@ pub(super) struct Scope<'s> {
 impl Scope<'_> {
     /// The index of a tier; unknown ones are reported.
     fn tier(&self, value: &Value, slug: &str) -> Option<usize> {
-        let found = self.tiers.iter().position(|tier| tier.slug == slug);
-        if found.is_none() {
-            let known: Vec<&str> = self.tiers.iter().map(|tier| tier.slug.as_str()).collect();
-            value
-                .at_key()
-                .error(format!("there is no tier \"{slug}\""), format!("the tiers are: {}", known.join(", ")));
-        }
-        found
+        tier_index(value, slug, self.tiers)
     }
+}
+
+/// The index of a tier; unknown ones are reported at the key.
+pub(super) fn tier_index(value: &Value, slug: &str, tiers: &[Tier]) -> Option<usize> {
+    let found = tiers.iter().position(|tier| tier.slug == slug);
+    if found.is_none() {
+        let known: Vec<&str> = tiers.iter().map(|tier| tier.slug.as_str()).collect();
+        value.at_key().error(format!("there is no tier \"{slug}\""), format!("the tiers are: {}", known.join(", ")));
+    }
+    found
 }
 
 /// All campaigns; `None` once one is wrong, after all were read.
@@ -54,7 +57,8 @@ fn campaign(slug: &str, value: &Value, scope: &mut Scope) -> Option<Campaign> {
     let title = fields.title(slug);
     let example = "window = { every = \"month\", from = \"20 10:00\", until = \"last 24:00\" }";
     let window = fields.need("window", example).and_then(|value| window(&value, scope.zone));
-    let admitted = fields.get("tiers").map_or(Some(vec![true; scope.tiers.len()]), |value| admitted(&value, scope));
+    let admitted =
+        fields.get("tiers").map_or(Some(vec![true; scope.tiers.len()]), |value| admitted(&value, scope.tiers));
     let limit = fields.get("per_member").map_or(Some(None), |value| limit(&value).map(Some));
     let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas(&value, admitted.as_deref(), scope));
     let hold_answer = fields
@@ -80,10 +84,10 @@ fn campaign(slug: &str, value: &Value, scope: &mut Scope) -> Option<Campaign> {
 }
 
 /// Which tiers `tiers = ["gold"]` lets in, by index.
-fn admitted(value: &Value, scope: &Scope) -> Option<Vec<bool>> {
-    let mut admitted = vec![false; scope.tiers.len()];
+pub(super) fn admitted(value: &Value, tiers: &[Tier]) -> Option<Vec<bool>> {
+    let mut admitted = vec![false; tiers.len()];
     for item in value.list()? {
-        admitted[scope.tier(&item, item.slug()?)?] = true;
+        admitted[tier_index(&item, item.slug()?, tiers)?] = true;
     }
     if !admitted.contains(&true) {
         value.error("`tiers` is empty", "name the tiers admitted, or leave it out to admit all");

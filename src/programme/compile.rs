@@ -13,9 +13,9 @@ use super::{
     Bundle, Channel, CheckIn, Currency, Finding, LotTerms, Numbering, OrderRules, PointRules, Programme, Report, Tier,
     Title, Zone,
 };
-use super::{grammar, punctuation, terms};
+use super::{grammar, multipliers, punctuation, terms};
 
-const TOP_KEYS: [&str; 12] = [
+const TOP_KEYS: [&str; 13] = [
     "programme",
     "title",
     "zone",
@@ -26,6 +26,7 @@ const TOP_KEYS: [&str; 12] = [
     "points",
     "check-in",
     "earning",
+    "multipliers",
     "orders",
     "campaign",
 ];
@@ -131,6 +132,9 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         (Some(value), Some(currency), Some(channels)) => Some(earning(&value, &currency, channels, &lives)),
         _ => None,
     };
+    let known = channels.as_deref().unwrap_or_default();
+    let multipliers = multipliers::Scope { zone: &zone, tiers: &tiers, channels: known };
+    let multipliers = multipliers::read(top.get("multipliers"), &multipliers);
     let orders = top.get("orders").map_or(Some(DEFAULT_ORDERS), |value| orders(&value));
     let (campaigns, points) = (campaigns?, points?);
     let (channels, check_in, earning) = (channels?, flatten(check_in)?, flatten(earning)?);
@@ -143,6 +147,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         points,
         check_in,
         earning,
+        multipliers: multipliers?,
         tiers,
         orders: orders?,
         bundle_hash: [0; 32],
@@ -379,17 +384,7 @@ fn rate(fields: &Fields, currency: &Currency) -> Option<Rate> {
     let points = fields.need("points", "points = 1").and_then(|value| value.integer(0..=MAX_POINTS));
     let per_minor =
         fields.need("per", &format!("per = \"{example}\"")).and_then(|value| amount(&value, currency, &example));
-    let rounding = fields.need("rounding", "rounding = \"down\"").and_then(|value| {
-        choice(
-            &value,
-            &[
-                ("down", Rounding::Down),
-                ("up", Rounding::Up),
-                ("half-up", Rounding::HalfUp),
-                ("half-even", Rounding::HalfEven),
-            ],
-        )
-    });
+    let rounding = fields.need("rounding", "rounding = \"down\"").and_then(|value| choice(&value, &Rounding::WORDS));
     let rounded = match fields.get("round") {
         Some(value) => choice(&value, &[("steps", Rounded::Steps), ("points", Rounded::Points)]),
         None if points.is_none_or(|points| points <= 1) => Some(Rounded::Steps),

@@ -15,6 +15,7 @@ mod expiry;
 mod finding;
 mod grammar;
 mod money;
+mod multipliers;
 mod numbering;
 mod punctuation;
 mod reader;
@@ -28,6 +29,7 @@ pub use compile::{Compiled, compile};
 pub use expiry::{Expires, LotTerms};
 pub use finding::{Finding, Report, Severity};
 pub use money::{Currency, Earning, Rounding};
+pub use multipliers::{Multipliers, Occasion};
 pub use numbering::{Numbering, NumberingError};
 pub use rules::{
     Campaign, Channel, CheckIn, LimitOver, MemberLimit, Offer, OrderRules, Programme, Quota, Tier, Title, source,

@@ -84,8 +84,16 @@ pub enum Rounding {
 }
 
 impl Rounding {
+    /// The words for them in files.
+    pub(super) const WORDS: [(&str, Rounding); 4] = [
+        ("down", Rounding::Down),
+        ("up", Rounding::Up),
+        ("half-up", Rounding::HalfUp),
+        ("half-even", Rounding::HalfEven),
+    ];
+
     /// `amount / step`, rounded; `amount` at least 0, `step` at least 1.
-    fn divide(self, amount: i128, step: i128) -> i128 {
+    pub(super) fn divide(self, amount: i128, step: i128) -> i128 {
         let (whole, rest) = (amount / step, amount % step);
         let up = match self {
             Rounding::Down => false,

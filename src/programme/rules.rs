@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Currency, Earning, LotTerms, PointRules, Window, Zone};
+use super::{Currency, Earning, LotTerms, Multipliers, PointRules, Window, Zone};
 
 /// What gives points: the sources of lots.
 pub mod source {
@@ -51,6 +51,8 @@ pub struct Programme {
     pub check_in: Option<CheckIn>,
     /// Points for order amounts, if it gives any.
     pub earning: Option<Earning>,
+    /// What multiplies points.
+    pub multipliers: Multipliers,
     /// Tiers ascending by threshold; at least one, the first from 0 points.
     pub tiers: Vec<Tier>,
     /// Campaigns in the order of the file.

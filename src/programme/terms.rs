@@ -1,6 +1,7 @@
 //! Reading on which terms points are given: `expires` and `pending`, in `[points]` for all rules or in a rule for its own.
 
 use super::calendar::{DAY_MS, MonthDay};
+use super::campaigns::tier_index;
 use super::expiry::{Dates, EndOf, Expiry, Length, LotTerms, Opening, Rolling};
 use super::reader::{Fields, Value};
 use super::{Campaign, Tier, Zone};
@@ -70,11 +71,7 @@ fn expiries(value: &Value, scope: &Scope, known: &str) -> Option<Vec<Expiry>> {
     let mut by_tier = vec![None; scope.tiers.len()];
     let mut whole = true;
     for (slug, value) in value.entries()? {
-        let Some(at) = scope.tiers.iter().position(|tier| tier.slug == slug) else {
-            let tiers: Vec<&str> = scope.tiers.iter().map(|tier| tier.slug.as_str()).collect();
-            value
-                .at_key()
-                .error(format!("there is no tier \"{slug}\""), format!("the tiers are: {}", tiers.join(", ")));
+        let Some(at) = tier_index(&value, slug, scope.tiers) else {
             whole = false;
             continue;
         };

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use tidegate::data::{self, Options, Seed};
 use tidegate::operator::certs;
 use tidegate::programme::Bundle;
-use tidegate::server::clock::HandClock;
+use tidegate::server::clock::{Clock as _, HandClock};
 use tidegate::server::identity::{Scope, server_config};
 use tidegate::server::{Endpoint, Node, SnapshotPolicy};
 use tidegate::storage::Memory;
@@ -83,11 +83,19 @@ impl Stage {
 
     /// An order of so many yuan, paid now.
     pub async fn order(&self, member: u64, number: &str, yuan: i64) -> Body {
-        use tidegate::server::clock::Clock as _;
+        self.record(member, number, yuan, self.clock.now_ms()).await
+    }
+
+    /// The same, paid at a reading of the clock that has passed.
+    pub async fn order_paid(&self, member: u64, number: &str, yuan: i64, reading: &str) -> Body {
+        self.record(member, number, yuan, self.instant_ms(reading)).await
+    }
+
+    async fn record(&self, member: u64, number: &str, yuan: i64, paid_at_ms: i64) -> Body {
         let text = |text: &str| Text::try_from(text).unwrap();
         let order = RecordOrder {
             member: MemberKey::from_number(member),
-            paid_at_ms: self.clock.now_ms(),
+            paid_at_ms,
             amount_minor: yuan * 100,
             brand: text("house"),
             channel: text("mall"),

@@ -1,5 +1,6 @@
 //! A programme's rules said back in plain words, one English and one Chinese sentence each, for those who sign them.
 
+mod multipliers;
 mod terms;
 
 use jiff::civil::DateTime;
@@ -55,6 +56,7 @@ impl Programme {
         sentences.push(self.describe_tiers());
         sentences.extend(self.describe_check_in());
         sentences.extend(self.describe_earning());
+        sentences.extend(self.describe_multipliers());
         sentences.extend(self.describe_points());
         for campaign in &self.campaigns {
             sentences.push(self.describe_campaign(campaign));
@@ -118,12 +120,7 @@ impl Programme {
 
     fn describe_rate(&self, rate: &Rate) -> (String, String) {
         let (worth, per, currency) = (rate.points, self.currency.show(rate.per_minor), self.currency);
-        let (en_round, zh_round) = match rate.rounding {
-            Rounding::Down => ("rounded down", "向下取整"),
-            Rounding::Up => ("rounded up", "向上取整"),
-            Rounding::HalfUp => ("rounded to the nearest, a half up", "四舍五入"),
-            Rounding::HalfEven => ("rounded to the nearest, a half to the even", "四舍六入五成双"),
-        };
+        let (en_round, zh_round) = rounded(rate.rounding);
         let (en_what, zh_what) = match rate.rounded {
             Rounded::Steps => ("the number of steps", "份数"),
             Rounded::Points => ("the points", "积分"),
@@ -201,6 +198,15 @@ impl Programme {
             }
         }
         (!en.is_empty()).then(|| said(en.join(" and "), zh.join("，其中")))
+    }
+}
+
+fn rounded(rounding: Rounding) -> (&'static str, &'static str) {
+    match rounding {
+        Rounding::Down => ("rounded down", "向下取整"),
+        Rounding::Up => ("rounded up", "向上取整"),
+        Rounding::HalfUp => ("rounded to the nearest, a half up", "四舍五入"),
+        Rounding::HalfEven => ("rounded to the nearest, a half to the even", "四舍六入五成双"),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod dice;
 mod disk;
 pub mod gateway;
 pub mod model;
+pub mod multipliers;
 mod operators;
 mod process;
 pub mod rules;

@@ -7,6 +7,7 @@ use jiff::civil::Time;
 
 use crate::calendar::{Clock, Window};
 use crate::dice::Dice;
+use crate::multipliers::Multipliers;
 use crate::terms::{Expiry, Terms};
 
 /// Zones with and without daylight saving, on both sides of the globe.
@@ -32,6 +33,30 @@ pub enum Rounding {
     HalfUp,
     /// To the nearest, a half to the even one.
     HalfEven,
+}
+
+impl Rounding {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Rounding::Down => "down",
+            Rounding::Up => "up",
+            Rounding::HalfUp => "half-up",
+            Rounding::HalfEven => "half-even",
+        }
+    }
+
+    /// A division that rounds.
+    pub fn divide(self, amount: i64, step: i64) -> i64 {
+        let (whole, rest) = (amount / step, amount % step);
+        let up = match self {
+            Rounding::Down => false,
+            Rounding::Up => rest > 0,
+            Rounding::HalfUp => 2 * rest >= step,
+            Rounding::HalfEven => 2 * rest > step || (2 * rest == step && whole % 2 == 1),
+        };
+        whole + i64::from(up)
+    }
 }
 
 /// Points for so many minor units.
@@ -108,6 +133,8 @@ pub struct Rules {
     pub check_in_terms: Terms,
     /// On which terms orders give points.
     pub order_terms: Terms,
+    /// What multiplies points.
+    pub multipliers: Option<Multipliers>,
     /// Points for orders.
     pub earning: Option<Rate>,
     /// Another rate for the channel `web`.
@@ -134,6 +161,7 @@ impl Rules {
             points: None,
             check_in_terms: Terms::default(),
             order_terms: Terms::default(),
+            multipliers: None,
             earning: dice.chance(90).then(|| rate(dice)),
             web: None,
             check_in: None,
@@ -146,6 +174,7 @@ impl Rules {
             rules.campaigns.push(rules.campaign(dice, &format!("campaign-{number}"), start_ms));
         }
         rules.terms(dice);
+        rules.multipliers(dice, start_ms);
         rules
     }
 
@@ -157,10 +186,18 @@ impl Rules {
         self.order_terms = Terms::random(dice, self.tiers.len(), &campaign);
     }
 
+    /// What multiplies points. Only what orders come through can be a channel.
+    fn multipliers(&mut self, dice: &mut Dice, now_ms: i64) {
+        let tiers: Vec<&'static str> = self.tiers.iter().map(|(slug, _)| *slug).collect();
+        let drawn = Multipliers::random(dice, &tiers, &mut |dice| self.window(dice, now_ms));
+        self.multipliers = drawn.filter(|it| self.earning.is_some() || it.all.iter().all(|it| it.channel.is_none()));
+    }
+
     /// What an operator might change: a quota, a price, a limit, a campaign more, points of a check-in, how long points live.
     pub fn change(&mut self, dice: &mut Dice, now_ms: i64) {
-        match dice.below(6) {
+        match dice.below(7) {
             4 => self.terms(dice),
+            5 => self.multipliers(dice, now_ms),
             0 if self.campaigns.len() < 4 => {
                 let slug = format!("campaign-{}", self.campaigns.len());
                 let campaign = self.campaign(dice, &slug, now_ms);
@@ -230,6 +267,9 @@ impl Rules {
         for (slug, from) in &self.tiers {
             let _ = writeln!(out, "[[tier]]\nslug = \"{slug}\"\nfrom = {from}");
         }
+        if let Some(multipliers) = &self.multipliers {
+            out += &multipliers.to_toml(window_toml);
+        }
         if let Some(points) = &self.points {
             let _ = writeln!(out, "[points]\nexpires = \"{}\"", points.to_text());
         }
@@ -290,12 +330,7 @@ impl Quotas {
 
 impl Rate {
     fn to_toml(self) -> String {
-        let rounding = match self.rounding {
-            Rounding::Down => "down",
-            Rounding::Up => "up",
-            Rounding::HalfUp => "half-up",
-            Rounding::HalfEven => "half-even",
-        };
+        let rounding = self.rounding.word();
         let round = if self.of_points { "points" } else { "steps" };
         format!(
             "points = {}\nper = \"{}\"\nrounding = \"{rounding}\"\nround = \"{round}\"",

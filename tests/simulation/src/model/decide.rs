@@ -10,7 +10,8 @@ use tidegate_protocol::refusal::{
 use super::judge::Bench;
 use super::{Ask, Asked, CellName, Member, Order, Told};
 use crate::calendar::Now;
-use crate::rules::{AHEAD_MS, CHANNELS, Campaign, Offer, Quotas, Rate, Rounding};
+use crate::multipliers::Given;
+use crate::rules::{AHEAD_MS, CHANNELS, Campaign, Offer, Quotas, Rate};
 
 /// How far an id may be ahead, and the longest deadline.
 const ID_AHEAD_MS: i64 = 5_000;
@@ -101,7 +102,9 @@ impl Bench<'_> {
         let streak = if member.last_day == Some(day - 1) { member.streak + 1 } else { 1 };
         let of_table = rule.cycle.map_or(streak, |cycle| (streak - 1) % cycle + 1);
         let bonus: i64 = rule.streak.iter().filter(|(day, _)| *day == of_table).map(|(_, bonus)| bonus).sum();
-        Due::Apply(Change::CheckIn { day, streak, points: rule.points + bonus })
+        let now_ms = self.now.now_ms;
+        let given = Given { channel: None, tier: self.programme.tier(member.earned).1, paid_ms: now_ms, now_ms };
+        Due::Apply(Change::CheckIn { day, streak, points: self.multiplied(rule.points + bonus, &given) })
     }
 
     fn redeem(&self, member: &Member, campaign_number: u32, offer_number: u32) -> Due {
@@ -200,7 +203,7 @@ impl Bench<'_> {
         Due::Apply(Change::Redeem { campaign, price, cells, limit })
     }
 
-    pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64, _earned: i64) -> Due {
+    pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64, earned: i64) -> Due {
         let rules = &self.programme.rules;
         if order.number.is_empty() {
             return plain(answer::NO_ORDER_NUMBER);
@@ -225,7 +228,18 @@ impl Bench<'_> {
             return plain(answer::TOO_OLD);
         }
         let rate = rules.web.as_ref().filter(|_| order.channel == "web").unwrap_or(rate);
-        Due::Apply(Change::Order { points: points(rate, order.amount_minor) })
+        let given = Given {
+            channel: Some(&order.channel),
+            tier: self.programme.tier(earned).1,
+            paid_ms: order.paid_at_ms,
+            now_ms: self.now.now_ms,
+        };
+        Due::Apply(Change::Order { points: self.multiplied(points(rate, order.amount_minor), &given) })
+    }
+
+    fn multiplied(&self, points: i64, given: &Given<'_>) -> i64 {
+        let multipliers = self.programme.rules.multipliers.as_ref();
+        multipliers.map_or(points, |it| it.points(points, given, &self.programme.clock))
     }
 }
 
@@ -240,19 +254,9 @@ impl Quotas {
 
 /// Points for an amount: so many for each step, rounded where the rate says.
 fn points(rate: &Rate, amount_minor: i64) -> i64 {
-    let round = |amount: i64, step: i64| {
-        let (whole, rest) = (amount / step, amount % step);
-        let up = match rate.rounding {
-            Rounding::Down => false,
-            Rounding::Up => rest > 0,
-            Rounding::HalfUp => 2 * rest >= step,
-            Rounding::HalfEven => 2 * rest > step || (2 * rest == step && whole % 2 == 1),
-        };
-        whole + i64::from(up)
-    };
     if rate.of_points {
-        round(amount_minor * rate.points, rate.per_minor)
+        rate.rounding.divide(amount_minor * rate.points, rate.per_minor)
     } else {
-        round(amount_minor, rate.per_minor) * rate.points
+        rate.rounding.divide(amount_minor, rate.per_minor) * rate.points
     }
 }
