@@ -156,7 +156,8 @@ impl Member {
         self.counters.iter().chain(more).filter(|counter| counter.campaign != 0)
     }
 
-    /// How often a limit was used in the window that opened on `period`; see [`counters::used`].
+    /// How often a limit was used in the window that opened on `period`. What a later window counts, counts here too: the calendar was
+    /// changed backwards, and no limit is renewed by that.
     pub fn used(&self, campaign: u16, offer: u16, period: i32) -> u32 {
         counters::used(self.counters(), campaign, offer, period)
     }
