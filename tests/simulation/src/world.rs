@@ -413,8 +413,7 @@ impl World {
         let survivor = self.memory.power_loss(Loss::Lost);
         self.traffic.borrow_mut().counts.restarts += 1;
         let again = self.recover(survivor, &format!("restarted after epoch {durable}"));
-        let again = again.and_then(|()| {
-            let now = self.traffic.borrow().process.store.books().state_hash;
+        let again = again.and_then(|now| {
             if now == hash { Ok(()) } else { Err(format!("the state was {hash} before the restart, {now} after it")) }
         });
         if let Err(why) = again {
@@ -439,10 +438,11 @@ impl World {
                 self.damage(&survivor)?;
             }
         }
-        self.recover(survivor, &why)
+        self.recover(survivor, &why).map(drop)
     }
 
-    fn recover(&mut self, mut survivor: Memory, after: &str) -> Result<(), String> {
+    /// Recovers from what survives; gives the hash of the state that came back, before anything new is put in force.
+    fn recover(&mut self, mut survivor: Memory, after: &str) -> Result<String, String> {
         if self.may(Fault::Crash) && self.dice.chance(30) {
             // Power is lost again while it recovers.
             survivor.crash_at(1 + self.dice.below(12));
@@ -479,7 +479,7 @@ impl World {
         traffic.restarted(process, model, last);
         traffic.look_at_all();
         traffic.put_in_force();
-        Ok(())
+        Ok(books.state_hash)
     }
 
     /// A copy of the directory is damaged: it is refused, or what it gives is right.
@@ -560,7 +560,7 @@ impl World {
     }
 
     fn crash_into(&mut self, survivor: Memory) -> Result<(), String> {
-        self.recover(survivor, "faults are over")
+        self.recover(survivor, "faults are over").map(drop)
     }
 }
 

@@ -191,11 +191,19 @@ impl Model {
         let Some(programme) = self.programmes.get_mut(asked.programme as usize - 1) else {
             return expect(told, answer::NO_SUCH_PROGRAMME).map(|()| Verdict { applied: false, reveals: 0 });
         };
+        // What time did is only seen, unless something changes: the clock may be set back before the next start, as long as nothing
+        // stands in the log that is later.
+        let before = programme.members.get(&asked.member).map(|member| (member.points.clone(), member.earned));
         if let Some(member) = programme.members.get_mut(&asked.member) {
             member.earned += member.points.settle(now.now_ms);
         }
         let mut bench = Bench { programme, entries: &mut self.entries, now, ample: self.ample, full };
         let judged = bench.judge(asked, told);
+        if let (Some(member), Some((points, earned))) = (programme.members.get_mut(&asked.member), before)
+            && !matches!(judged, Ok(Verdict { applied: true, .. }))
+        {
+            (member.points, member.earned) = (points, earned);
+        }
         judged.map_err(|why| format!("{why}\n  asked {asked:?}\n  at {} in epoch {}", now.now_ms, now.epoch))
     }
 }
