@@ -69,6 +69,32 @@ pub struct Granted {
     pub after: i64,
 }
 
+/// Code `activity-recorded`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ActivityRecorded {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The tier's number after.
+    pub tier: u8,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
+/// Code `right-used`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct RightUsed {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// How many of the right are left.
+    pub left: u32,
+}
+
 /// Code `member`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct MemberView {
@@ -117,6 +143,73 @@ pub struct LotView {
     pub slides: u8,
     /// What gave them.
     pub source: Text,
+}
+
+/// Code `standing`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct StandingView {
+    /// The tier's number.
+    pub tier: u8,
+    /// The tier's slug.
+    pub tier_slug: Text,
+    /// What the ladder counts: 1 points earned, 2 what orders count in minor units, 3 orders, 4 growth.
+    pub measure: u8,
+    /// How much of it counts today.
+    pub count: i64,
+    /// Until when the tier is held; 0: as long as the count lasts.
+    pub until_ms: i64,
+    /// 1 if that is the end of a grace, else 0.
+    pub grace: u8,
+    /// The count that keeps the member in its tier.
+    pub keep: i64,
+    /// The number of the next tier; 0 if there is none.
+    pub next_tier: u8,
+    /// The next tier's slug; empty if there is none.
+    pub next_slug: Text,
+    /// What the count lacks for it.
+    pub missing: i64,
+    /// What the member may do: first what it has as long as it is in its tier, then what it can use once each, in the order in which
+    /// that expires.
+    pub rights: List<RightView, 1024>,
+    /// What comes to it by the calendar, the next first.
+    pub benefits: List<BenefitView, 16>,
+    /// What caps leave in the periods of now.
+    pub caps: List<CapView, 256>,
+}
+
+/// A right of a member's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct RightView {
+    /// The right's slug; empty if the programme has it no longer.
+    pub slug: Text,
+    /// How many can be used; 0: as often as it likes, as long as it is in its tier.
+    pub count: u32,
+    /// When they are expired; 0 if they never are.
+    pub expires_ms: i64,
+}
+
+/// A benefit that a member will have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct BenefitView {
+    /// Its slug.
+    pub slug: Text,
+    /// When it is given next.
+    pub due_ms: i64,
+}
+
+/// A cap of a rule, and what is used of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct CapView {
+    /// The rule: `orders`, `check-in`, or an activity's slug.
+    pub rule: Text,
+    /// 1 for each day, 2 week, 3 month, 4 over a life.
+    pub each: u8,
+    /// 1 if it counts points, 2 if it counts how often any were given.
+    pub of: u8,
+    /// The most.
+    pub most: u32,
+    /// What is used of it.
+    pub used: u32,
 }
 
 /// What a member has used of one limit.

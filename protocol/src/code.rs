@@ -10,6 +10,12 @@ pub mod op {
     pub const RECORD_ORDER: u16 = 0x0003;
     /// [`crate::operation::Redeem`].
     pub const REDEEM: u16 = 0x0004;
+    /// [`crate::operation::RecordOrderLines`].
+    pub const RECORD_ORDER_LINES: u16 = 0x0005;
+    /// [`crate::operation::RecordActivity`].
+    pub const RECORD_ACTIVITY: u16 = 0x0006;
+    /// [`crate::operation::UseRight`].
+    pub const USE_RIGHT: u16 = 0x0007;
     /// [`crate::operation::GetMember`].
     pub const GET_MEMBER: u16 = 0x0041;
     /// [`crate::operation::GetCampaign`].
@@ -18,6 +24,8 @@ pub mod op {
     pub const GET_OUTCOME: u16 = 0x0043;
     /// [`crate::operation::GetLots`].
     pub const GET_LOTS: u16 = 0x0044;
+    /// [`crate::operation::GetStanding`].
+    pub const GET_STANDING: u16 = 0x0045;
     /// [`crate::operator::GetStatus`].
     pub const GET_STATUS: u16 = 0x0101;
     /// [`crate::operator::TakeSnapshot`].
@@ -38,10 +46,14 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::CHECK_IN, "check-in", "CheckIn"),
     (op::RECORD_ORDER, "record-order", "RecordOrder"),
     (op::REDEEM, "redeem", "Redeem"),
+    (op::RECORD_ORDER_LINES, "record-order-lines", "RecordOrderLines"),
+    (op::RECORD_ACTIVITY, "record-activity", "RecordActivity"),
+    (op::USE_RIGHT, "use-right", "UseRight"),
     (op::GET_MEMBER, "get-member", "GetMember"),
     (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
     (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
     (op::GET_LOTS, "get-lots", "GetLots"),
+    (op::GET_STANDING, "get-standing", "GetStanding"),
     (op::GET_STATUS, "get-status", "GetStatus"),
     (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
     (op::ACTIVATE, "activate", "Activate"),
@@ -136,11 +148,14 @@ answers! {
     CHECKED_IN = 0x0002, "checked-in", Yes, Done, "CheckedIn", "The check-in counts.";
     RECORDED = 0x0003, "recorded", Yes, Done, "Recorded", "The order is recorded.";
     GRANTED = 0x0004, "granted", Yes, Done, "Granted", "The offer is granted and paid for.";
-    ALREADY_RECORDED = 0x0005, "already-recorded", Before, Done, "AlreadyRecorded", "This very order was recorded before.";
+    ALREADY_RECORDED = 0x0005, "already-recorded", Before, Done, "AlreadyRecorded", "This very order or activity was recorded before.";
+    ACTIVITY_RECORDED = 0x0006, "activity-recorded", Yes, Done, "ActivityRecorded", "The activity is recorded.";
+    RIGHT_USED = 0x0007, "right-used", Yes, Done, "RightUsed", "One of the right is used.";
     MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
     CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
     OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
     LOTS = 0x0044, "lots", No, Done, "LotsView", "The member's points, lot by lot.";
+    STANDING = 0x0045, "standing", No, Done, "StandingView", "Where the member stands, and what it may do.";
     STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
     SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
     ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
@@ -164,11 +179,18 @@ answers! {
     UNKNOWN_BRAND = 0x010d, "unknown-brand", No, Correct, "Plain", "The programme declares no such brand.";
     INVALID_AMOUNT = 0x010e, "invalid-amount", No, Correct, "Plain", "The amount is below zero, or beyond what points can count.";
     PAID_IN_THE_FUTURE = 0x010f, "paid-in-the-future", No, NewId, "PaidInTheFuture", "The order was paid later than now.";
-    TOO_OLD = 0x0110, "too-old", NotNow, Correct, "TooOld", "The order was paid before the remembered horizon: it may have been recorded and forgotten.";
-    KEY_CONFLICT = 0x0111, "key-conflict", No, Correct, "KeyConflict", "An order of this channel and number was recorded with other contents.";
+    TOO_OLD = 0x0110, "too-old", NotNow, Correct, "TooOld", "It happened before the remembered horizon: it may have been recorded and forgotten.";
+    KEY_CONFLICT = 0x0111, "key-conflict", No, Correct, "KeyConflict", "An order of this channel and number, or an activity of this key, was recorded with other contents.";
     NO_ORDERS = 0x0112, "no-orders", No, Correct, "Plain", "The programme earns nothing from orders.";
     NO_ORDER_NUMBER = 0x0113, "no-order-number", No, Correct, "Plain", "The order has no number.";
     TOO_MANY_LOTS = 0x0114, "too-many-lots", No, NewId, "Plain", "The member has as many lots of points as can be kept apart: some must be spent, or expire.";
+    UNKNOWN_ACTIVITY = 0x0115, "unknown-activity", No, Correct, "Plain", "The programme declares no such activity.";
+    FIELD_MISSING = 0x0116, "field-missing", No, Correct, "FieldMissing", "The activity lacks a field that the programme reads.";
+    NOT_REACHED = 0x0117, "not-reached", No, NewId, "NotReached", "The activity does not come to what counts.";
+    TOO_LATE = 0x0118, "too-late", No, Correct, "TooOld", "The activity happened longer ago than the programme allows.";
+    IN_THE_FUTURE = 0x0119, "in-the-future", No, NewId, "PaidInTheFuture", "The activity happened later than now.";
+    UNKNOWN_RIGHT = 0x011a, "unknown-right", No, Correct, "Plain", "The programme declares no such right.";
+    NO_RIGHT_LEFT = 0x011b, "no-right-left", No, NewId, "Plain", "The member has none of this right to use.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

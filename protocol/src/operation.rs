@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::{Decode, Encode, MemberKey, RequestId, Text};
+use crate::{Decode, Encode, List, MemberKey, RequestId, Text};
 
 /// Makes a member of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -49,6 +49,78 @@ pub struct Redeem {
     pub offer: u32,
 }
 
+/// An order that was paid, with its lines. Its natural key is that of [`RecordOrder`].
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct RecordOrderLines {
+    /// Who paid.
+    pub member: MemberKey,
+    /// When, milliseconds since 1970.
+    pub paid_at_ms: i64,
+    /// What was paid for bringing it, in the currency's minor units; at least 0.
+    pub freight_minor: i64,
+    /// The brand, declared in the programme; empty where the programme declares none.
+    pub brand: Text,
+    /// The channel, declared in the programme.
+    pub channel: Text,
+    /// The store, free text; may be empty.
+    pub store: Text,
+    /// The order's number in its channel.
+    pub number: Text,
+    /// Its lines; at least one.
+    pub lines: List<OrderLine, 256>,
+}
+
+/// One line of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct OrderLine {
+    /// Its stock keeping unit.
+    pub sku: Text,
+    /// Its category, free text; may be empty.
+    pub category: Text,
+    /// How many; at least 1.
+    pub quantity: u32,
+    /// What they cost together before coupon and points, minor units; at least 0.
+    pub amount_minor: i64,
+    /// What of that a coupon took off; at least 0.
+    pub coupon_minor: i64,
+    /// What of that was paid in points; at least 0.
+    pub points_minor: i64,
+}
+
+/// Something that a member did, as the programme declares it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct RecordActivity {
+    /// Who did it.
+    pub member: MemberKey,
+    /// When, milliseconds since 1970.
+    pub happened_ms: i64,
+    /// The activity's slug.
+    pub activity: Text,
+    /// Its natural key: recorded once for ever under it, whatever the request's id. Empty: the request's id is its key, for as long as
+    /// ids are remembered.
+    pub key: Text,
+    /// What it came to.
+    pub fields: List<Field, 8>,
+}
+
+/// A number with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Field {
+    /// Its name.
+    pub name: Text,
+    /// Its value.
+    pub value: i64,
+}
+
+/// One of a right is used: of those that expire first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct UseRight {
+    /// Whose.
+    pub member: MemberKey,
+    /// The right's slug.
+    pub right: Text,
+}
+
 /// What a member has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetMember {
@@ -59,6 +131,13 @@ pub struct GetMember {
 /// A member's points, lot by lot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetLots {
+    /// Whose.
+    pub member: MemberKey,
+}
+
+/// Where a member stands: its tier, what is missing for the next, its rights, and what caps leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetStanding {
     /// Whose.
     pub member: MemberKey,
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Decode, Encode, LedgerId, Prose, RequestId};
+use crate::{Decode, Encode, LedgerId, Prose, RequestId, Text};
 
 /// A refusal that needs no more words than its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -37,7 +37,7 @@ pub struct TierNotAdmitted {
     pub tier: u8,
     /// The next tier up that is admitted; 0 if none.
     pub admitted: u8,
-    /// Points still to be earned for it.
+    /// What the ladder's count lacks for it: points, or minor units, orders, growth.
     pub missing: i64,
 }
 
@@ -78,21 +78,39 @@ pub struct SoldOut {
     pub hold_ms: u32,
 }
 
-/// Code `too-old`: the order was paid before the remembered horizon, so that it cannot be told from a repeat.
+/// Code `field-missing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct FieldMissing {
+    /// The field's name.
+    pub field: Text,
+}
+
+/// Code `not-reached`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct NotReached {
+    /// The field's name.
+    pub field: Text,
+    /// What it is said to be.
+    pub told: i64,
+    /// The least that counts.
+    pub least: i64,
+}
+
+/// Codes `too-old`: it happened before the remembered horizon, so that it cannot be told from a repeat; and `too-late`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct TooOld {
-    /// Only orders paid after this instant can still be recorded.
+    /// Only what happened after this instant can still be recorded.
     pub after_ms: i64,
 }
 
-/// Code `paid-in-the-future`.
+/// Codes `paid-in-the-future` and `in-the-future`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct PaidInTheFuture {
-    /// Orders paid up to this instant can be recorded.
+    /// What happened up to this instant can be recorded.
     pub until_ms: i64,
 }
 
-/// Code `key-conflict`: this order was recorded with other contents.
+/// Code `key-conflict`: this order or activity was recorded with other contents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct KeyConflict {
     /// The entry of the first time.

@@ -118,6 +118,35 @@ fn operations() -> Vec<String> {
         number: text("TM-2026-000123"),
     };
     let plain = RecordOrder { amount_minor: 0, brand: text(""), store: text(""), ..order };
+    let line = OrderLine {
+        sku: text("LRL-SERUM-30"),
+        category: text("护肤"),
+        quantity: 2,
+        amount_minor: 79_800,
+        coupon_minor: 5_000,
+        points_minor: 1_200,
+    };
+    let lines = RecordOrderLines {
+        member: member(),
+        paid_at_ms: NOW_MS - 60_000,
+        freight_minor: 1_000,
+        brand: text("loreal"),
+        channel: text("tmall"),
+        store: text(""),
+        number: text("TM-2026-000124"),
+        lines: List::cut([
+            line,
+            OrderLine { category: text(""), quantity: 1, coupon_minor: 0, points_minor: 0, ..line },
+        ]),
+    };
+    let activity = RecordActivity {
+        member: member(),
+        happened_ms: NOW_MS - 5_000,
+        activity: text("read-article"),
+        key: text("article-77/10001"),
+        fields: List::cut([Field { name: text("minutes"), value: 4 }]),
+    };
+    let plain_activity = RecordActivity { key: text(""), fields: List::cut([]), ..activity.clone() };
     let file = BundleFile { name: text("programme.toml"), contents: Prose::cut("programme = \"club\"\n") };
     let operation = |code: u16| {
         let (_, name, _) = code::OPERATIONS.iter().find(|row| row.0 == code).unwrap();
@@ -130,10 +159,15 @@ fn operations() -> Vec<String> {
         case("RecordOrder", &operation(op::RECORD_ORDER), order),
         case("RecordOrder", &operation(op::RECORD_ORDER), plain),
         case("Redeem", &operation(op::REDEEM), Redeem { member: member(), campaign: 2, offer: 1 }),
+        case("RecordOrderLines", &operation(op::RECORD_ORDER_LINES), lines),
+        case("RecordActivity", &operation(op::RECORD_ACTIVITY), activity),
+        case("RecordActivity", &operation(op::RECORD_ACTIVITY), plain_activity),
+        case("UseRight", &operation(op::USE_RIGHT), UseRight { member: member(), right: text("free-drink") }),
         case("GetMember", &operation(op::GET_MEMBER), GetMember { member: member() }),
         case("GetCampaign", &operation(op::GET_CAMPAIGN), GetCampaign { campaign: 0, slug: text("monthly-gift") }),
         case("GetOutcome", &operation(op::GET_OUTCOME), GetOutcome { member: member(), id: id() }),
         case("GetLots", &operation(op::GET_LOTS), GetLots { member: member() }),
+        case("GetStanding", &operation(op::GET_STANDING), GetStanding { member: member() }),
         case("GetStatus", &operation(op::GET_STATUS), GetStatus { books: 1 }),
         case("TakeSnapshot", &operation(op::TAKE_SNAPSHOT), TakeSnapshot {}),
         case("Activate", &operation(op::ACTIVATE), Activate { replaces: 3, dry_run: 0, files: List::cut([file]) }),
@@ -181,7 +215,7 @@ fn files() -> [Body; 3] {
     [Body::FilesView(files), Body::FileBytes(FileBytes { bytes }), Body::FileChecked(checked)]
 }
 
-fn views() -> [Body; 6] {
+fn views() -> [Body; 7] {
     let member = MemberView {
         balance: 1_200,
         earned: 5_400,
@@ -227,6 +261,24 @@ fn views() -> [Body; 6] {
             LotView { points: 30, opens_ms: NOW_MS + 604_800_000, expires_ms: 0, slides: 0, source: text("check-in") },
         ]),
     };
+    let standing = StandingView {
+        tier: 2,
+        tier_slug: text("gold"),
+        measure: 2,
+        count: 620_000,
+        until_ms: NOW_MS + 31_536_000_000,
+        grace: 0,
+        keep: 500_000,
+        next_tier: 3,
+        next_slug: text("platinum"),
+        missing: 380_000,
+        rights: List::cut([
+            RightView { slug: text("ten-percent-off"), count: 0, expires_ms: 0 },
+            RightView { slug: text("free-drink"), count: 2, expires_ms: NOW_MS + 2_592_000_000 },
+        ]),
+        benefits: List::cut([BenefitView { slug: text("monthly-points"), due_ms: NOW_MS + 864_000_000 }]),
+        caps: List::cut([CapView { rule: text("read-article"), each: 1, of: 1, most: 20, used: 5 }]),
+    };
     let status = StatusView {
         figures: List::cut([Figure { name: text("members"), value: 1_000_000 }]),
         facts: List::cut([Fact { name: text("state_hash"), value: Prose::cut("9f86d081884c7d65") }]),
@@ -237,6 +289,7 @@ fn views() -> [Body; 6] {
         Body::CampaignView(campaign),
         Body::OutcomeView(outcome),
         Body::LotsView(lots),
+        Body::StandingView(standing),
         Body::StatusView(status),
         Body::Activated(activated),
     ]
@@ -251,6 +304,8 @@ fn bodies() -> Vec<Body> {
         Body::Recorded(Recorded { ledger, version, tier: 2, before: 15, after: 414 }),
         Body::Granted(Granted { ledger, version, grant: 4_999, before: 2_400, after: 1_200 }),
         Body::AlreadyRecorded(AlreadyRecorded { ledger }),
+        Body::ActivityRecorded(ActivityRecorded { ledger, version, tier: 2, before: 15, after: 20 }),
+        Body::RightUsed(RightUsed { ledger, version, left: 1 }),
         Body::SnapshotTaken(SnapshotTaken {
             first_epoch: 900,
             last_epoch: 912,
@@ -270,6 +325,8 @@ fn bodies() -> Vec<Body> {
         Body::TooOld(TooOld { after_ms: NOW_MS - 7_776_000_000 }),
         Body::PaidInTheFuture(PaidInTheFuture { until_ms: NOW_MS + 5_000 }),
         Body::KeyConflict(KeyConflict { ledger }),
+        Body::FieldMissing(FieldMissing { field: text("minutes") }),
+        Body::NotReached(NotReached { field: text("minutes"), told: 3, least: 4 }),
         Body::Stale(Stale { mark: id() }),
         Body::Clock(Clock { server_ms: NOW_MS }),
         Body::Later(Later { retry_ms: 250 }),

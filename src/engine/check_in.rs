@@ -5,12 +5,12 @@ use tidegate_protocol::refusal::AlreadyCheckedIn;
 
 use super::Context;
 use super::admit::Request;
+use super::draft::{Draft, Given};
 use super::effect::Effects;
-use super::grant::Given;
 use super::member::Member;
 use super::part::{Change, MemberPart};
 use super::refusal::Refusal;
-use crate::programme::source;
+use crate::programme::Measure;
 
 /// Decides a member's check-in.
 ///
@@ -25,9 +25,10 @@ pub fn check_in(context: &Context<'_>, slot: u32, member: &Member, request: &Req
         return Err(Refusal::AlreadyCheckedIn(AlreadyCheckedIn { day: member.last_day, streak, next_ms }));
     }
     let streak = if member.last_day == day - 1 { member.streak.saturating_add(1) } else { 1 };
-    let points = rule.points(u32::from(streak));
-    let mut part = MemberPart::of(context, slot, member, request, Change::CheckedIn { day, streak }, Effects::new());
-    let given = Given { source: source::CHECK_IN, channel: 0, happened_ms: context.now_ms };
-    part.grant(context, member, points, &rule.terms, &given)?;
-    Ok(part)
+    let change = Change::CheckedIn { day, streak };
+    let mut draft = Draft::asked(context, slot, member, request, change, Effects::new());
+    let given = Given { channel: 0, happened_ms: context.now_ms };
+    draft.earn(rule.points(u32::from(streak)), &rule.giving, &given)?;
+    draft.progress(Measure::Growth, context.now_ms, rule.growth)?;
+    Ok(draft.finish())
 }

@@ -8,9 +8,12 @@ use smallvec::SmallVec;
 use super::counters::Counter;
 use super::lots::LotName;
 use super::pending::Pending;
+use super::plans::Plan;
+use super::progress::Bucket;
+use super::rights::Right;
 
-/// The most effects of one outcome on one member.
-pub const EFFECTS_MOST: usize = 16;
+/// The most effects of one outcome on one member: who rises through all tiers of a ladder and comes to every benefit has fewer.
+pub const EFFECTS_MOST: usize = 160;
 
 /// The effects of an outcome, in the order in which they come.
 pub type Effects = SmallVec<[Effect; 2]>;
@@ -53,6 +56,29 @@ pub enum Effect {
     },
     /// A limit was used: its counter, after.
     Used(Counter),
+    /// Rights were given.
+    RightGiven(Right),
+    /// One of a right was used, of those that expire first.
+    RightUsed {
+        /// The right's number.
+        number: u16,
+    },
+    /// Rights expired: all that were due by a second.
+    RightsExpired {
+        /// How many.
+        count: u64,
+        /// The second.
+        through_s: u32,
+    },
+    /// The rules look at the member again at an instant, or no longer.
+    Planned(Plan),
+    /// The ladder counts so much more for a day.
+    Progressed {
+        /// For which, and how much more.
+        bucket: Bucket,
+        /// What was counted for days before this one is of interest no longer.
+        from: i32,
+    },
 }
 
 impl Effect {
@@ -61,7 +87,7 @@ impl Effect {
         match *self {
             Effect::Granted { points, .. } | Effect::Opened { points, .. } => points,
             Effect::Expired { points, .. } | Effect::Spent { points } => -points,
-            Effect::Pended(_) | Effect::Slid { .. } | Effect::Used(_) => 0,
+            _ => 0,
         }
     }
 }

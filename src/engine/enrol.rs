@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::admit::Request;
+use super::draft::Draft;
 use super::effect::Effects;
 use super::member::Member;
 use super::part::{Change, MemberPart};
@@ -9,5 +10,8 @@ use super::part::{Change, MemberPart};
 /// Decides the enrolment of a key that is no member yet, into the free slot `slot`.
 pub fn enrol(context: &Context<'_>, slot: u32, request: &Request) -> MemberPart {
     let change = Change::Enrolled { programme: context.number, key: request.member };
-    MemberPart::of(context, slot, &Member::new(context.number, request.member), request, change, Effects::new())
+    let member = Member::new(context.number, request.member);
+    let mut draft = Draft::asked(context, slot, &member, request, change, Effects::new());
+    draft.enter();
+    draft.finish()
 }

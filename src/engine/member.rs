@@ -10,6 +10,9 @@ use super::effect::Effect;
 use super::lots::{Lots, NEVER_S};
 use super::part::{Change, MemberPart};
 use super::pending::{Pending, PendingPoints};
+use super::plans::{Plan, Plans};
+use super::progress::{Bucket, Progress};
+use super::rights::{Right, Rights};
 
 /// Where an entry of the ledger stands: the epoch that holds it, and its offset in the tail of its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +28,25 @@ pub struct LedgerAt {
 struct More {
     counters: Vec<Counter>,
     pending: PendingPoints,
+    rights: Rights,
+    plans: Plans,
+    progress: Progress,
+    /// The programme's version that the newest part was decided by; 0 where there was none yet.
+    version: u32,
+}
+
+impl More {
+    fn due_s(&self) -> u32 {
+        let plan_s = self.plans.first().map(|plan| plan.at_s);
+        let due = [self.pending.due_s(), self.rights.due_s(), plan_s];
+        due.into_iter().flatten().min().unwrap_or(NEVER_S)
+    }
+
+    /// The longest of its lists.
+    fn longest(&self) -> usize {
+        let lists = [self.counters.len(), self.pending.count(), self.rights.iter().count(), self.plans.iter().count()];
+        lists.into_iter().fold(self.progress.len(), usize::max)
+    }
 }
 
 /// A member as it stands in its slot.
@@ -145,9 +167,69 @@ impl Member {
     }
 
     /// The second at which time alone changes it next; [`NEVER_S`] if it does not.
+    #[inline]
     pub fn due_s(&self) -> u32 {
-        let opens_s = self.more.as_ref().and_then(|more| more.pending.due_s()).unwrap_or(NEVER_S);
-        self.lots.due_s().min(opens_s)
+        self.lots.due_s().min(self.more.as_ref().map_or(NEVER_S, |more| more.due_s()))
+    }
+
+    /// Rights that can be used, each once, in the order in which they expire.
+    pub fn rights(&self) -> impl Iterator<Item = &Right> {
+        self.more.iter().flat_map(|more| more.rights.iter())
+    }
+
+    /// How many of a right it has.
+    pub fn right_count(&self, number: u16) -> u64 {
+        self.more.as_ref().map_or(0, |more| more.rights.count(number))
+    }
+
+    /// Puts a right back, as a snapshot states it; `None` if they are none, or more than can be counted.
+    pub fn push_right(&mut self, right: Right) -> Option<()> {
+        self.more.get_or_insert_default().rights.add(right)
+    }
+
+    /// The version of the rules by which its newest part was decided; `None` if it has nothing that a ladder or the calendar counts.
+    pub fn stood_under(&self) -> Option<u32> {
+        self.more.as_ref().map(|more| more.version).filter(|version| *version != 0)
+    }
+
+    /// Puts that back, as a snapshot states it.
+    pub fn set_stood_under(&mut self, version: u32) {
+        self.more.get_or_insert_default().version = version;
+    }
+
+    /// When the rules look at it again.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.more.iter().flat_map(|more| more.plans.iter())
+    }
+
+    /// The first of its plans.
+    pub fn next_plan(&self) -> Option<Plan> {
+        self.more.as_ref()?.plans.first()
+    }
+
+    /// When the rules look at it for this; `None` if they do not.
+    pub fn plan_s(&self, what: u16) -> Option<u32> {
+        self.more.as_ref()?.plans.at_s(what)
+    }
+
+    /// Sets a plan, or takes it back.
+    pub fn set_plan(&mut self, plan: Plan) {
+        self.more.get_or_insert_default().plans.set(plan);
+    }
+
+    /// What ladders count of it.
+    pub fn progress(&self) -> impl Iterator<Item = &Bucket> {
+        self.more.iter().flat_map(|more| more.progress.iter())
+    }
+
+    /// What was counted for the days within.
+    pub fn counted(&self, measure: u8, days: std::ops::RangeInclusive<i32>) -> i64 {
+        self.more.as_ref().map_or(0, |more| more.progress.sum(measure, days))
+    }
+
+    /// Adds to what is counted, and drops what is of earlier days than `from`; `None` if the sum is no number.
+    pub fn add_progress(&mut self, bucket: Bucket, from: i32) -> Option<()> {
+        self.more.get_or_insert_default().progress.add(bucket, from)
     }
 
     /// All counters in use.
@@ -201,9 +283,12 @@ impl Member {
         if part.tier != 0 {
             self.tier = part.tier;
         }
+        if let Some(more) = &mut self.more {
+            more.version = part.version;
+        }
         // What a snapshot counts in two bytes; decisions keep far below.
-        let countable =
-            self.lots.places() + self.more.as_ref().map_or(0, |more| more.pending.count()) <= usize::from(u16::MAX);
+        let longest = self.more.as_ref().map_or(0, |more| more.longest());
+        let countable = self.lots.places().max(longest) <= usize::from(u16::MAX);
         if self.balance() == part.after && countable { Ok(()) } else { Err(Misfit) }
     }
 
@@ -241,6 +326,18 @@ impl Member {
             }
             Effect::Slid { to_s } => self.lots.slide(to_s),
             Effect::Used(counter) => self.set_counter(counter),
+            Effect::RightGiven(right) => self.push_right(right).ok_or(Misfit)?,
+            Effect::RightUsed { number } => {
+                self.more.as_mut().and_then(|more| more.rights.take(number)).ok_or(Misfit)?;
+            }
+            Effect::RightsExpired { count, through_s } => {
+                let gone = self.more.as_mut().map_or(0, |more| more.rights.expire(through_s));
+                if gone != count {
+                    return Err(Misfit);
+                }
+            }
+            Effect::Planned(plan) => self.set_plan(plan),
+            Effect::Progressed { bucket, from } => self.add_progress(bucket, from).ok_or(Misfit)?,
         }
         Ok(())
     }

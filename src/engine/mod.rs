@@ -4,42 +4,60 @@
 //! outcome. A decision names every change as a part for one place; live and in recovery the same `apply` makes it.
 //! Never: looks at the programme while applying, so that recovery does not depend on today's rules.
 
+mod activity;
 mod admit;
 mod check_in;
 mod counters;
+mod draft;
 mod effect;
 mod enrol;
-mod grant;
+mod keyed;
 mod lots;
 mod member;
 mod order;
 mod part;
 mod pending;
 mod place;
+mod plans;
+mod progress;
 mod quota;
 mod record;
 mod redeem;
 mod refusal;
 mod remembered;
+mod right_use;
+mod rights;
 mod settle;
+mod standing;
 
+pub use activity::record_activity;
 pub use admit::{AHEAD_MS_MOST, Admission, DEADLINE_MS_MOST, Request, admit};
 pub use check_in::check_in;
 pub use counters::Counter;
+pub use draft::cap_used;
 pub use effect::{EFFECTS_MOST, Effect, Effects};
 pub use enrol::enrol;
+pub use keyed::{KeyEntry, Keyed, Known, NaturalKey, answer_once, once};
 pub use lots::{LOTS_MOST, Lot, LotName, Lots, NEVER_S, second_of};
 pub use member::{LedgerAt, Member};
-pub use order::{Known, OrderEntry, OrderKey, Ordered, record_order};
+pub use order::{Order, record_order};
 pub use part::{BlockPart, CellUse, Change, DirectoryPart, MemberPart, QUOTAS_MOST};
 pub use pending::Pending;
 pub use place::{PlaceId, PlaceKind};
+pub use plans::Plan;
+pub use progress::Bucket;
 pub use quota::{Block, Cell, CellName};
 pub use record::{BadRecord, Record, read_record, write_block, write_directory, write_member};
 pub use redeem::{Redemption, redeem};
 pub use refusal::Refusal;
 pub use remembered::Remembered;
+pub use right_use::use_right;
+pub use rights::Right;
 pub use settle::{seen_at, settle};
+pub use standing::{Standing, standing, stands};
+
+/// Campaigns are numbered below it: what counters count from here on are no campaigns.
+pub const CAMPAIGNS_BELOW: u16 = draft::counted::FROM;
 
 /// What every decision is given beside the state.
 pub struct Context<'a> {
@@ -49,6 +67,8 @@ pub struct Context<'a> {
     pub number: u32,
     /// Its version, counted up by every activation.
     pub version: u32,
+    /// When the version came in force, milliseconds since 1970.
+    pub activated_ms: i64,
     /// The decision's instant, milliseconds since 1970.
     pub now_ms: i64,
 }

@@ -4,8 +4,8 @@ use arrayvec::ArrayVec;
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::effect::Effects;
+use super::keyed::KeyEntry;
 use super::member::LedgerAt;
-use super::order::OrderEntry;
 use super::quota::CellName;
 
 /// The most quota cells that one redemption can change.
@@ -39,6 +39,12 @@ pub struct MemberPart {
 }
 
 impl MemberPart {
+    /// Whether its answer takes a place in the member's window: it was asked for, by an id and no natural key.
+    pub fn is_remembered(&self) -> bool {
+        let keyed = matches!(self.change, Change::Ordered { .. } | Change::Acted { fingerprint: Some(_), .. });
+        !keyed && self.change != Change::Settled
+    }
+
     /// What the effects add to the balance, all in all. What stood before is a number wherever a part was decided or read.
     pub fn delta(&self) -> i64 {
         self.effects.iter().fold(0i64, |sum, effect| sum.wrapping_add(effect.delta()))
@@ -88,7 +94,23 @@ pub enum Change {
         /// Which grant of this offer in this window, from 1.
         grant: u64,
     },
-    /// Time did what it was to do: lots expired, pending points opened.
+    /// It did something that the programme declares.
+    Acted {
+        /// The activity's number among the sources of points.
+        activity: u16,
+        /// When it happened.
+        happened_ms: i64,
+        /// The keyed fingerprint of its natural key, as in the directory, if it has one.
+        fingerprint: Option<[u8; 16]>,
+    },
+    /// It used one of a right.
+    UsedRight {
+        /// The right's number.
+        number: u16,
+        /// How many are left.
+        left: u32,
+    },
+    /// Time, or a new version of the rules, did what it was to do: lots expired, pending points opened, a tier was left.
     Settled,
 }
 
@@ -132,16 +154,16 @@ pub enum BlockPart {
 /// The change of one shard of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryPart {
-    /// An order's key is taken.
+    /// A natural key is taken: an order's, or an activity's.
     Taken {
         /// The decision's instant.
         now_ms: i64,
         /// The slot; what was there is forgotten already.
         slot: u32,
         /// The key and what it stands for.
-        entry: OrderEntry,
+        entry: KeyEntry,
     },
-    /// Orders of a programme paid at or before `through_ms` are forgotten for ever.
+    /// What happened in a programme at or before `through_ms` is forgotten for ever.
     Forgot {
         /// The decision's instant.
         now_ms: i64,

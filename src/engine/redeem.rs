@@ -8,11 +8,13 @@ use tidegate_protocol::refusal::{LimitReached, NotEnoughPoints, NotOpen, SoldOut
 use super::Context;
 use super::admit::Request;
 use super::counters::Counter;
+use super::draft::Draft;
 use super::effect::{Effect, Effects};
 use super::member::Member;
 use super::part::{BlockPart, CellUse, Change, MemberPart, QUOTAS_MOST};
 use super::quota::{Block, CellName};
 use super::refusal::Refusal;
+use super::standing::standing;
 use crate::programme::{Campaign, LimitOver, Offer, Quota, Span};
 
 /// What a granted redemption changes. Small, as it is handed on by value a million times a second.
@@ -55,7 +57,11 @@ pub fn redeem(
         Some(counter) => Effects::from_buf([spent, Effect::Used(counter)]),
         None => Effects::from_slice(&[spent]),
     };
-    let member = MemberPart::of(context, slot, member, request, change, effects);
+    let mut draft = Draft::asked(context, slot, member, request, change, effects);
+    if offer.gives.is_some_and(|right| !draft.right(right)) {
+        return Err(Refusal::Plain(answer::TOO_MANY_LOTS));
+    }
+    let member = draft.finish();
     let granted = BlockPart::Granted { now_ms: context.now_ms, cells: counted.cells };
     Ok(Redemption { member, opened: counted.opened, granted })
 }
@@ -91,18 +97,19 @@ fn open_window(context: &Context<'_>, campaign: &Campaign) -> Result<Open, Refus
     }
 }
 
-/// The member's tier by what it has earned, as its number, and the offer's price for it.
+/// The member's tier as its number, and the offer's price for it.
 fn price(context: &Context<'_>, member: &Member, offer: &Offer) -> Result<(u8, i64), Refusal> {
     let tiers = &context.programme.tiers;
-    let at = context.programme.tier_of(member.earned);
+    let at = context.programme.tier_numbered(member.tier).expect("a member that is settled is in a tier");
     if let Some(price) = offer.prices[at] {
         return Ok((tiers[at].number, price));
     }
     let next = (at + 1..tiers.len()).find(|tier| offer.prices[*tier].is_some());
+    let count = standing(context, member).count;
     Err(Refusal::TierNotAdmitted(TierNotAdmitted {
         tier: tiers[at].number,
         admitted: next.map_or(0, |tier| tiers[tier].number),
-        missing: next.map_or(0, |tier| tiers[tier].from.saturating_sub(member.earned)),
+        missing: next.map_or(0, |tier| tiers[tier].from.saturating_sub(count)),
     }))
 }
 

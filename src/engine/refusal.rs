@@ -27,6 +27,14 @@ pub enum Refusal {
     TooOld(wire::TooOld),
     /// See [`wire::PaidInTheFuture`].
     PaidInTheFuture(wire::PaidInTheFuture),
+    /// An activity that happened longer ago than allowed.
+    TooLate(wire::TooOld),
+    /// An activity that happened later than now.
+    InTheFuture(wire::PaidInTheFuture),
+    /// See [`wire::FieldMissing`].
+    FieldMissing(wire::FieldMissing),
+    /// See [`wire::NotReached`].
+    NotReached(wire::NotReached),
     /// See [`wire::KeyConflict`].
     KeyConflict(wire::KeyConflict),
     /// See [`wire::Stale`].
@@ -53,6 +61,10 @@ impl Refusal {
             Refusal::SoldOut(_) => answer::SOLD_OUT,
             Refusal::TooOld(_) => answer::TOO_OLD,
             Refusal::PaidInTheFuture(_) => answer::PAID_IN_THE_FUTURE,
+            Refusal::TooLate(_) => answer::TOO_LATE,
+            Refusal::InTheFuture(_) => answer::IN_THE_FUTURE,
+            Refusal::FieldMissing(_) => answer::FIELD_MISSING,
+            Refusal::NotReached(_) => answer::NOT_REACHED,
             Refusal::KeyConflict(_) => answer::KEY_CONFLICT,
             Refusal::Stale(_) => answer::STALE,
             Refusal::Expired(_) => answer::EXPIRED,
@@ -71,8 +83,10 @@ impl Refusal {
             Refusal::NotEnoughPoints(body) => push_answer(out, index, code, body),
             Refusal::LimitReached(body) => push_answer(out, index, code, body),
             Refusal::SoldOut(body) => push_answer(out, index, code, body),
-            Refusal::TooOld(body) => push_answer(out, index, code, body),
-            Refusal::PaidInTheFuture(body) => push_answer(out, index, code, body),
+            Refusal::TooOld(body) | Refusal::TooLate(body) => push_answer(out, index, code, body),
+            Refusal::PaidInTheFuture(body) | Refusal::InTheFuture(body) => push_answer(out, index, code, body),
+            Refusal::FieldMissing(body) => push_answer(out, index, code, body),
+            Refusal::NotReached(body) => push_answer(out, index, code, body),
             Refusal::KeyConflict(body) => push_answer(out, index, code, body),
             Refusal::Stale(body) => push_answer(out, index, code, body),
             Refusal::Expired(body) | Refusal::IdAhead(body) => push_answer(out, index, code, body),

@@ -17,7 +17,7 @@ pub struct Remembered {
     pub after: i64,
     /// Points added (or, negative, taken).
     pub change: i64,
-    /// What else the answer says, by code: the tier; day and streak; the grant's number.
+    /// What else the answer says, by code: the tier; day and streak; the grant's number; what is left.
     pub detail: u64,
     /// The programme's version that decided.
     pub version: u32,
@@ -31,10 +31,15 @@ impl Remembered {
     /// The answer that a part stands for; `None` where nobody asked by an id that a window holds.
     pub fn from_part(part: &MemberPart, sequence: u64, lineage: u16) -> Option<Remembered> {
         use tidegate_protocol::code::answer;
+        if !part.is_remembered() {
+            return None;
+        }
         let (code, detail) = match part.change {
             Change::Enrolled { .. } => (answer::ENROLLED, u64::from(part.tier)),
             Change::CheckedIn { day, streak } => (answer::CHECKED_IN, u64::from(day as u32) << 32 | u64::from(streak)),
             Change::Ordered { .. } | Change::Settled => return None,
+            Change::Acted { .. } => (answer::ACTIVITY_RECORDED, u64::from(part.tier)),
+            Change::UsedRight { left, .. } => (answer::RIGHT_USED, u64::from(left)),
             Change::Redeemed { grant, .. } => (answer::GRANTED, grant),
         };
         let &MemberPart { id, hash, after, version, .. } = part;
@@ -45,13 +50,16 @@ impl Remembered {
     /// Whether it can be given again: an answer that is remembered, whose points before are a number.
     pub fn can_be_given(&self) -> bool {
         use tidegate_protocol::code::answer;
-        let code = matches!(self.code, answer::ENROLLED | answer::CHECKED_IN | answer::GRANTED);
+        let code = matches!(
+            self.code,
+            answer::ENROLLED | answer::CHECKED_IN | answer::GRANTED | answer::ACTIVITY_RECORDED | answer::RIGHT_USED
+        );
         code && self.after.checked_sub(self.change).is_some()
     }
 
     /// Appends the answer as it was given the first time.
     pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
-        use tidegate_protocol::answer::{CheckedIn, Enrolled, Granted};
+        use tidegate_protocol::answer::{ActivityRecorded, CheckedIn, Enrolled, Granted, RightUsed};
         use tidegate_protocol::{batch::push_answer, code::answer};
         let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
         let (version, after, before) = (self.version, self.after, self.after - self.change);
@@ -63,8 +71,15 @@ impl Remembered {
                 let (day, streak) = ((self.detail >> 32) as u32 as i32, self.detail as u32);
                 push_answer(out, index, self.code, &CheckedIn { ledger, version, day, streak, before, after });
             }
+            answer::ACTIVITY_RECORDED => {
+                let tier = self.detail as u8;
+                push_answer(out, index, self.code, &ActivityRecorded { ledger, version, tier, before, after });
+            }
+            answer::RIGHT_USED => {
+                push_answer(out, index, self.code, &RightUsed { ledger, version, left: self.detail as u32 });
+            }
             _ => {
-                assert_eq!(self.code, answer::GRANTED, "only three answers are remembered");
+                assert_eq!(self.code, answer::GRANTED, "only these answers are remembered");
                 push_answer(out, index, self.code, &Granted { ledger, version, grant: self.detail, before, after });
             }
         }

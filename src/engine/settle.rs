@@ -1,60 +1,90 @@
-//! What time does to members: lots expire and pending points open, each at its instant.
+//! What time does to members: lots and rights expire, pending points open, tiers are looked at, benefits come, each at its instant.
 //!
 //! Promises: whoever decides upon a member settles it first, so that every decision and every total holds from the
-//! instant on, however late the entry of the ledger is written. An effect needs no rules: its instant and what it does
-//! were fixed when the points were given.
+//! instant on, however late the entry of the ledger is written. Lots and rights need no rules: their instant and what it does
+//! were fixed when they were given. What was planned is decided by the rules in force at its instant: no version is put in
+//! force before what was due by then is settled.
 
 use std::borrow::Cow;
 
-use tidegate_protocol::RequestId;
-
 use super::Context;
-use super::effect::{Effect, Effects};
-use super::grant::tier_number;
+use super::draft::Draft;
+use super::effect::Effect;
 use super::lots::second_of;
-use super::member::{LedgerAt, Member};
-use super::part::{Change, MemberPart};
+use super::member::Member;
+use super::part::MemberPart;
+use super::standing::stands;
+use crate::programme::Measure;
 
-/// What is due to a member, all at once; `None` if nothing is.
+/// The next of what is due to a member; `None` if nothing is. To be asked again, once it is applied, until there is none.
 ///
-/// Points that opened and have expired since do both. The second that the effects state is the newest of those that were
-/// due: with a sweep behind it, the only one.
+/// What a new version of the rules changes comes first, from its instant on; then what time does, in the order of the instants at which
+/// points open and plans are due. What expires until then is one part, whose effects state the newest second that was due: with a sweep behind
+/// it, the only one.
+#[inline]
 pub fn settle(context: &Context<'_>, slot: u32, member: &Member) -> Option<MemberPart> {
     let now_s = second_of(context.now_ms);
-    if member.due_s() > now_s {
+    if member.due_s() > now_s && stands(context, member) {
         return None;
     }
-    let mut effects = Effects::new();
-    let opening = || member.pending().take_while(|pending| pending.opens_s <= now_s);
+    due(context, slot, member, now_s)
+}
+
+#[inline(never)]
+fn due(context: &Context<'_>, slot: u32, member: &Member, now_s: u32) -> Option<MemberPart> {
+    if !stands(context, member) {
+        let mut draft = Draft::unasked(context, slot, member, context.activated_ms);
+        draft.align();
+        return Some(draft.finish());
+    }
+    let plan = member.next_plan().filter(|plan| plan.at_s <= now_s);
+    let opens_s = member.pending().next().map_or(now_s, |first| first.opens_s);
+    let through_s = plan.map_or(now_s, |plan| plan.at_s).min(opens_s);
+    if let Some(part) = pass(context, slot, member, through_s) {
+        return Some(part);
+    }
+    let plan = plan?;
+    let mut draft = Draft::unasked(context, slot, member, i64::from(plan.at_s) * 1000);
+    draft.look(plan.what);
+    Some(draft.finish())
+}
+
+/// What opens and expires by a second; `None` if nothing does.
+fn pass(context: &Context<'_>, slot: u32, member: &Member, through_s: u32) -> Option<MemberPart> {
+    let opening = || member.pending().take_while(|pending| pending.opens_s <= through_s);
     let opened: i64 = opening().map(|pending| pending.points).sum();
+    let opened_s = opening().last().map(|last| last.opens_s);
+    let at_ms = opened_s.map_or(context.now_ms, |opened_s| i64::from(opened_s) * 1000);
+    let mut draft = Draft::unasked(context, slot, member, at_ms);
     let mut lots = Cow::Borrowed(member.lots());
-    if let Some(last) = opening().last() {
+    if let Some(through_s) = opened_s {
         opening().for_each(|pending| lots.to_mut().add(pending.points, pending.name));
-        effects.push(Effect::Opened { points: opened, through_s: last.opens_s });
+        draft.effect(Effect::Opened { points: opened, through_s });
     }
-    let expired = lots.expiring(now_s);
-    if let Some(last) = lots.iter().take_while(|lot| lot.name.expires_s <= now_s).last() {
-        effects.push(Effect::Expired { points: expired, through_s: last.name.expires_s });
+    let expired = lots.expiring(through_s);
+    if let Some(last) = lots.iter().take_while(|lot| lot.name.expires_s <= through_s).last() {
+        draft.effect(Effect::Expired { points: expired, through_s: last.name.expires_s });
     }
-    Some(MemberPart {
-        slot,
-        forgets: None,
-        now_ms: context.now_ms,
-        version: context.version,
-        id: RequestId::default(),
-        hash: 0,
-        previous: LedgerAt::default(),
-        after: member.balance() + opened - expired,
-        tier: tier_number(context, member.earned + opened),
-        change: Change::Settled,
-        effects,
-    })
+    let gone = || member.rights().take_while(|right| right.expires_s <= through_s);
+    if let Some(last) = gone().last() {
+        let count = gone().map(|right| u64::from(right.count)).sum();
+        draft.effect(Effect::RightsExpired { count, through_s: last.expires_s });
+    }
+    if !draft.changes() {
+        return None;
+    }
+    if opened_s.is_some() {
+        draft.moves();
+        // Beyond what is counted it counts no more: nobody can be refused for what time does.
+        let _ = draft.progress(Measure::Points, at_ms, opened);
+    }
+    Some(draft.finish())
 }
 
 /// A member as it is at an instant, for who only looks: what is due is done to a copy, and stays to be logged.
 pub fn seen_at<'m>(context: &Context<'_>, slot: u32, member: &'m Member) -> Cow<'m, Member> {
     let mut seen = Cow::Borrowed(member);
-    if let Some(part) = settle(context, slot, member) {
+    while let Some(part) = settle(context, slot, &seen) {
         let at = seen.newest();
         seen.to_mut().apply(&part, at);
     }

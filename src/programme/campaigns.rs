@@ -6,7 +6,7 @@ use super::compile::{choice, duration};
 use super::reader::{Fields, MAX_POINTS, Value};
 use super::rules::ByNumber;
 use super::windows::window;
-use super::{Campaign, LimitOver, MemberLimit, Numbering, Offer, Quota, Tier, Zone};
+use super::{Campaign, LimitOver, MemberLimit, Numbering, Offer, Quota, Right, Tier, Zone, rights};
 
 /// Each has a window with a table of up to a quarter of a mebibyte.
 const MAX_CAMPAIGNS: usize = 256;
@@ -19,6 +19,7 @@ const DEFAULT_HOLD_ANSWER_MS: i64 = 1000;
 pub(super) struct Scope<'s> {
     pub(super) zone: &'s Zone,
     pub(super) tiers: &'s [Tier],
+    pub(super) rights: &'s [Right],
     pub(super) numbering: &'s mut Numbering,
 }
 
@@ -196,19 +197,24 @@ fn offers(
 }
 
 fn offer(item: &Value, campaign: &str, admitted: Option<&[bool]>, scope: &mut Scope) -> Option<Offer> {
-    let fields = item.table(&["sku", "title", "price", "quota"])?;
+    let fields = item.table(&["sku", "title", "price", "quota", "gives"])?;
     let sku = fields.need("sku", "sku = \"SET-0001\"").and_then(|value| value.opaque());
     let title = fields.title(sku.unwrap_or_default());
     let prices = fields.need("price", "price = { points = 1200 }").and_then(|value| prices(&value, admitted, scope));
     // Who has no price here cannot use a quota here.
     let priced: Option<Vec<bool>> = prices.as_ref().map(|prices| prices.iter().map(Option::is_some).collect());
     let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas(&value, priced.as_deref(), scope));
-    let (sku, title, prices, quotas) = (sku?, title?, prices?, quotas?);
+    let gives = fields.get("gives").map_or(Some(None), |value| {
+        let fields = value.table(&["right", "count"])?;
+        fields.need("right", "right = \"ten-percent-off\"")?;
+        rights::given(&fields, scope.rights)
+    });
+    let (sku, title, prices, quotas, gives) = (sku?, title?, prices?, quotas?, gives?);
     let Ok(number) = scope.numbering.offer(campaign, sku) else {
         item.error("there are no numbers left for new offers", "a campaign has at most 1048576 over its life");
         return None;
     };
-    Some(Offer { number, sku: sku.to_owned(), title, prices, quotas })
+    Some(Offer { number, sku: sku.to_owned(), title, prices, quotas, gives })
 }
 
 /// `{ points = 1200 }` for all admitted, or `{ basic = { points = 1200 }, gold = { points = 800 } }`; a tier without a

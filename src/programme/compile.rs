@@ -1,4 +1,4 @@
-//! From a bundle to a programme: the file's top level, tiers, check-in, earning and orders.
+//! From a bundle to a programme: the file's top level, and one section after the other, those first that others refer to.
 
 use std::collections::HashMap;
 
@@ -6,23 +6,25 @@ use toml::de::DeTable;
 
 use super::bundle::MAIN_FILE;
 use super::campaigns::{self, Scope};
-use super::money::{Earning, Rate, Rounded, Rounding};
-use super::reader::{Fields, MAX_POINTS, Source, Value};
+use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
+use super::{Bundle, Channel, Currency, Finding, Numbering, OrderRules, Programme, Report, Zone};
 use super::{
-    Bundle, Channel, CheckIn, Currency, Finding, LotTerms, Numbering, OrderRules, PointRules, Programme, Report, Tier,
-    Title, Zone,
+    activities, awards, benefits, check_in, earning, grammar, ladder, multipliers, punctuation, rights, terms, tiers,
 };
-use super::{grammar, multipliers, punctuation, terms};
 
-const TOP_KEYS: [&str; 13] = [
+const TOP_KEYS: [&str; 17] = [
     "programme",
     "title",
     "zone",
     "currency",
     "brands",
     "channels",
+    "tiers",
     "tier",
+    "right",
+    "benefit",
+    "activity",
     "points",
     "check-in",
     "earning",
@@ -30,7 +32,6 @@ const TOP_KEYS: [&str; 13] = [
     "orders",
     "campaign",
 ];
-const MAX_TIERS: usize = 16;
 const DAYS_MS: i64 = 86_400_000;
 const DEFAULT_ORDERS: OrderRules = OrderRules { remember_ms: 180 * DAYS_MS, ahead_ms: 10 * 60_000 };
 
@@ -110,34 +111,50 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let currency = currency(&top);
     let brands = brands(&top);
     let channels = channels(&top, numbering);
-    let tiers = tiers(&top, numbering);
-    let (zone, tiers, slug) = (zone?, tiers?, slug?);
-    if tiers.len() > 1 && top.get("check-in").is_none() && top.get("earning").is_none() {
+    let (zone, slug) = (zone?, slug?);
+    let ladder = ladder::read(top.get("tiers"), &zone)?;
+    let tier_list = top.get("tier");
+    let mut tiers = tiers::read(tier_list.as_ref(), &ladder, currency.as_ref(), numbering)?;
+    let counts = ["check-in", "earning", "activity", "benefit"];
+    if tiers.len() > 1 && counts.iter().all(|key| top.get(key).is_none()) {
         source.warn(
             &(0..0),
             "no tier above the first can be reached",
             "add [earning] or [check-in], or leave out [[tier]]",
         );
     }
+    let no_campaigns = terms::Scope { zone: &zone, tiers: &tiers, campaigns: &[] };
+    let rights = rights::read(top.get("right"), &no_campaigns, numbering);
+    let known_rights = rights.as_deref().unwrap_or_default();
     let campaigns = match top.get("campaign") {
-        Some(value) => campaigns::read(&value, &mut Scope { zone: &zone, tiers: &tiers, numbering }),
+        Some(value) => {
+            campaigns::read(&value, &mut Scope { zone: &zone, tiers: &tiers, rights: known_rights, numbering })
+        }
         None => Some(Vec::new()),
     };
     // What is wrong with a campaign does not hide what else is: terms that name it wait for it.
-    let scope = terms::Scope { zone: &zone, tiers: &tiers, campaigns: campaigns.as_deref().unwrap_or_default() };
+    let bare = tiers.clone();
+    let scope = terms::Scope { zone: &zone, tiers: &bare, campaigns: campaigns.as_deref().unwrap_or_default() };
     let points = terms::points(top.get("points"), &scope);
-    let lives = Lives { scope, points: points.as_ref() };
-    let check_in = top.get("check-in").map(|value| check_in(&value, &lives));
-    let earning = match (top.get("earning"), currency, &channels) {
-        (Some(value), Some(currency), Some(channels)) => Some(earning(&value, &currency, channels, &lives)),
+    let lives = terms::Lives { scope, points: points.as_ref() };
+    let check_in = top.get("check-in").map(|value| check_in::read(&value, &lives));
+    let earning = match (top.get("earning"), &currency, &channels, &brands) {
+        (Some(value), Some(currency), Some(channels), Some(brands)) => {
+            Some(earning::read(&value, &earning::Named { currency, channels, brands }, &lives))
+        }
         _ => None,
     };
+    let activities = activities::read(top.get("activity"), &lives, numbering);
+    let awards = awards::Scope { lives: &lives, rights: known_rights };
+    let entries = tiers::awards(tier_list.as_ref(), &mut tiers, &awards);
+    let benefits =
+        benefits::read(top.get("benefit"), &mut benefits::Scope { zone: &zone, tiers: &bare, awards, numbering });
     let known = channels.as_deref().unwrap_or_default();
-    let multipliers = multipliers::Scope { zone: &zone, tiers: &tiers, channels: known };
+    let multipliers = multipliers::Scope { zone: &zone, tiers: &bare, channels: known };
     let multipliers = multipliers::read(top.get("multipliers"), &multipliers);
     let orders = top.get("orders").map_or(Some(DEFAULT_ORDERS), |value| orders(&value));
-    let (campaigns, points) = (campaigns?, points?);
-    let (channels, check_in, earning) = (channels?, flatten(check_in)?, flatten(earning)?);
+    let (campaigns, points, channels, activities) = (campaigns?, points?, channels?, activities?);
+    entries?;
     Some(Programme {
         slug: slug.to_owned(),
         title: title?,
@@ -145,25 +162,31 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         currency: currency?,
         brands: brands?,
         points,
-        check_in,
-        earning,
+        check_in: wanted(check_in)?,
+        earning: wanted(earning)?,
         multipliers: multipliers?,
+        ladder,
+        tier_index: ByNumber::new(tiers.iter().map(|tier| u32::from(tier.number))),
         tiers,
+        rights: rights?,
+        benefits: benefits?,
         orders: orders?,
         bundle_hash: [0; 32],
         campaign_index: ByNumber::new(campaigns.iter().map(|campaign| campaign.number)),
-        channel_index: channels
-            .iter()
-            .enumerate()
-            .map(|(at, channel)| (channel.slug.clone(), at))
-            .collect::<HashMap<_, _>>(),
+        channel_index: by_slug(channels.iter().map(|channel| &channel.slug)),
+        activity_index: by_slug(activities.iter().map(|activity| &activity.slug)),
         campaigns,
         channels,
+        activities,
     })
 }
 
+fn by_slug<'s>(slugs: impl Iterator<Item = &'s String>) -> HashMap<String, usize> {
+    slugs.enumerate().map(|(at, slug)| (slug.clone(), at)).collect()
+}
+
 /// What is absent is fine; what is there but wrong is not.
-fn flatten<T>(section: Option<Option<T>>) -> Option<Option<T>> {
+pub(super) fn wanted<T>(section: Option<Option<T>>) -> Option<Option<T>> {
     match section {
         None => Some(None),
         Some(Some(section)) => Some(Some(section)),
@@ -229,182 +252,25 @@ fn channels(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Channel>> {
     Some(channels)
 }
 
-fn tiers(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Tier>> {
-    let Some(value) = top.get("tier") else {
-        let title = Title { zh: "会员".to_owned(), en: "Member".to_owned() };
-        let number = numbering.tier("member").ok()?;
-        return Some(vec![Tier { number, slug: "member".to_owned(), title, from: 0 }]);
-    };
-    let items = value.list()?;
-    if items.is_empty() || items.len() > MAX_TIERS {
-        value.error(format!("there are {} tiers", items.len()), format!("write 1 to {MAX_TIERS} [[tier]] sections"));
-        return None;
-    }
-    let mut tiers: Vec<(Tier, Value)> = Vec::new();
-    let mut whole = true;
-    for item in items {
-        let Some(tier) = tier(&item, numbering) else {
-            whole = false;
-            continue;
-        };
-        if tiers.iter().any(|(earlier, _)| earlier.slug == tier.slug) {
-            item.error(format!("the tier \"{}\" is there twice", tier.slug), "give each tier its own id");
-            whole = false;
-        }
-        tiers.push((tier, item));
-    }
-    tiers.sort_by_key(|(tier, _)| tier.from);
-    for pair in tiers.windows(2) {
-        let [(lower, place), (upper, _)] = pair else { continue };
-        if lower.from == upper.from {
-            let sentence = format!(
-                "the tier \"{}\" is never reached: \"{}\" also starts from {}",
-                lower.slug, upper.slug, lower.from
-            );
-            place.warn(sentence, "give each tier its own `from`");
-        }
-    }
-    if let Some((lowest, place)) = tiers.first()
-        && whole
-        && lowest.from != 0
-    {
-        place.error(
-            format!("the lowest tier \"{}\" starts from {}", lowest.slug, lowest.from),
-            "let it start from 0, for new members",
-        );
-        whole = false;
-    }
-    whole.then(|| tiers.into_iter().map(|(tier, _)| tier).collect())
-}
-
-fn tier(item: &Value, numbering: &mut Numbering) -> Option<Tier> {
-    let fields = item.table(&["slug", "title", "from"])?;
-    let slug = fields.need("slug", "slug = \"gold\"").and_then(|value| value.slug());
-    let from = fields
-        .need("from", "from = 5000, in points earned over a lifetime")
-        .and_then(|value| value.integer(0..=MAX_POINTS));
-    let title = fields.title(slug.unwrap_or_default());
-    let (slug, from, title) = (slug?, from?, title?);
-    if slug == "points" {
-        item.error("a tier cannot be called \"points\"", "prices use that word; choose another id");
-        return None;
-    }
-    match numbering.tier(slug) {
-        Ok(number) => Some(Tier { number, slug: slug.to_owned(), title, from }),
-        Err(_) => {
-            item.error(
-                "there are no numbers left for new tiers",
-                "a programme has at most 255 over its life; take an old id again",
-            );
-            None
-        }
-    }
-}
-
-/// What a rule needs to know of how long points live.
-struct Lives<'s> {
-    scope: terms::Scope<'s>,
-    /// `None` where `[points]` is wrong, which was said there.
-    points: Option<&'s PointRules>,
-}
-
-impl Lives<'_> {
-    fn terms(&self, fields: &Fields) -> Option<LotTerms> {
-        terms::terms(fields, self.points?, &self.scope)
-    }
-}
-
-fn check_in(value: &Value, lives: &Lives) -> Option<CheckIn> {
-    let fields = value.table(&["points", "streak", "cycle", "expires", "pending"])?;
-    let terms = lives.terms(&fields);
-    let base = fields.need("points", "points = 1").and_then(|value| value.integer(0..=MAX_POINTS));
-    let cycle = fields.get("cycle").map(|value| value.integer(1..=3660).map(|days| days as u32));
-    let mut bonuses = Vec::new();
-    let mut whole = true;
-    for item in fields.get("streak").map_or(Some(Vec::new()), |value| value.list())? {
-        let Some((day, bonus)) = streak_bonus(&item) else {
-            whole = false;
-            continue;
-        };
-        if bonuses.iter().any(|(earlier, _)| *earlier == day) {
-            item.error(format!("day {day} of the streak is there twice"), "give each day one bonus");
-            whole = false;
-        }
-        if let Some(Some(cycle)) = cycle
-            && day > cycle
-        {
-            item.warn(
-                format!("day {day} is never reached: the table starts again after {cycle} days"),
-                "take a day within the cycle, or a longer cycle",
-            );
-        }
-        bonuses.push((day, bonus));
-    }
-    bonuses.sort_unstable();
-    whole.then_some(CheckIn { terms: terms?, base: base?, bonuses, cycle: flatten(cycle)? })
-}
-
-fn streak_bonus(item: &Value) -> Option<(u32, i64)> {
-    let fields = item.table(&["day", "bonus"])?;
-    let day = fields.need("day", "day = 7").and_then(|value| value.integer(1..=3660));
-    let bonus = fields.need("bonus", "bonus = 10").and_then(|value| value.integer(0..=MAX_POINTS));
-    Some((day? as u32, bonus?))
-}
-
-fn earning(value: &Value, currency: &Currency, channels: &[Channel], lives: &Lives) -> Option<Earning> {
-    let fields = value.table(&["points", "per", "rounding", "round", "channel", "expires", "pending"])?;
-    let terms = lives.terms(&fields);
-    let rate = rate(&fields, currency);
-    let mut by_channel = Vec::new();
-    let mut whole = true;
-    for (name, value) in fields.get("channel").map_or(Some(Vec::new()), |value| value.entries())? {
-        let Some(channel) = channels.iter().find(|channel| channel.slug == name) else {
-            value
-                .at_key()
-                .error(format!("the channel \"{name}\" is not declared"), "add it to `channels`, or correct its name");
-            whole = false;
-            continue;
-        };
-        let other =
-            value.table(&["points", "per", "rounding", "round"]).and_then(|fields| self::rate(&fields, currency));
-        let number = usize::from(channel.number);
-        if by_channel.len() <= number {
-            by_channel.resize(number + 1, None);
-        }
-        by_channel[number] = other;
-        whole &= other.is_some();
-    }
-    let rate = rate?;
-    let terms = terms?;
-    whole.then_some(Earning { terms, rate, by_channel })
-}
-
-fn rate(fields: &Fields, currency: &Currency) -> Option<Rate> {
-    let example = currency.show(10_i64.pow(currency.minor_digits().into()));
-    let points = fields.need("points", "points = 1").and_then(|value| value.integer(0..=MAX_POINTS));
-    let per_minor =
-        fields.need("per", &format!("per = \"{example}\"")).and_then(|value| amount(&value, currency, &example));
-    let rounding = fields.need("rounding", "rounding = \"down\"").and_then(|value| choice(&value, &Rounding::WORDS));
-    let rounded = match fields.get("round") {
-        Some(value) => choice(&value, &[("steps", Rounded::Steps), ("points", Rounded::Points)]),
-        None if points.is_none_or(|points| points <= 1) => Some(Rounded::Steps),
-        None => {
-            let example = "round = \"steps\" (whole steps count, then times the points) or round = \"points\" (in proportion, then rounded)";
-            fields.need("round", example).and(None)
-        }
-    };
-    Some(Rate { points: points?, per_minor: per_minor?, rounding: rounding?, rounded: rounded? })
-}
-
 /// An amount above zero in minor units.
-fn amount(value: &Value, currency: &Currency, example: &str) -> Option<i64> {
+pub(super) fn amount(value: &Value, currency: &Currency, example: &str) -> Option<i64> {
+    amount_from(value, currency, example, 1)
+}
+
+/// An amount in minor units, which may be zero.
+pub(super) fn amount_from_zero(value: &Value, currency: &Currency, example: &str) -> Option<i64> {
+    amount_from(value, currency, example, 0)
+}
+
+fn amount_from(value: &Value, currency: &Currency, example: &str, least: i64) -> Option<i64> {
     let text = value.amount_text(example)?;
-    let amount = currency.parse(text).filter(|amount| *amount > 0);
+    let amount = currency.parse(text).filter(|amount| *amount >= least);
     if amount.is_none() {
         let right = match punctuation::plainly(text) {
             Some(plain) => format!("write it with plain characters: \"{plain}\""),
             None => format!(
-                "write it above zero, with {} digits after the point, such as \"{example}\"",
+                "write it {}, with {} digits after the point, such as \"{example}\"",
+                if least > 0 { "above zero" } else { "as digits" },
                 currency.minor_digits()
             ),
         };

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
-use super::calendar::{DAY_MS, FIRST_DAY, LAST_DAY, MonthDay, reading};
+use super::calendar::{FIRST_DAY, LAST_DAY, MonthDay, date_of, day_of, months_after};
 use super::{Span, Window, Zone};
 
 /// Never, as an instant in whole seconds since 1970.
@@ -32,7 +30,7 @@ pub(super) enum EndOf {
 
 /// A length from some day on, up to the end of a day, month, quarter or year.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rolling {
+pub struct Rolling {
     pub(super) length: Length,
     pub(super) end_of: EndOf,
     ends_s: ByDay,
@@ -154,9 +152,9 @@ impl Rolling {
         rolling
     }
 
-    /// The end of what begins at an instant.
+    /// The second that ends what begins at an instant.
     #[inline]
-    pub(super) fn end_s(&self, zone: &Zone, from_ms: i64) -> u32 {
+    pub fn end_s(&self, zone: &Zone, from_ms: i64) -> u32 {
         self.ends_s.get(zone.local_day(from_ms), |day| end_s(zone, self.last_day(day)))
     }
 
@@ -219,7 +217,7 @@ impl ByDay {
 }
 
 /// The instant at which a local day is over.
-fn end_s(zone: &Zone, day: i32) -> u32 {
+pub(super) fn end_s(zone: &Zone, day: i32) -> u32 {
     seconds(zone.day_start_ms(day.saturating_add(1)))
 }
 
@@ -228,34 +226,9 @@ fn seconds(ms: i64) -> u32 {
     ms.saturating_add(999).div_euclid(1000).clamp(0, i64::from(NEVER_S)) as u32
 }
 
-fn date_of(day: i32) -> Date {
-    reading(i64::from(day) * DAY_MS).date()
-}
-
-fn day_number(date: Date) -> i32 {
-    (date.duration_since(Date::constant(1970, 1, 1)).as_hours() / 24) as i32
-}
-
-/// A day of a year; one that the month lacks is its last.
-fn day_of(year: i16, month: i8, day: MonthDay) -> i32 {
-    let first = Date::new(year.clamp(-9_998, 9_998), month, 1).expect("a month of a year that the calendar knows");
-    let last = first.days_in_month();
-    let day = match day {
-        MonthDay::Last => last,
-        MonthDay::Number(day) => day.min(last),
-    };
-    day_number(first) + i32::from(day) - 1
-}
-
-fn months_after(day: i32, months: i32) -> i32 {
-    let date = date_of(day);
-    let month = i32::from(date.year()) * 12 + i32::from(date.month()) - 1 + months;
-    let year = i16::try_from(month.div_euclid(12)).unwrap_or(i16::MAX);
-    day_of(year, month.rem_euclid(12) as i8 + 1, MonthDay::Number(date.day()))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::calendar::{DAY_MS, day_number};
     use super::*;
 
     /// Midnight at the beginning of a date, in a zone that never changes its clock, as a local day.

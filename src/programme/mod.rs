@@ -6,32 +6,48 @@
 //! parses and never asks a calendar within the years the tables cover. Everything wrong with a file comes back as a
 //! [`Report`] of findings with file, line, column and what would be right; no input panics.
 
+mod activities;
+mod awards;
+mod benefits;
 mod bundle;
 mod calendar;
 mod campaigns;
+mod caps;
+mod check_in;
 mod compile;
 mod describe;
+mod earning;
 mod expiry;
 mod finding;
 mod grammar;
+mod ladder;
 mod money;
 mod multipliers;
 mod numbering;
 mod punctuation;
 mod reader;
+mod rights;
 mod rules;
 mod terms;
+mod tiers;
 mod windows;
 
+pub use activities::{Activity, Threshold};
+pub use awards::Award;
+pub use benefits::{Benefit, Due};
 pub use bundle::{Bundle, BundleError, BundleFile};
-pub use calendar::{Span, UnknownZone, Window, Zone, date};
+pub use calendar::{Period, Span, UnknownZone, Window, Zone, date};
+pub use caps::{Cap, Giving, Most};
+pub use check_in::CheckIn;
 pub use compile::{Compiled, compile};
-pub use expiry::{Expires, LotTerms};
+pub use earning::{Counts, Earning, Sold};
+pub use expiry::{Expires, LotTerms, Rolling};
 pub use finding::{Finding, Report, Severity};
-pub use money::{Currency, Earning, Rounding};
+pub use ladder::{Falls, Ladder, Measure};
+pub use money::{Currency, Rounding};
 pub use multipliers::{Multipliers, Occasion};
 pub use numbering::{Numbering, NumberingError};
-pub use rules::{
-    Campaign, Channel, CheckIn, LimitOver, MemberLimit, Offer, OrderRules, Programme, Quota, Tier, Title, source,
-};
+pub use rights::{Right, RightCount};
+pub use rules::{Campaign, Channel, LimitOver, MemberLimit, Offer, OrderRules, Programme, Quota, Title, source};
 pub use terms::PointRules;
+pub use tiers::Tier;

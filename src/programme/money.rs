@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::LotTerms;
-
 /// An ISO 4217 currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Currency {
@@ -122,7 +120,8 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    fn points(&self, amount_minor: i64) -> i64 {
+    /// The points for an amount; one below zero comes to nothing, what is beyond an i64 is its maximum.
+    pub(super) fn points(&self, amount_minor: i64) -> i64 {
         let (amount, points, per) =
             (i128::from(amount_minor.max(0)), i128::from(self.points), i128::from(self.per_minor));
         let earned = match self.rounded {
@@ -130,25 +129,6 @@ impl Rate {
             Rounded::Points => self.rounding.divide(amount * points, per),
         };
         i64::try_from(earned).unwrap_or(i64::MAX)
-    }
-}
-
-/// Points for order amounts: one rate, and others for some channels.
-#[derive(Debug, Clone)]
-pub struct Earning {
-    /// How long its points live.
-    pub terms: LotTerms,
-    pub(super) rate: Rate,
-    /// Rates that differ, by number of channel; a few at most, looked up in a table.
-    pub(super) by_channel: Vec<Option<Rate>>,
-}
-
-impl Earning {
-    /// The points for an amount in minor units, ordered through this channel. An amount below zero earns nothing; what
-    /// is beyond an i64 is its maximum.
-    pub fn points(&self, channel: u16, amount_minor: i64) -> i64 {
-        let other = self.by_channel.get(usize::from(channel)).copied().flatten();
-        other.as_ref().unwrap_or(&self.rate).points(amount_minor)
     }
 }
 
@@ -184,13 +164,7 @@ mod tests {
         let rate = |rounded| Rate { points: 2, per_minor: 1000, rounding: Rounding::Down, rounded };
         assert_eq!([Rounded::Steps, Rounded::Points].map(|rounded| rate(rounded).points(15_00)), [2, 3]);
         let most = Rate { points: i64::MAX, per_minor: 1, rounding: Rounding::Up, rounded: Rounded::Points };
-        let earning = Earning {
-            terms: LotTerms::for_ever(),
-            rate: most,
-            by_channel: vec![None, None, Some(rate(Rounded::Steps))],
-        };
-        let by_channel = [1, 2, u16::MAX].map(|channel| earning.points(channel, i64::MAX));
-        assert_eq!(by_channel, [i64::MAX, i64::MAX / 1000 * 2, i64::MAX]);
-        assert_eq!([0, 2].map(|channel| earning.points(channel, -1)), [0, 0]);
+        assert_eq!([most, rate(Rounded::Steps)].map(|rate| rate.points(i64::MAX)), [i64::MAX, i64::MAX / 1000 * 2]);
+        assert_eq!([most, rate(Rounded::Steps)].map(|rate| rate.points(-1)), [0, 0]);
     }
 }

@@ -63,7 +63,7 @@ pub struct Multipliers {
 /// What points are given for.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion {
-    /// The source, see [`source`].
+    /// The source, see [`source`]; [`source::NAMED_FROM`] for every activity.
     pub source: u16,
     /// The index of the member's tier before it.
     pub tier: usize,
@@ -194,13 +194,17 @@ fn factor(value: &Value) -> Option<i64> {
     factor
 }
 
+/// What can be multiplied; all activities together.
+const ON: [(&str, u16); 3] =
+    [("orders", source::ORDERS), ("check-in", source::CHECK_IN), ("activities", source::NAMED_FROM)];
+
 fn sources(value: &Value) -> Option<Vec<u16>> {
     let mut sources = Vec::new();
     for item in value.list()? {
-        sources.push(choice(&item, &[("orders", source::ORDERS), ("check-in", source::CHECK_IN)])?);
+        sources.push(choice(&item, &ON)?);
     }
     if sources.is_empty() {
-        value.error("`on` is empty", "name what is multiplied: \"orders\", \"check-in\", or both");
+        value.error("`on` is empty", "name what is multiplied: \"orders\", \"check-in\", \"activities\"");
         return None;
     }
     Some(sources)

@@ -1,4 +1,4 @@
-//! Numbers of campaigns, offers, tiers and channels: given once, never reused.
+//! Numbers of campaigns, offers, tiers, channels, rules and rights: given once, never reused.
 //!
 //! Logs, snapshots and the wire know these things by number. A numbering only grows: what a bundle leaves out keeps its
 //! number, gets it back when its slug comes back, and nothing else ever gets it. New slugs get the next numbers in the
@@ -9,7 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-const VERSION: u32 = 1;
+use super::source;
+
+/// The first version knows no rules and no rights; a numbering without any is still written as one of it.
+const VERSION: u32 = 2;
+
+/// Named rules of a programme over its life: what a lot's source, and a cap's counter, have room for.
+const MAX_RULE: u32 = 8_000;
 
 /// Campaigns of a programme, and offers of a campaign, over its whole life.
 const MAX_NUMBER: u32 = 1 << 20;
@@ -20,6 +26,8 @@ pub struct Numbering {
     campaigns: BTreeMap<String, CampaignNumbers>,
     tiers: BTreeMap<String, u32>,
     channels: BTreeMap<String, u32>,
+    rules: BTreeMap<String, u32>,
+    rights: BTreeMap<String, u32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +45,10 @@ struct Text {
     campaigns: BTreeMap<String, CampaignNumbers>,
     tiers: BTreeMap<String, u32>,
     channels: BTreeMap<String, u32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    rules: BTreeMap<String, u32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    rights: BTreeMap<String, u32>,
 }
 
 /// Why a text is no numbering.
@@ -46,7 +58,7 @@ pub enum NumberingError {
     #[error("this is not a numbering: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Of another version.
-    #[error("the numbering has version {0}, this program knows version {VERSION}")]
+    #[error("the numbering has version {0}, this program knows versions 1 and {VERSION}")]
     Version(u32),
     /// A number given twice, or not among the first as many as there are.
     #[error("the numbering gives {kind} \"{slug}\" the number {number}, which is given twice or leaves a hole")]
@@ -67,15 +79,17 @@ pub(super) struct Exhausted;
 impl Numbering {
     /// The stable JSON text: equal numberings give equal bytes.
     pub fn to_text(&self) -> String {
-        let Numbering { campaigns, tiers, channels } = self.clone();
-        let text = Text { version: VERSION, campaigns, tiers, channels };
+        let Numbering { campaigns, tiers, channels, rules, rights } = self.clone();
+        let version = if rules.is_empty() && rights.is_empty() { 1 } else { VERSION };
+        let text = Text { version, campaigns, tiers, channels, rules, rights };
         serde_json::to_string(&text).expect("maps of text to numbers are always JSON")
     }
 
     /// Reads what `to_text` wrote; refuses numbers given twice or with holes between them.
     pub fn from_text(text: &str) -> Result<Numbering, NumberingError> {
-        let Text { version, campaigns, tiers, channels } = serde_json::from_str(text)?;
-        if version != VERSION {
+        let Text { version, campaigns, tiers, channels, rules, rights } = serde_json::from_str(text)?;
+        let first = rules.is_empty() && rights.is_empty();
+        if version != VERSION && (version, first) != (1, true) {
             return Err(NumberingError::Version(version));
         }
         let by_campaign = campaigns.iter().map(|(slug, campaign)| (slug, campaign.number));
@@ -85,7 +99,9 @@ impl Numbering {
         }
         check("tier", tiers.iter().map(|(slug, number)| (slug, *number)), u8::MAX.into())?;
         check("channel", channels.iter().map(|(slug, number)| (slug, *number)), u16::MAX.into())?;
-        Ok(Numbering { campaigns, tiers, channels })
+        check("rule", rules.iter().map(|(slug, number)| (slug, *number)), MAX_RULE)?;
+        check("right", rights.iter().map(|(slug, number)| (slug, *number)), u16::MAX.into())?;
+        Ok(Numbering { campaigns, tiers, channels, rules, rights })
     }
 
     pub(super) fn campaign(&mut self, slug: &str) -> Result<u32, Exhausted> {
@@ -109,6 +125,15 @@ impl Numbering {
 
     pub(super) fn channel(&mut self, slug: &str) -> Result<u16, Exhausted> {
         give(&mut self.channels, slug, u16::MAX.into()).map(|number| number as u16)
+    }
+
+    /// The number of a named rule among the sources of points.
+    pub(super) fn rule(&mut self, name: &str) -> Result<u16, Exhausted> {
+        give(&mut self.rules, name, MAX_RULE).map(|number| number as u16 + source::NAMED_FROM - 1)
+    }
+
+    pub(super) fn right(&mut self, slug: &str) -> Result<u16, Exhausted> {
+        give(&mut self.rights, slug, u16::MAX.into()).map(|number| number as u16)
     }
 }
 

@@ -106,6 +106,11 @@ impl<'v> Value<'v> {
         check_slug(self.source, &self.key, key)
     }
 
+    /// Whether the key it stands under can be a name.
+    pub(super) fn key_is_opaque(&self, key: &str) -> bool {
+        check_opaque(self.source, &self.key, key)
+    }
+
     pub(super) fn error(&self, sentence: impl Into<String>, right: impl Into<String>) {
         self.source.error(&self.place, sentence, right);
     }
@@ -188,6 +193,12 @@ impl<'v> Value<'v> {
         let fields = Fields { source: self.source, table, place: self.place.clone(), name: self.name.clone() };
         fields.refuse_unknown(known);
         Some(fields)
+    }
+
+    /// The same of a table that was read before: nothing is said of it again.
+    pub(super) fn fields(&self) -> Option<Fields<'v>> {
+        let DeValue::Table(table) = self.value else { return None };
+        Some(Fields { source: self.source, table, place: self.place.clone(), name: self.name.clone() })
     }
 
     /// The entries of a table whose keys are names, in the order of the file.

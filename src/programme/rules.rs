@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Currency, Earning, LotTerms, Multipliers, PointRules, Window, Zone};
+use super::{
+    Activity, Benefit, CheckIn, Currency, Earning, Ladder, Multipliers, PointRules, Right, RightCount, Tier, Window,
+    Zone,
+};
 
 /// What gives points: the sources of lots.
 pub mod source {
@@ -10,15 +13,10 @@ pub mod source {
     pub const ORDERS: u16 = 1;
     /// Check-ins.
     pub const CHECK_IN: u16 = 2;
-
-    /// The name of a source; lots of the first version's data have none.
-    pub fn name(source: u16) -> &'static str {
-        match source {
-            ORDERS => "orders",
-            CHECK_IN => "check-in",
-            _ => "unnamed",
-        }
-    }
+    /// The entry into a tier.
+    pub const TIER: u16 = 3;
+    /// Rules that a file names, activities and benefits, have numbers from here on.
+    pub const NAMED_FROM: u16 = 64;
 }
 
 /// A name for people, in Chinese and English.
@@ -53,8 +51,16 @@ pub struct Programme {
     pub earning: Option<Earning>,
     /// What multiplies points.
     pub multipliers: Multipliers,
-    /// Tiers ascending by threshold; at least one, the first from 0 points.
+    /// What raises members from tier to tier.
+    pub ladder: Ladder,
+    /// Tiers ascending by threshold; at least one, the first from 0.
     pub tiers: Vec<Tier>,
+    /// What can be given beside points.
+    pub rights: Vec<Right>,
+    /// What members are given by the calendar.
+    pub benefits: Vec<Benefit>,
+    /// What members do beside buying and checking in.
+    pub activities: Vec<Activity>,
     /// Campaigns in the order of the file.
     pub campaigns: Vec<Campaign>,
     /// How long orders stay unique, and how far ahead they may be dated.
@@ -63,6 +69,9 @@ pub struct Programme {
     pub bundle_hash: [u8; 32],
     pub(super) campaign_index: ByNumber,
     pub(super) channel_index: HashMap<String, usize>,
+    pub(super) activity_index: HashMap<String, usize>,
+    /// By number of tier: its index.
+    pub(super) tier_index: ByNumber,
 }
 
 impl Programme {
@@ -87,10 +96,46 @@ impl Programme {
         self.brands.iter().any(|declared| declared == brand)
     }
 
-    /// The index into `tiers` for so many points earned over a lifetime.
+    /// The index into `tiers` of what the ladder's count comes to.
     #[inline]
-    pub fn tier_of(&self, earned: i64) -> usize {
-        self.tiers.iter().rposition(|tier| tier.from <= earned).unwrap_or(0)
+    pub fn tier_of(&self, count: i64) -> usize {
+        self.tiers.iter().rposition(|tier| tier.from <= count).unwrap_or(0)
+    }
+
+    /// The index into `tiers` of a tier's number; `None` if the programme has it no longer.
+    #[inline]
+    pub fn tier_numbered(&self, number: u8) -> Option<usize> {
+        self.tier_index.get(u32::from(number))
+    }
+
+    /// The activity with this slug.
+    pub fn activity(&self, slug: &str) -> Option<&Activity> {
+        self.activity_index.get(slug).map(|index| &self.activities[*index])
+    }
+
+    /// The right with this slug.
+    pub fn right_by_slug(&self, slug: &str) -> Option<&Right> {
+        self.rights.iter().find(|right| right.slug == slug)
+    }
+
+    /// The right with this number, if it is still declared.
+    pub fn right(&self, number: u16) -> Option<&Right> {
+        self.rights.iter().find(|right| right.number == number)
+    }
+
+    /// The name of a source of points, as files and answers have it. Lots of the first version's data have none, nor has a rule that the
+    /// programme no longer names.
+    pub fn source_name(&self, source: u16) -> &str {
+        match source {
+            source::ORDERS => "orders",
+            source::CHECK_IN => "check-in",
+            source::TIER => "tier",
+            _ => {
+                let activity = self.activities.iter().find(|it| it.source == source).map(|it| it.slug.as_str());
+                let benefit = || self.benefits.iter().find(|it| it.source == source).map(|it| it.slug.as_str());
+                activity.or_else(benefit).unwrap_or("unnamed")
+            }
+        }
     }
 }
 
@@ -101,43 +146,6 @@ pub struct Channel {
     pub number: u16,
     /// Its name, opaque text of at most 64 bytes.
     pub slug: String,
-}
-
-/// A tier, reached by the points earned over a lifetime.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tier {
-    /// Its number, given once.
-    pub number: u8,
-    /// Its id.
-    pub slug: String,
-    /// Its name for people.
-    pub title: Title,
-    /// The points earned over a lifetime from which a member is in it.
-    pub from: i64,
-}
-
-/// Points for checking in on consecutive local days.
-#[derive(Debug, Clone)]
-pub struct CheckIn {
-    /// How long its points live.
-    pub terms: LotTerms,
-    pub(super) base: i64,
-    /// The bonus of a day of the streak, ascending by day.
-    pub(super) bonuses: Vec<(u32, i64)>,
-    pub(super) cycle: Option<u32>,
-}
-
-impl CheckIn {
-    /// The points for the `streak`-th consecutive day, counted from 1; none for 0. With a cycle of n days the table
-    /// starts again after the n-th, while the streak itself goes on.
-    pub fn points(&self, streak: u32) -> i64 {
-        if streak == 0 {
-            return 0;
-        }
-        let day = self.cycle.map_or(streak, |cycle| (streak - 1) % cycle + 1);
-        let bonus = self.bonuses.binary_search_by_key(&day, |(day, _)| *day).map_or(0, |index| self.bonuses[index].1);
-        self.base.saturating_add(bonus)
-    }
 }
 
 /// How long orders are remembered.
@@ -224,6 +232,8 @@ pub struct Offer {
     pub prices: Vec<Option<i64>>,
     /// Quotas of this offer, each for one window.
     pub quotas: Vec<Quota>,
+    /// The right that it gives, if it is one.
+    pub gives: Option<RightCount>,
 }
 
 /// Positions by number; numbers start at 1 and leave few holes, so a plain table does.

@@ -53,14 +53,42 @@ pub(super) fn points(value: Option<Value>, scope: &Scope) -> Option<PointRules> 
     expiries(&value, scope, &format!("{EXPIRES}, or {SLIDES}")).map(|expiry| PointRules { expiry })
 }
 
-/// The terms of one rule: what it says itself, or else what holds for all.
-pub(super) fn terms(fields: &Fields, points: &PointRules, scope: &Scope) -> Option<LotTerms> {
+fn terms(fields: &Fields, points: Option<&PointRules>, scope: &Scope) -> Option<LotTerms> {
     let expiry = match fields.get("expires") {
         Some(value) => expiries(&value, scope, EXPIRES),
-        None => Some(points.expiry.clone()),
+        None => points.map(|points| points.expiry.clone()),
     };
     let opening = fields.get("pending").map_or(Some(None), |value| opening(&value, scope.zone).map(Some));
     Some(LotTerms { opening: opening?, expiry: expiry? })
+}
+
+/// What a rule needs to know of how long points live.
+pub(super) struct Lives<'s> {
+    pub(super) scope: Scope<'s>,
+    /// `None` where `[points]` is wrong, which was said there.
+    pub(super) points: Option<&'s PointRules>,
+}
+
+impl Lives<'_> {
+    /// The terms of one rule: what it says itself, or else what holds for all.
+    pub(super) fn terms(&self, fields: &Fields) -> Option<LotTerms> {
+        terms(fields, self.points, &self.scope)
+    }
+}
+
+/// Until when something that is given can be used: the key `expires`, which says it here or nowhere.
+pub(super) fn expires(fields: &Fields, scope: &Scope) -> Option<LotTerms> {
+    let value = fields.need("expires", "expires = \"30d from grant, to end of day\", or expires = \"never\"")?;
+    expiries(&value, scope, EXPIRES).map(|expiry| LotTerms { opening: None, expiry })
+}
+
+/// A length from something on, up to the end of a day, month, quarter or year.
+pub(super) fn length_from(value: &Value, origin: &str, example: &str, zone: &Zone) -> Option<Rolling> {
+    let text = value.text(example)?;
+    match rolling(text) {
+        Some((length, from, end_of)) if from == origin => Some(Rolling::new(length, end_of, zone)),
+        _ => wrong(value, text, &format!("\"{example}\"")),
+    }
 }
 
 /// One expiry, or a table with one for each tier.
@@ -160,7 +188,7 @@ fn rolling(text: &str) -> Option<(Length, &str, EndOf)> {
 }
 
 /// `30d`, `1 month`, `12 months`, `1 year`, `2 years`.
-fn length(text: &str) -> Option<Length> {
+pub(super) fn length(text: &str) -> Option<Length> {
     let months = |months: i64| (months <= MONTHS_MOST).then_some(Length::Months(months as i32));
     let Some((count, unit)) = text.split_once(' ') else { return days(text).map(Length::Days) };
     let count = grammar::number(count)?;

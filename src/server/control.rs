@@ -16,7 +16,7 @@ use super::identity::Role;
 use super::node::Node;
 use super::traffic::Traffic;
 use crate::log::Durability;
-use crate::store::{ActivationError, bundle};
+use crate::store::{ActivationError, Later, bundle};
 
 /// Answers one operator request into `out`. Gives the epoch that the answer waits for. May take long: not for a thread
 /// that serves.
@@ -132,6 +132,10 @@ fn activate(node: &Node, index: u16, body: &Activate, out: &mut Vec<u8>) -> u64 
         Err(ActivationError::Version { in_force }) => {
             push_answer(out, index, answer::VERSION_CONFLICT, &VersionConflict { in_force });
             node.store.programmes_epoch()
+        }
+        Err(ActivationError::Behind) => {
+            Later::Busy.refusal().answer(index, out);
+            0
         }
         Err(error) => {
             let sentence = Prose::cut(&error.to_string());

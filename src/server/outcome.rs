@@ -1,19 +1,18 @@
 //! What became of a request that memory has forgotten: the member's entries in the log, newest first, each naming the
 //! one before.
 
-use tidegate_protocol::answer::{OutcomeView, Recorded};
-use tidegate_protocol::batch::{ANSWER_HEAD_BYTES, push_answer};
-use tidegate_protocol::code::answer;
+use tidegate_protocol::answer::OutcomeView;
+use tidegate_protocol::batch::ANSWER_HEAD_BYTES;
 use tidegate_protocol::{LedgerId, Prose};
 
-use crate::engine::{AHEAD_MS_MOST, Change, LedgerAt, MemberPart, Record, Remembered, read_record};
+use crate::engine::{self, AHEAD_MS_MOST, Change, LedgerAt, MemberPart, Record, Remembered, answer_once, read_record};
 use crate::log::{LogError, LogPages, PlaceId};
 use crate::store::OutcomeSearch;
 
 /// The most entries that one search reads; a member with more within one deadline is no member.
 const ENTRIES_MOST: usize = 10_000;
 /// No record of a member is longer.
-const RECORD_BYTES_MOST: usize = 512;
+const RECORD_BYTES_MOST: usize = 4_096;
 
 /// Looks an id up in the log. Reads the disk: not for a thread that serves. The member's newest entry is durable.
 pub fn search(pages: &LogPages, search: &OutcomeSearch) -> Result<OutcomeView, LogError> {
@@ -34,7 +33,7 @@ pub fn search(pages: &LogPages, search: &OutcomeSearch) -> Result<OutcomeView, L
             let sequence = sequence(pages, place, at)?;
             return Ok(sequence.map_or(unapplied(OutcomeView::BEYOND_RETENTION), |sequence| {
                 // No segment has more than the directory, whose lineage is as wide.
-                applied(&part, sequence, page.lineage as u16, search.place.to_u32())
+                applied(&part, sequence, page.lineage as u16, search.place)
             }));
         }
         // An id is never decided more than this before its own time, so that no older entry can have it.
@@ -65,21 +64,15 @@ fn sequence(pages: &LogPages, place: PlaceId, at: LedgerAt) -> Result<Option<u64
     Ok(Some(sequence))
 }
 
-fn applied(part: &MemberPart, sequence: u64, lineage: u16, place: u32) -> OutcomeView {
-    let ledger = LedgerId { lineage: u32::from(lineage), place, sequence };
+fn applied(part: &MemberPart, sequence: u64, lineage: u16, place: engine::PlaceId) -> OutcomeView {
+    let ledger = LedgerId { lineage: u32::from(lineage), place: place.to_u32(), sequence };
     let mut bytes = Vec::new();
-    let code = match (part.change, Remembered::from_part(part, sequence, lineage)) {
-        (_, Some(remembered)) => {
-            remembered.answer(place, 0, &mut bytes);
+    let code = match Remembered::from_part(part, sequence, lineage) {
+        Some(remembered) => {
+            remembered.answer(place.to_u32(), 0, &mut bytes);
             remembered.code
         }
-        (Change::Ordered { .. }, None) => {
-            let before = part.before().expect("it was read");
-            let body = Recorded { ledger, version: part.version, tier: part.tier, before, after: part.after };
-            push_answer(&mut bytes, 0, answer::RECORDED, &body);
-            answer::RECORDED
-        }
-        _ => unreachable!("whatever was asked for and takes no window is an order"),
+        None => answer_once(part, lineage, place, sequence, 0, &mut bytes),
     };
     let digits: String = bytes[ANSWER_HEAD_BYTES..].iter().map(|byte| format!("{byte:02x}")).collect();
     OutcomeView { state: OutcomeView::APPLIED, code, ledger, answer: Prose::cut(&digits) }

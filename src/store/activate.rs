@@ -13,7 +13,7 @@ use super::cut::Cut;
 use super::place::{Held, Journal, Tail, collect_held, lock_all};
 use super::world::{Active, BlockPlace, World};
 use super::{directory_place, member_place};
-use crate::engine::{Block, PlaceId, PlaceKind};
+use crate::engine::{Block, CAMPAIGNS_BELOW, NEVER_S, PlaceId, PlaceKind, second_of};
 use crate::planted::{Bug, planted};
 use crate::programme::{Bundle, BundleFile, Numbering, Programme, Span, compile, date};
 
@@ -38,6 +38,11 @@ pub enum ActivationError {
     /// The bundle asks for more than the engine counts.
     #[error("{0}")]
     Bounds(String),
+    /// What time did under the version before is not written down yet.
+    #[error(
+        "what was due under the version in force is not all written down yet, as the disk is behind; try again in a moment"
+    )]
+    Behind,
 }
 
 /// What an activation came to.
@@ -153,6 +158,8 @@ impl Store {
         if dry_run {
             return Ok(activated);
         }
+        // What is due by now is decided by the rules that are in force by now.
+        while self.sweep(now_ms, usize::MAX) > 0 {}
         let mut blocks = before.map_or_else(Vec::new, |active| active.blocks.clone());
         let fresh = new_blocks(&mut blocks, &compiled.programme, number, world.blocks.len());
 
@@ -160,6 +167,12 @@ impl Store {
         let mut directory = lock_all(&self.directory[..]);
         let mut quotas = lock_all(world.blocks.iter().map(|block| &block.place));
         let mut programmes = lock_all([&self.programmes]);
+        let latest_ms = latest(&members).max(latest(&directory)).max(latest(&quotas)).max(latest(&programmes));
+        let now_ms = now_ms.max(latest_ms);
+        let due_s = members.iter().map(|shard| shard.state.members.due_s()).min().unwrap_or(NEVER_S);
+        if due_s <= second_of(now_ms) {
+            return Err(ActivationError::Behind);
+        }
         let ended = self.epochs.end();
         let mut tails = Vec::new();
         let mut take = |place, tail: &mut Tail| spare.take(place, tail, &mut tails);
@@ -168,8 +181,6 @@ impl Store {
         collect_held(&mut directory, ended, |at, tail| take(directory_place(at), tail));
         collect_held(&mut quotas, ended, |at, tail| take(world.blocks[at].id, tail));
 
-        let latest_ms = latest(&members).max(latest(&directory)).max(latest(&quotas)).max(latest(&programmes));
-        let now_ms = now_ms.max(latest_ms);
         let active = Active {
             number,
             version: activated.version,
@@ -187,6 +198,7 @@ impl Store {
         raise(&mut quotas, now_ms);
         for shard in &mut members {
             shard.state.world = Arc::clone(&fresh_world);
+            shard.state.members.look_again();
         }
         for block in &fresh_world.blocks[world.blocks.len()..] {
             block.place.lock().journal.note(0, now_ms, 0);
@@ -302,13 +314,13 @@ pub(super) fn check_bounds(
     numbering: &Numbering,
     bundle: &Bundle,
 ) -> Result<(), ActivationError> {
-    let most = u32::from(u16::MAX);
+    let (most, most_offers) = (u32::from(CAMPAIGNS_BELOW) - 1, u32::from(u16::MAX));
     for campaign in &programme.campaigns {
         let offers = campaign.offers.iter().map(|offer| offer.number).max().unwrap_or(0);
-        if campaign.number > most || offers > most {
+        if campaign.number > most || offers > most_offers {
             let slug = &campaign.slug;
             let sentence = format!(
-                "campaign `{slug}` has number {} and offers up to {offers}; at most {most} of each can be given over a programme's life",
+                "campaign `{slug}` has number {} and offers up to {offers}; at most {most} campaigns, and {most_offers} offers of each, can be given over a programme's life",
                 campaign.number
             );
             return Err(ActivationError::Bounds(sentence));

@@ -6,7 +6,7 @@
 
 use super::place::lock_all;
 use super::{Store, packed};
-use crate::engine::{NEVER_S, OrderEntry};
+use crate::engine::{KeyEntry, NEVER_S};
 
 /// One programme's books.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -121,7 +121,7 @@ impl Store {
         for shard in &directory {
             epoch = epoch.max(shard.journal.last_epoch());
             for chunk in 0..shard.state.chunks() {
-                for entry in shard.state.chunk(chunk).filter(|entry| *entry != OrderEntry::FREE) {
+                for entry in shard.state.chunk(chunk).filter(|entry| *entry != KeyEntry::FREE) {
                     hasher.update(&entry.to_bytes());
                 }
             }

@@ -5,7 +5,7 @@
 
 use super::index::Index;
 use super::slots::Slots;
-use crate::engine::{DirectoryPart, OrderEntry, OrderKey};
+use crate::engine::{DirectoryPart, KeyEntry, NaturalKey};
 
 /// Orders in a chunk: what a snapshot copies under one short lock.
 pub const CHUNK: usize = 256;
@@ -14,7 +14,7 @@ pub const CHUNK: usize = 256;
 #[derive(Debug, Default)]
 pub struct Directory {
     /// Programme 0 marks a free one.
-    slots: Slots<OrderEntry, CHUNK>,
+    slots: Slots<KeyEntry, CHUNK>,
     /// By chunk, as far as they come from a snapshot: the place's sequence when it was copied.
     copied: Vec<u64>,
     index: Index,
@@ -27,16 +27,16 @@ pub struct Directory {
 }
 
 /// The half of a fingerprint that finds it within its shard; the other half chose the shard.
-fn within(key: &OrderKey) -> u64 {
+fn within(key: &NaturalKey) -> u64 {
     u64::from_le_bytes(key[8..16].try_into().expect("eight bytes"))
 }
 
 /// The hash whose low bits choose the shard of a fingerprint.
-pub fn shard_hash(key: &OrderKey) -> u64 {
+pub fn shard_hash(key: &NaturalKey) -> u64 {
     u64::from_le_bytes(key[0..8].try_into().expect("eight bytes"))
 }
 
-const FREE: OrderEntry = OrderEntry::FREE;
+const FREE: KeyEntry = KeyEntry::FREE;
 
 impl Directory {
     /// Slots, free ones included.
@@ -44,7 +44,7 @@ impl Directory {
         self.slots.len()
     }
 
-    fn entry(&self, slot: u32) -> &OrderEntry {
+    fn entry(&self, slot: u32) -> &KeyEntry {
         &self.slots[slot]
     }
 
@@ -59,14 +59,14 @@ impl Directory {
     }
 
     /// The remembered order of a key.
-    pub fn find(&self, key: &OrderKey) -> Option<OrderEntry> {
+    pub fn find(&self, key: &NaturalKey) -> Option<KeyEntry> {
         // A number may be used again once its first order is forgotten: both can be here until the first is swept.
         let is_it = |slot| self.entry(slot).key == *key && self.is_remembered(self.entry(slot));
         self.index.find(within(key), is_it).map(|slot| *self.entry(slot))
     }
 
-    fn is_remembered(&self, entry: &OrderEntry) -> bool {
-        entry.programme != 0 && entry.paid_at_ms() > self.mark_ms(u32::from(entry.programme))
+    fn is_remembered(&self, entry: &KeyEntry) -> bool {
+        entry.programme != 0 && entry.happened_ms() > self.mark_ms(u32::from(entry.programme))
     }
 
     /// The slot that the next order takes.
@@ -120,7 +120,7 @@ impl Directory {
         }
     }
 
-    fn put(&mut self, slot: u32, entry: OrderEntry) {
+    fn put(&mut self, slot: u32, entry: KeyEntry) {
         self.reserve(slot);
         self.clear(slot);
         self.slots[slot] = entry;
@@ -155,7 +155,7 @@ impl Directory {
     /// Whether a programme has an order paid at or before an instant that is still remembered, in a chunk.
     pub fn has_older(&self, chunk: usize, programme: u32, through_ms: i64) -> bool {
         self.slots.chunk(chunk).iter().any(|entry| {
-            u32::from(entry.programme) == programme && entry.paid_at_ms() <= through_ms && self.is_remembered(entry)
+            u32::from(entry.programme) == programme && entry.happened_ms() <= through_ms && self.is_remembered(entry)
         })
     }
 
@@ -165,7 +165,7 @@ impl Directory {
     }
 
     /// The slots of a chunk; forgotten orders count as free.
-    pub fn chunk(&self, number: usize) -> impl Iterator<Item = OrderEntry> {
+    pub fn chunk(&self, number: usize) -> impl Iterator<Item = KeyEntry> {
         self.slots.chunk(number).iter().map(|entry| if self.is_remembered(entry) { *entry } else { FREE })
     }
 
@@ -175,7 +175,7 @@ impl Directory {
     }
 
     /// Adds the next chunk as a snapshot holds it. `Err` if it cannot be the next.
-    pub fn restore_chunk(&mut self, sequence: u64, entries: Vec<OrderEntry>) -> Result<(), &'static str> {
+    pub fn restore_chunk(&mut self, sequence: u64, entries: Vec<KeyEntry>) -> Result<(), &'static str> {
         if entries.is_empty() || entries.len() > CHUNK || !self.len().is_multiple_of(CHUNK) {
             return Err("a chunk of orders that is empty, too long, or behind one that is not full");
         }

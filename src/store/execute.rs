@@ -4,23 +4,23 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate_protocol::answer::{AlreadyRecorded, Recorded};
+use tidegate_protocol::Encode;
+use tidegate_protocol::answer::AlreadyRecorded;
 use tidegate_protocol::batch::{BadBatch, push_answer};
 use tidegate_protocol::code::answer;
 use tidegate_protocol::frame::BODY_BYTES_MOST;
-use tidegate_protocol::operation::{RecordOrder, Redeem};
+use tidegate_protocol::operation::Redeem;
 use tidegate_protocol::refusal;
-use tidegate_protocol::{Encode, LedgerId};
 
 use super::ahead::Ahead;
 use super::members::{Members, Shard};
 use super::place::{Held, Journal};
-use super::prepare::{Asked, Frame, Prepared, Scope};
+use super::prepare::{Asked, Frame, Once, Prepared, Scope};
 use super::read::{OutcomeSearch, Seen};
 use super::world::{Active, World};
 use super::{Store, member_place};
 use crate::engine::{
-    self, Admission, BlockPart, Context, Known, LedgerAt, MemberPart, OrderKey, Ordered, Redemption, Refusal,
+    self, Admission, BlockPart, Context, Keyed, Known, LedgerAt, MemberPart, NaturalKey, Redemption, Refusal,
     Remembered,
 };
 use crate::planted::{Bug, planted};
@@ -187,15 +187,16 @@ impl Run<'_> {
         let now_ms = self.now_ms.max(journal.last_ms());
         // The programme was there when the frame was prepared, and programmes never go.
         let Some(active) = world.programme(asked.programme) else { return };
-        let context = Context { programme: &active.programme, number: active.number, version: active.version, now_ms };
+        let context = active.context(now_ms);
         let mut place = MemberAt { members, journal, shard: asked.shard as usize };
         let slot = place.members.find(asked.member_hash, asked.programme, asked.request.member);
         match &asked.asked {
             Asked::GetMember => self.get_member(&place, &context, slot, asked.index),
             Asked::GetLots => self.get_lots(&place, &context, slot, asked.index),
+            Asked::GetStanding => self.get_standing(&place, &context, slot, asked.index),
             Asked::GetOutcome(id) => self.get_outcome(&place, slot, *id, now_ms, asked.index),
-            Asked::RecordOrder(order, key) => self.record_order(&mut place, &context, slot, asked, order, *key),
-            Asked::Enrol | Asked::CheckIn | Asked::Redeem(_) => {
+            Asked::Once(once, key) => self.once(&mut place, &context, slot, asked, once, *key),
+            Asked::Enrol | Asked::CheckIn | Asked::Redeem(_) | Asked::Act(_) | Asked::UseRight(_) => {
                 self.remembered_request(&mut place, world, active, &context, slot, asked);
             }
         }
@@ -235,8 +236,13 @@ impl Run<'_> {
             (_, Some(slot)) => {
                 let epoch = self.store.epochs.filling();
                 place.settle(context, slot, epoch, self.store.shape.lineage);
-                engine::check_in(context, slot, place.members.member(slot), request)
-                    .map(|mut part| self.apply(place, &mut part, epoch, asked))
+                let member = place.members.member(slot);
+                let decided = match &asked.asked {
+                    Asked::Act(body) => engine::record_activity(context, slot, member, None, request, body),
+                    Asked::UseRight(body) => engine::use_right(context, slot, member, request, body),
+                    _ => engine::check_in(context, slot, member, request),
+                };
+                decided.map(|mut part| self.apply(place, &mut part, epoch, asked))
             }
         };
         if let Err(refusal) = decided {
@@ -302,7 +308,7 @@ impl Run<'_> {
         part.forgets = place.members.room_for_answer(part.slot);
         let lineage = self.store.shape.lineage;
         let sequence = place.journal.sequence() + 1;
-        let answer = Remembered::from_part(part, sequence, lineage).expect("only orders take no window");
+        let answer = Remembered::from_part(part, sequence, lineage).expect("what has no key is remembered");
         place.apply(lineage, part, epoch, asked.member_hash);
         self.store.counts.answers.count(answer.code);
         answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
@@ -310,18 +316,18 @@ impl Run<'_> {
 
     /// An operation with a natural key: the directory remembers it.
     #[inline(never)]
-    fn record_order(
+    fn once(
         &mut self,
         place: &mut MemberAt<'_>,
         context: &Context<'_>,
         slot: Option<u32>,
         asked: &Prepared,
-        order: &RecordOrder,
-        key: OrderKey,
+        once: &Once,
+        key: NaturalKey,
     ) {
         let request = &asked.request;
         let Some(slot) = slot else {
-            // Members never go: no order of this one was ever recorded, so that the deadline can be judged at once.
+            // Members never go: nothing of this one was ever recorded, so that the deadline can be judged at once.
             let refusal = match engine::admit(request, std::iter::empty(), Default::default(), context.now_ms) {
                 Admission::Refused(refusal) => refusal,
                 _ => Refusal::Plain(answer::NO_SUCH_MEMBER),
@@ -336,7 +342,7 @@ impl Run<'_> {
         if entry.is_none() && self.later.is_none() {
             place.settle(&context, slot, epoch, self.store.shape.lineage);
         }
-        // The order's entry comes behind those of what was due.
+        // Its entry comes behind those of what was due.
         let sequence = place.journal.sequence() + 1;
         let known = Known {
             entry,
@@ -345,11 +351,16 @@ impl Run<'_> {
             ledger: (self.store.shape.lineage, place.shard as u16, sequence),
         };
         let member = engine::seen_at(&context, slot, place.members.member(slot));
-        let before = member.balance();
-        let decided = engine::record_order(&context, slot, &member, &known, key, request, order);
+        let decided = match once {
+            Once::Order(body) => order(&context, slot, &member, &known, key, request, &body.into()),
+            Once::Lines(body) => order(&context, slot, &member, &known, key, request, &body.into()),
+            Once::Activity(body) => engine::once(&context, &known, key, request, body.happened_ms, |after_ms| {
+                engine::record_activity(&context, slot, &member, Some((key, after_ms)), request, body)
+            }),
+        };
         let (mut part, directory) = match decided {
-            Ok(Ordered::New(part, directory)) => (part, directory),
-            Ok(Ordered::Before(ledger)) => {
+            Ok(Keyed::New(part, directory)) => (part, directory),
+            Ok(Keyed::Before(ledger)) => {
                 self.store.counts.answers.count(answer::ALREADY_RECORDED);
                 return push_answer(self.out, asked.index, answer::ALREADY_RECORDED, &AlreadyRecorded { ledger });
             }
@@ -368,17 +379,10 @@ impl Run<'_> {
         held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_directory(out, &directory, base_ms));
         let appended = held.journal.appended_bytes() - from;
         self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        self.recorded(place, &part, before, sequence, asked.index);
-        place.apply(self.store.shape.lineage, &mut part, epoch, asked.member_hash);
-    }
-
-    fn recorded(&mut self, place: &MemberAt<'_>, part: &MemberPart, before: i64, sequence: u64, index: u16) {
-        let shape = self.store.shape;
-        let ledger =
-            LedgerId { lineage: u32::from(shape.lineage), place: member_place(place.shard).to_u32(), sequence };
-        let body = Recorded { ledger, version: part.version, tier: part.tier, before, after: part.after };
-        self.store.counts.answers.count(answer::RECORDED);
-        push_answer(self.out, index, answer::RECORDED, &body);
+        let lineage = self.store.shape.lineage;
+        let code = engine::answer_once(&part, lineage, member_place(place.shard), sequence, asked.index, self.out);
+        self.store.counts.answers.count(code);
+        place.apply(lineage, &mut part, epoch, asked.member_hash);
     }
 
     #[inline(never)]
@@ -432,7 +436,14 @@ impl Run<'_> {
     fn get_lots(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
         let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
         let member = engine::seen_at(context, slot, place.members.member(slot));
-        self.large(index, answer::LOTS, &super::read::lots_view(&member));
+        self.large(index, answer::LOTS, &super::read::lots_view(context.programme, &member));
+    }
+
+    #[inline(never)]
+    fn get_standing(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
+        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        let member = engine::seen_at(context, slot, place.members.member(slot));
+        self.large(index, answer::STANDING, &super::read::standing_view(context, &member));
     }
 
     /// Gives an answer that may be large, or asks to come again if the frame has too many of them.
@@ -447,6 +458,21 @@ impl Run<'_> {
         self.store.counts.answers.count(code);
         true
     }
+}
+
+/// Decides an order, with lines or without.
+fn order(
+    context: &Context<'_>,
+    slot: u32,
+    member: &engine::Member,
+    known: &Known,
+    key: NaturalKey,
+    request: &engine::Request,
+    order: &engine::Order<'_>,
+) -> Result<Keyed, Refusal> {
+    engine::once(context, known, key, request, order.paid_at_ms, |after_ms| {
+        engine::record_order(context, slot, member, key, request, order, after_ms)
+    })
 }
 
 /// Counts one more, unless that would be beyond the limit.
@@ -475,7 +501,7 @@ impl MemberAt<'_> {
 
     /// Does what time was to do to a member by now, so that what is decided next is decided upon the member as it is.
     pub(super) fn settle(&mut self, context: &Context<'_>, slot: u32, epoch: u64, lineage: u16) {
-        if let Some(mut part) = engine::settle(context, slot, self.members.member(slot)) {
+        while let Some(mut part) = engine::settle(context, slot, self.members.member(slot)) {
             self.apply(lineage, &mut part, epoch, 0);
         }
     }

@@ -9,7 +9,7 @@ use std::hash::Hasher;
 use siphasher::{sip::SipHasher13, sip128::Hasher128, sip128::SipHasher24};
 use tidegate_protocol::MemberKey;
 
-use crate::engine::OrderKey;
+use crate::engine::NaturalKey;
 
 /// The keys of one data directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +38,22 @@ impl HashKeys {
     }
 
     /// The fingerprint of an order's natural key.
-    pub fn order(&self, programme: u32, channel: &str, number: &str) -> OrderKey {
+    pub fn order(&self, programme: u32, channel: &str, number: &str) -> NaturalKey {
         let mut hasher = SipHasher24::new_with_key(&self.long);
         hasher.write(&programme.to_le_bytes());
         hasher.write(&[channel.len() as u8]);
         hasher.write(channel.as_bytes());
         hasher.write(number.as_bytes());
+        hasher.finish128().as_u128().to_le_bytes()
+    }
+
+    /// The fingerprint of an activity's natural key: of no order's, as no channel's name is so long.
+    pub fn activity(&self, programme: u32, activity: &str, key: &str) -> NaturalKey {
+        let mut hasher = SipHasher24::new_with_key(&self.long);
+        hasher.write(&programme.to_le_bytes());
+        hasher.write(&[u8::MAX, activity.len() as u8]);
+        hasher.write(activity.as_bytes());
+        hasher.write(key.as_bytes());
         hasher.finish128().as_u128().to_le_bytes()
     }
 }

@@ -54,7 +54,7 @@ impl Totals {
             Effect::Opened { points, .. } => add(&mut self.earned, points),
             Effect::Expired { points, .. } => add(&mut self.expired, points),
             Effect::Spent { points } => add(&mut self.spent, points),
-            Effect::Slid { .. } | Effect::Used(_) => {}
+            _ => {}
         }
     }
 }
@@ -67,6 +67,8 @@ pub struct Members {
     copied: Vec<u64>,
     /// By chunk: the second before which time changes none of its members.
     due_s: Vec<u32>,
+    /// Slots below this one were looked at since the rules last changed.
+    seen: u32,
     index: Index,
     pool: Pool,
     /// When the first id was minted that this shard ever remembered.
@@ -93,6 +95,7 @@ impl Members {
             slots: Slots::default(),
             copied: Vec::new(),
             due_s: Vec::new(),
+            seen: 0,
             index: Index::default(),
             pool: Pool::new(answers),
             first_id_ms: 0,
@@ -246,7 +249,7 @@ impl Members {
                 let new = || u16::try_from(programme).is_ok() && Member::new(programme, key).takes(part);
                 part.slot == len && new() && self.find(hash, programme, key).is_none()
             }
-            Change::Ordered { .. } | Change::Settled => part.slot < len && self.member(part.slot).takes(part),
+            _ if !part.is_remembered() => part.slot < len && self.member(part.slot).takes(part),
             _ => part.slot < len && self.member(part.slot).takes(part) && self.has_room(part),
         };
         let forgets = part.forgets.filter(|slot| self.is_ahead(sequence, *slot));
@@ -312,18 +315,39 @@ impl Members {
         self.due_s.iter().copied().min().unwrap_or(NEVER_S)
     }
 
-    /// A member that is due by a second, looked for from a slot on, and through at most so many members that are not;
-    /// moves the slot on to where it stopped, which is the end once none is left.
+    /// Has every member looked at by the next sweep, whether or not it is due.
+    pub fn look_again(&mut self) {
+        self.seen = 0;
+    }
+
+    /// A member that is due by a second, or strays from the rules, looked for from a slot on, and through at most so many members that
+    /// do neither; moves the slot on to where it stopped, which is the end once none is left.
     ///
-    /// A chunk that was looked through to its end is as late from then on as its first member is.
-    pub fn due_from(&mut self, from: &mut u32, now_s: u32, most: usize) -> Option<u32> {
+    /// A chunk that was looked through to its end is as late from then on as its first member is. Whether members stray is asked once
+    /// of each, in the order of their slots, until [`Members::look_again`].
+    pub fn due_from(
+        &mut self,
+        from: &mut u32,
+        now_s: u32,
+        most: usize,
+        strays: impl Fn(&Member) -> bool,
+    ) -> Option<u32> {
         let mut looked = 0;
         while (*from as usize) < self.len() && looked <= most {
             let (chunk, within) = (*from as usize / CHUNK, *from as usize % CHUNK);
-            if self.due_s[chunk] <= now_s {
-                let members = self.slots.chunk(chunk);
-                if let Some(at) = members[within..].iter().position(|member| member.due_s() <= now_s) {
-                    *from += at as u32;
+            let (members, seen) = (self.slots.chunk(chunk), self.seen);
+            let first = (chunk * CHUNK) as u32;
+            if self.due_s[chunk] <= now_s || seen < first + members.len() as u32 {
+                let due = |(at, member): (usize, &Member)| {
+                    member.due_s() <= now_s || first + at as u32 >= seen && strays(member)
+                };
+                let found = members.iter().enumerate().skip(within).position(due).map(|at| within + at);
+                let until = first + found.unwrap_or(members.len()) as u32;
+                if *from <= seen {
+                    self.seen = until.max(seen);
+                }
+                if let Some(at) = found {
+                    *from = first + at as u32;
                     return Some(*from);
                 }
                 self.due_s[chunk] = members.iter().map(Member::due_s).min().unwrap_or(NEVER_S);

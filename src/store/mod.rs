@@ -178,7 +178,7 @@ impl Store {
         hash as usize & (self.members.len() - 1)
     }
 
-    fn directory_shard(&self, key: &crate::engine::OrderKey) -> usize {
+    fn directory_shard(&self, key: &crate::engine::NaturalKey) -> usize {
         directory::shard_hash(key) as usize & (self.directory.len() - 1)
     }
 

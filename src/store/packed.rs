@@ -6,12 +6,19 @@
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::pool::WINDOW;
-use crate::engine::{Block, Cell, CellName, Counter, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Remembered};
+use crate::engine::{
+    Block, Bucket, Cell, CellName, Counter, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Plan, Remembered,
+    Right,
+};
 
 /// What of a member is a list stands under its number, ascending, where it has any.
 const LOTS: u8 = 1;
 const PENDING: u8 = 2;
 const COUNTERS: u8 = 3;
+const RIGHTS: u8 = 4;
+const PLANS: u8 = 5;
+const PROGRESS: u8 = 6;
+const STOOD_UNDER: u8 = 7;
 
 /// Appends a member and its answers.
 pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
@@ -42,6 +49,23 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
         out.extend_from_slice(&counter.offer.to_le_bytes());
         out.extend_from_slice(&counter.period.to_le_bytes());
         out.extend_from_slice(&counter.used.to_le_bytes());
+    });
+    write_list(out, lists, RIGHTS, member.rights(), |out, right| {
+        out.extend_from_slice(&right.number.to_le_bytes());
+        out.extend_from_slice(&right.count.to_le_bytes());
+        out.extend_from_slice(&right.expires_s.to_le_bytes());
+    });
+    write_list(out, lists, PLANS, member.plans(), |out, plan| {
+        out.extend_from_slice(&plan.what.to_le_bytes());
+        out.extend_from_slice(&plan.at_s.to_le_bytes());
+    });
+    write_list(out, lists, PROGRESS, member.progress(), |out, bucket| {
+        out.push(bucket.measure);
+        out.extend_from_slice(&bucket.day.to_le_bytes());
+        out.extend_from_slice(&bucket.value.to_le_bytes());
+    });
+    write_list(out, lists, STOOD_UNDER, member.stood_under().into_iter(), |out, version| {
+        out.extend_from_slice(&version.to_le_bytes());
     });
     out.push(answers.len() as u8);
     answers.iter().for_each(|answer| write_answer(out, answer));
@@ -114,6 +138,24 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
                 }
             }
             COUNTERS => read_counters(fields, count, &mut member)?,
+            RIGHTS => {
+                for _ in 0..count {
+                    let right = Right { number: fields.u16()?, count: fields.u32()?, expires_s: fields.u32()? };
+                    member.push_right(right).ok_or("rights of a member that are none, or no number")?;
+                }
+            }
+            PLANS => {
+                for _ in 0..count {
+                    member.set_plan(Plan { what: fields.u16()?, at_s: fields.u32()? });
+                }
+            }
+            PROGRESS => {
+                for _ in 0..count {
+                    let bucket = Bucket { measure: fields.u8()?, day: fields.i32()?, value: fields.i64()? };
+                    member.add_progress(bucket, i32::MIN).ok_or(NO_NUMBER)?;
+                }
+            }
+            STOOD_UNDER if count == 1 => member.set_stood_under(fields.u32()?),
             _ => return Err("a list of a member that a newer Tidegate may know"),
         }
     }

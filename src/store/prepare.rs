@@ -2,12 +2,15 @@
 
 use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
-use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, RecordOrder, Redeem};
+use tidegate_protocol::operation::{
+    CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, RecordActivity, RecordOrder,
+    RecordOrderLines, Redeem, UseRight,
+};
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, MemberKey, Prose, RequestId, decode};
 
 use super::Store;
-use crate::engine::{OrderKey, Request};
+use crate::engine::{NaturalKey, Request};
 
 /// Which programmes a connection may use (I10).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,17 +36,31 @@ impl Scope {
 pub(super) enum Asked {
     Enrol,
     CheckIn,
-    RecordOrder(Box<RecordOrder>, OrderKey),
     Redeem(Redeem),
+    /// An activity without a key of its own.
+    Act(Box<RecordActivity>),
+    UseRight(Box<UseRight>),
+    /// What happens once for ever by its key.
+    Once(Box<Once>, NaturalKey),
     GetMember,
     GetOutcome(RequestId),
     GetLots,
+    GetStanding,
+}
+
+/// What has a natural key.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it stands in a box")]
+pub(super) enum Once {
+    Order(RecordOrder),
+    Lines(RecordOrderLines),
+    Activity(RecordActivity),
 }
 
 impl Asked {
     /// Whether the member's window remembers what it is answered.
     pub(super) fn is_remembered(&self) -> bool {
-        matches!(self, Asked::Enrol | Asked::CheckIn | Asked::Redeem(_))
+        matches!(self, Asked::Enrol | Asked::CheckIn | Asked::Redeem(_) | Asked::Act(_) | Asked::UseRight(_))
     }
 }
 
@@ -126,12 +143,25 @@ impl Store {
             op::CHECK_IN => body(entry, |body: CheckIn| (body.member, Asked::CheckIn)),
             op::RECORD_ORDER => body(entry, |body: RecordOrder| {
                 let key = keys.order(entry.programme, body.channel.as_str(), body.number.as_str());
-                (body.member, Asked::RecordOrder(Box::new(body), key))
+                (body.member, Asked::Once(Box::new(Once::Order(body)), key))
             }),
+            op::RECORD_ORDER_LINES => body(entry, |body: RecordOrderLines| {
+                let key = keys.order(entry.programme, body.channel.as_str(), body.number.as_str());
+                (body.member, Asked::Once(Box::new(Once::Lines(body)), key))
+            }),
+            op::RECORD_ACTIVITY => body(entry, |body: RecordActivity| match body.key.as_str() {
+                "" => (body.member, Asked::Act(Box::new(body))),
+                key => {
+                    let key = keys.activity(entry.programme, body.activity.as_str(), key);
+                    (body.member, Asked::Once(Box::new(Once::Activity(body)), key))
+                }
+            }),
+            op::USE_RIGHT => body(entry, |body: UseRight| (body.member, Asked::UseRight(Box::new(body)))),
             op::REDEEM => body(entry, |body: Redeem| (body.member, Asked::Redeem(body))),
             op::GET_MEMBER => body(entry, |body: GetMember| (body.member, Asked::GetMember)),
             op::GET_OUTCOME => body(entry, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),
             op::GET_LOTS => body(entry, |body: GetLots| (body.member, Asked::GetLots)),
+            op::GET_STANDING => body(entry, |body: GetStanding| (body.member, Asked::GetStanding)),
             op::GET_CAMPAIGN => match decode::<GetCampaign>(entry.body) {
                 Ok(body) => return frame.campaigns.push(AskedCampaign { index, programme: entry.programme, body }),
                 Err(error) => Err(error.to_string()),

@@ -1,22 +1,26 @@
 //! Reads: what a member has, what a campaign offers, what became of a request. They write nothing.
 
 use tidegate_protocol::answer::{
-    CampaignView, LimitUse, LotView, LotsView, MemberView, OfferView, OutcomeView, QuotaUse, RefusalCount,
+    BenefitView, CampaignView, CapView, LimitUse, LotView, LotsView, MemberView, OfferView, OutcomeView, QuotaUse,
+    RefusalCount, RightView, StandingView,
 };
 use tidegate_protocol::{LedgerId, List, Prose, RequestId, Text};
 
 use super::members::Members;
 use super::world::Active;
-use crate::engine::{Block, CellName, DEADLINE_MS_MOST, LedgerAt, LotName, Member, NEVER_S, PlaceId, Remembered};
-use crate::programme::{Campaign, Programme, Quota, Span, source};
+use crate::engine::{
+    self, Block, CAMPAIGNS_BELOW, CellName, Context, DEADLINE_MS_MOST, LedgerAt, LotName, Member, NEVER_S, PlaceId,
+    Remembered,
+};
+use crate::programme::{Campaign, Cap, Giving, Most, Period, Programme, Quota, Span};
 
 fn text(slug: &str) -> Text {
     Text::try_from(slug).unwrap_or_default()
 }
 
 pub(super) fn member_view(programme: &Programme, member: &Member) -> MemberView {
-    let tier = &programme.tiers[programme.tier_of(member.earned)];
-    let limits = member.counters().map(|counter| LimitUse {
+    let tier = &programme.tiers[programme.tier_numbered(member.tier).unwrap_or(0)];
+    let limits = member.counters().filter(|counter| counter.campaign < CAMPAIGNS_BELOW).map(|counter| LimitUse {
         campaign: u32::from(counter.campaign),
         offer: u32::from(counter.offer),
         period: counter.period,
@@ -35,14 +39,75 @@ pub(super) fn member_view(programme: &Programme, member: &Member) -> MemberView 
     }
 }
 
+/// An instant in whole seconds, as answers tell it; never is 0.
+fn instant_ms(second: u32) -> i64 {
+    if second == NEVER_S { 0 } else { i64::from(second) * 1000 }
+}
+
+/// Where a member stands that was settled.
+pub(super) fn standing_view(context: &Context<'_>, member: &Member) -> StandingView {
+    let programme = context.programme;
+    let standing = engine::standing(context, member);
+    let at = programme.tier_numbered(member.tier).unwrap_or(0);
+    let (tier, next) = (&programme.tiers[at], programme.tiers.get(at + 1));
+    let slug = |number: u16| programme.right(number).map_or(Text::default(), |right| text(&right.slug));
+    let always = tier.rights.iter().map(|number| RightView { slug: slug(*number), count: 0, expires_ms: 0 });
+    let counted = member.rights().map(|right| RightView {
+        slug: slug(right.number),
+        count: right.count,
+        expires_ms: instant_ms(right.expires_s),
+    });
+    let benefits = member.plans().filter_map(|plan| {
+        let benefit = programme.benefits.iter().find(|benefit| benefit.source == plan.what)?;
+        Some(BenefitView { slug: text(&benefit.slug), due_ms: instant_ms(plan.at_s) })
+    });
+    StandingView {
+        tier: tier.number,
+        tier_slug: text(&tier.slug),
+        measure: standing.measure as u8,
+        count: standing.count,
+        until_ms: standing.until_s.map_or(0, instant_ms),
+        grace: u8::from(standing.grace),
+        keep: tier.keep,
+        next_tier: next.map_or(0, |next| next.number),
+        next_slug: next.map_or(Text::default(), |next| text(&next.slug)),
+        missing: next.map_or(0, |next| next.from.saturating_sub(standing.count)),
+        rights: List::cut(always.chain(counted)),
+        benefits: List::cut(benefits),
+        caps: List::cut(caps(context, member)),
+    }
+}
+
+fn caps(context: &Context<'_>, member: &Member) -> Vec<CapView> {
+    let programme = context.programme;
+    let check_in = programme.check_in.iter().map(|rule| &rule.giving);
+    let orders = programme.earning.iter().map(|rule| &rule.giving);
+    let givings = orders.chain(check_in).chain(programme.activities.iter().map(|rule| &rule.giving));
+    let view = |giving: &Giving, cap: &Cap| {
+        let each = match cap.each? {
+            Period::Day => 1,
+            Period::Week => 2,
+            Period::Month => 3,
+            _ => 4,
+        };
+        let (of, most) = match cap.most {
+            Most::Points(most) => (1, most),
+            Most::Times(most) => (2, most),
+        };
+        let used = engine::cap_used(context, member, giving, cap);
+        Some(CapView { rule: text(programme.source_name(giving.source)), each, of, most, used })
+    };
+    givings.flat_map(|giving| giving.caps.iter().filter_map(move |cap| view(giving, cap))).collect()
+}
+
 /// A member's points, one by one.
-pub(super) fn lots_view(member: &Member) -> LotsView {
+pub(super) fn lots_view(programme: &Programme, member: &Member) -> LotsView {
     let lot = |points: i64, opens_s: u32, name: LotName| LotView {
         points,
         opens_ms: i64::from(opens_s) * 1000,
-        expires_ms: if name.expires_s == NEVER_S { 0 } else { i64::from(name.expires_s) * 1000 },
+        expires_ms: instant_ms(name.expires_s),
         slides: u8::from(name.slides),
-        source: text(source::name(name.source)),
+        source: text(programme.source_name(name.source)),
     };
     let open = member.lots().iter().map(|it| lot(it.points, 0, it.name));
     let pending = member.pending().map(|it| lot(it.points, it.opens_s, it.name));

@@ -8,7 +8,7 @@ use super::members::Totals;
 use super::packed::{Fields, ReadMember, read_block, read_first_member, read_member, write_block, write_member};
 use super::place::Journal;
 use super::{Store, directory_place, member_place};
-use crate::engine::{OrderEntry, PlaceId, PlaceKind};
+use crate::engine::{KeyEntry, PlaceId, PlaceKind};
 
 /// What a section holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,9 +302,9 @@ impl Store {
 
     fn restore_orders(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
         let count = fields.u16()?;
-        let entries = (0..count).map(|_| fields.take().map(|bytes| OrderEntry::from_bytes(&bytes)));
+        let entries = (0..count).map(|_| fields.take().map(|bytes| KeyEntry::from_bytes(&bytes)));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let taken = || entries.iter().filter(|entry| **entry != OrderEntry::FREE);
+        let taken = || entries.iter().filter(|entry| **entry != KeyEntry::FREE);
         let (live, programmes) = (taken().count() as u64, self.world.load().programmes.len());
         // An entry of programme 0 is a free slot, and has nothing else in it.
         if taken().any(|entry| !(1..=programmes).contains(&entry.programme.into())) {

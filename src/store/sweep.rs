@@ -10,7 +10,8 @@ use super::Store;
 use super::execute::MemberAt;
 use super::members::Shard;
 use super::place::Held;
-use crate::engine::{Context, NEVER_S, second_of};
+use super::world::{Active, World};
+use crate::engine::{Member, NEVER_S, second_of, stands};
 
 /// Members settled under one lock, and such that are not due after all looked at.
 const AT_ONCE: usize = 32;
@@ -18,6 +19,10 @@ const LOOK_AT_ONCE: usize = 1_024;
 
 /// The share of what may wait undurable that the sweep leaves to requests: three quarters.
 const UNDURABLE_SHARE: u64 = 4;
+
+fn programme_of<'w>(world: &'w World, member: &Member) -> &'w Active {
+    world.programme(member.programme()).expect("a member's programme never goes")
+}
 
 impl Store {
     /// Settles members who are due at `now_ms`, at most `most` of them; gives how many it did. None are left, or must wait
@@ -52,12 +57,12 @@ impl Store {
         let (epoch, before) = (self.epochs.filling(), journal.appended_bytes());
         let mut swept = 0;
         while swept < most
-            && let Some(slot) = members.due_from(&mut from, second_of(now_ms), LOOK_AT_ONCE)
+            && let Some(slot) = members.due_from(&mut from, second_of(now_ms), LOOK_AT_ONCE, |member| {
+                !stands(&programme_of(world, member).context(now_ms), member)
+            })
         {
-            let active = world.programme(members.member(slot).programme()).expect("a member's programme never goes");
-            let context =
-                Context { programme: &active.programme, number: active.number, version: active.version, now_ms };
-            MemberAt { members, journal, shard }.settle(&context, slot, epoch, self.shape.lineage);
+            let active = programme_of(world, members.member(slot));
+            MemberAt { members, journal, shard }.settle(&active.context(now_ms), slot, epoch, self.shape.lineage);
             swept += 1;
         }
         let left = ((from as usize) < members.len()).then_some(from);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::place::Place;
-use crate::engine::{Block, PlaceId};
+use crate::engine::{Block, Context, PlaceId};
 use crate::programme::{Bundle, Numbering, Programme};
 
 /// One campaign's quotas, and how often it refused.
@@ -67,6 +67,13 @@ pub struct Active {
 }
 
 impl Active {
+    /// What decisions are given of it.
+    #[inline]
+    pub fn context(&self, now_ms: i64) -> Context<'_> {
+        let Active { programme, number, version, activated_ms, .. } = self;
+        Context { programme, number: *number, version: *version, activated_ms: *activated_ms, now_ms }
+    }
+
     /// The block of a campaign.
     pub fn block(&self, campaign: u32) -> Option<&Arc<BlockPlace>> {
         self.blocks.get(campaign as usize)?.as_ref()

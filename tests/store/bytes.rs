@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use tidegate::engine::{
-    BadRecord, Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, EFFECTS_MOST, Effect,
-    Effects, LedgerAt, LotName, MemberPart, NEVER_S, OrderEntry, Pending, PlaceId, PlaceKind, QUOTAS_MOST, Record,
-    read_record, write_block, write_directory, write_member,
+    BadRecord, Block, BlockPart, Bucket, Cell, CellName, CellUse, Change, Counter, DirectoryPart, EFFECTS_MOST, Effect,
+    Effects, KeyEntry, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan, QUOTAS_MOST, Record,
+    Right, read_record, write_block, write_directory, write_member,
 };
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
@@ -34,6 +34,9 @@ fn change() -> impl Strategy<Value = Change> {
             grant
         }),
         Just(Change::Settled),
+        (any::<u16>(), any::<i64>(), any::<Option<[u8; 16]>>())
+            .prop_map(|(activity, happened_ms, fingerprint)| { Change::Acted { activity, happened_ms, fingerprint } }),
+        (any::<u16>(), any::<u32>()).prop_map(|(number, left)| Change::UsedRight { number, left }),
     ]
 }
 
@@ -58,6 +61,17 @@ fn effect() -> impl Strategy<Value = Effect> {
         second().prop_map(|to_s| Effect::Slid { to_s }),
         (1u16.., any::<u16>(), any::<i32>(), any::<u32>())
             .prop_map(|(campaign, offer, period, used)| Effect::Used(Counter { campaign, offer, period, used })),
+        (any::<u16>(), any::<u32>(), second()).prop_map(|(number, count, expires_s)| Effect::RightGiven(Right {
+            number,
+            count,
+            expires_s
+        })),
+        any::<u16>().prop_map(|number| Effect::RightUsed { number }),
+        (any::<u64>(), second()).prop_map(|(count, through_s)| Effect::RightsExpired { count, through_s }),
+        (any::<u16>(), second()).prop_map(|(what, at_s)| Effect::Planned(Plan { what, at_s })),
+        (any::<u8>(), any::<i32>(), any::<i64>(), any::<i32>()).prop_map(|(measure, day, value, from)| {
+            Effect::Progressed { bucket: Bucket { measure, day, value }, from }
+        }),
     ]
 }
 
@@ -100,7 +114,7 @@ fn block_part() -> impl Strategy<Value = BlockPart> {
 fn directory_part() -> impl Strategy<Value = DirectoryPart> {
     let now = || any::<u32>().prop_map(|after| BASE_MS + i64::from(after));
     let entry = prop::collection::vec(any::<u8>(), 40)
-        .prop_map(|bytes| OrderEntry::from_bytes(bytes.as_slice().try_into().unwrap()));
+        .prop_map(|bytes| KeyEntry::from_bytes(bytes.as_slice().try_into().unwrap()));
     prop_oneof![
         (now(), any::<u32>(), entry).prop_map(|(now_ms, slot, entry)| DirectoryPart::Taken { now_ms, slot, entry }),
         (now(), any::<u32>(), any::<i64>()).prop_map(|(now_ms, programme, through_ms)| DirectoryPart::Forgot {

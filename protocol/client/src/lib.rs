@@ -356,6 +356,12 @@ calls! {
     check_in: CHECK_IN operation::CheckIn, programme;
     /// Records a paid order.
     record_order: RECORD_ORDER operation::RecordOrder, programme;
+    /// Records a paid order with its lines.
+    record_order_lines: RECORD_ORDER_LINES operation::RecordOrderLines, programme;
+    /// Records something that a member did.
+    record_activity: RECORD_ACTIVITY operation::RecordActivity, programme;
+    /// Uses one of a member's right.
+    use_right: USE_RIGHT operation::UseRight, programme;
     /// Redeems points for a campaign's offer.
     redeem: REDEEM operation::Redeem, programme;
     /// What a member has.
@@ -366,6 +372,8 @@ calls! {
     outcome: GET_OUTCOME operation::GetOutcome, programme;
     /// A member's points, lot by lot.
     get_lots: GET_LOTS operation::GetLots, programme;
+    /// Where a member stands, and what it may do.
+    get_standing: GET_STANDING operation::GetStanding, programme;
     /// The state of the server.
     status: GET_STATUS operator::GetStatus;
     /// Takes a snapshot.

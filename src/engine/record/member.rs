@@ -12,6 +12,9 @@ use super::super::lots::LotName;
 use super::super::member::LedgerAt;
 use super::super::part::{Change, MemberPart};
 use super::super::pending::Pending;
+use super::super::plans::Plan;
+use super::super::progress::Bucket;
+use super::super::rights::Right;
 use super::{BadRecord, Fields, MEMBER, after_base, record};
 
 /// Flag: the record names a member that forgets.
@@ -24,6 +27,9 @@ const CHECKED_IN: u8 = 2;
 const ORDERED: u8 = 3;
 const REDEEMED: u8 = 4;
 const SETTLED: u8 = 5;
+const ACTED: u8 = 6;
+const ACTED_ONCE: u8 = 7;
+const USED_RIGHT: u8 = 8;
 
 const EFFECT_GRANTED: u8 = 1;
 const EFFECT_PENDED: u8 = 2;
@@ -32,6 +38,11 @@ const EFFECT_EXPIRED: u8 = 4;
 const EFFECT_SPENT: u8 = 5;
 const EFFECT_SLID: u8 = 6;
 const EFFECT_USED: u8 = 7;
+const EFFECT_RIGHT_GIVEN: u8 = 8;
+const EFFECT_RIGHT_USED: u8 = 9;
+const EFFECT_RIGHTS_EXPIRED: u8 = 10;
+const EFFECT_PLANNED: u8 = 11;
+const EFFECT_PROGRESSED: u8 = 12;
 
 /// Appends a member's part.
 pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
@@ -55,7 +66,7 @@ pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
         previous[..8].copy_from_slice(&part.previous.epoch.to_le_bytes());
         previous[8..].copy_from_slice(&part.previous.offset.to_le_bytes());
         out.extend_from_slice(&previous);
-        short(out, (part.after << 1 ^ part.after >> 63) as u64);
+        signed(out, part.after);
         out.push(part.tier);
         if let Some(slot) = part.forgets {
             out.extend_from_slice(&slot.to_le_bytes());
@@ -91,6 +102,17 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             short(out, *grant);
         }
         Change::Settled => out.push(SETTLED),
+        Change::Acted { activity, happened_ms, fingerprint } => {
+            out.push(if fingerprint.is_some() { ACTED_ONCE } else { ACTED });
+            out.extend_from_slice(&activity.to_le_bytes());
+            out.extend_from_slice(&happened_ms.to_le_bytes());
+            out.extend_from_slice(fingerprint.as_ref().map_or(&[][..], |bytes| &bytes[..]));
+        }
+        Change::UsedRight { number, left } => {
+            out.push(USED_RIGHT);
+            out.extend_from_slice(&number.to_le_bytes());
+            short(out, u64::from(*left));
+        }
     }
 }
 
@@ -126,12 +148,43 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             out.extend_from_slice(&fixed);
             short(out, u64::from(*used));
         }
+        Effect::RightGiven(Right { number, count, expires_s }) => {
+            out.push(EFFECT_RIGHT_GIVEN);
+            out.extend_from_slice(&number.to_le_bytes());
+            short(out, u64::from(*count));
+            out.extend_from_slice(&expires_s.to_le_bytes());
+        }
+        Effect::RightUsed { number } => {
+            out.push(EFFECT_RIGHT_USED);
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        Effect::RightsExpired { count, through_s } => {
+            out.push(EFFECT_RIGHTS_EXPIRED);
+            short(out, *count);
+            out.extend_from_slice(&through_s.to_le_bytes());
+        }
+        Effect::Planned(Plan { what, at_s }) => {
+            out.push(EFFECT_PLANNED);
+            out.extend_from_slice(&what.to_le_bytes());
+            out.extend_from_slice(&at_s.to_le_bytes());
+        }
+        Effect::Progressed { bucket: Bucket { measure, day, value }, from } => {
+            out.extend_from_slice(&[EFFECT_PROGRESSED, *measure]);
+            out.extend_from_slice(&day.to_le_bytes());
+            signed(out, *value);
+            out.extend_from_slice(&from.to_le_bytes());
+        }
     }
 }
 
 fn counted(out: &mut Vec<u8>, kind: u8, points: i64) {
     out.push(kind);
     short(out, points as u64);
+}
+
+/// What may be below zero.
+fn signed(out: &mut Vec<u8>, number: i64) {
+    short(out, (number << 1 ^ number >> 63) as u64);
 }
 
 fn short(out: &mut Vec<u8>, mut number: u64) {
@@ -161,8 +214,7 @@ pub(super) fn read(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, 
     let version = fields.u32()?;
     let (id, hash) = if unasked { Default::default() } else { (RequestId(fields.take()?), fields.u64()?) };
     let previous = LedgerAt { epoch: fields.u64()?, offset: fields.u32()? };
-    let after = read_short(fields)?;
-    let (after, tier) = ((after >> 1) as i64 ^ -((after & 1) as i64), fields.u8()?);
+    let (after, tier) = (read_signed(fields)?, fields.u8()?);
     let forgets = if flags & FORGETS != 0 { Some(fields.u32()?) } else { None };
     let change = read_change(fields)?;
     let count = usize::from(fields.u8()?);
@@ -188,6 +240,15 @@ fn read_change(fields: &mut Fields<'_>) -> Result<Change, BadRecord> {
         },
         REDEEMED => Change::Redeemed { campaign: fields.u16()?, offer: fields.u16()?, grant: read_short(fields)? },
         SETTLED => Change::Settled,
+        kind @ (ACTED | ACTED_ONCE) => Change::Acted {
+            activity: fields.u16()?,
+            happened_ms: fields.i64()?,
+            fingerprint: if kind == ACTED_ONCE { Some(fields.take()?) } else { None },
+        },
+        USED_RIGHT => {
+            let (number, left) = (fields.u16()?, read_short(fields)?);
+            Change::UsedRight { number, left: u32::try_from(left).map_err(|_| BadRecord::Value(fields.kind))? }
+        }
         _ => return Err(BadRecord::Value(fields.kind)),
     })
 }
@@ -212,12 +273,29 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
             let used = u32::try_from(used).map_err(|_| BadRecord::Value(fields.kind))?;
             Effect::Used(Counter { campaign, offer, period, used })
         }
+        EFFECT_RIGHT_GIVEN => {
+            let (number, count) = (fields.u16()?, read_short(fields)?);
+            let count = u32::try_from(count).map_err(|_| BadRecord::Value(fields.kind))?;
+            Effect::RightGiven(Right { number, count, expires_s: fields.u32()? })
+        }
+        EFFECT_RIGHT_USED => Effect::RightUsed { number: fields.u16()? },
+        EFFECT_RIGHTS_EXPIRED => Effect::RightsExpired { count: read_short(fields)?, through_s: fields.u32()? },
+        EFFECT_PLANNED => Effect::Planned(Plan { what: fields.u16()?, at_s: fields.u32()? }),
+        EFFECT_PROGRESSED => {
+            let bucket = Bucket { measure: fields.u8()?, day: fields.i32()?, value: read_signed(fields)? };
+            Effect::Progressed { bucket, from: fields.i32()? }
+        }
         _ => return Err(BadRecord::Value(fields.kind)),
     })
 }
 
 fn points(fields: &mut Fields<'_>) -> Result<i64, BadRecord> {
     i64::try_from(read_short(fields)?).map_err(|_| BadRecord::Value(fields.kind))
+}
+
+fn read_signed(fields: &mut Fields<'_>) -> Result<i64, BadRecord> {
+    let number = read_short(fields)?;
+    Ok((number >> 1) as i64 ^ -((number & 1) as i64))
 }
 
 fn read_short(fields: &mut Fields<'_>) -> Result<u64, BadRecord> {

@@ -8,7 +8,7 @@ mod member;
 
 use arrayvec::ArrayVec;
 
-use super::order::OrderEntry;
+use super::keyed::KeyEntry;
 use super::part::{BlockPart, CellUse, DirectoryPart, MemberPart, QUOTAS_MOST};
 use super::quota::CellName;
 
@@ -207,7 +207,7 @@ fn read_block(fields: &mut Fields<'_>, base_ms: i64) -> Result<BlockPart, BadRec
 fn read_directory(fields: &mut Fields<'_>, base_ms: i64) -> Result<DirectoryPart, BadRecord> {
     let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
     Ok(if fields.kind == ORDER_TAKEN {
-        DirectoryPart::Taken { now_ms, slot: fields.u32()?, entry: OrderEntry::from_bytes(&fields.take()?) }
+        DirectoryPart::Taken { now_ms, slot: fields.u32()?, entry: KeyEntry::from_bytes(&fields.take()?) }
     } else {
         DirectoryPart::Forgot { now_ms, programme: fields.u32()?, through_ms: fields.i64()? }
     })

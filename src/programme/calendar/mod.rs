@@ -6,9 +6,14 @@
 //! showing and closes at the last. A window is open exactly from the first to the last moment at which the clock reads
 //! a time inside it. No difference of 24 hours is ever taken for a day.
 
+mod days;
 mod window;
 mod zone;
 
+pub use days::Period;
+#[cfg(test)]
+pub(super) use days::day_number;
+pub(super) use days::{date_of, day_of, months_after};
 pub(super) use window::{Moment, MonthDay, Rule};
 pub use window::{Span, Window};
 pub(super) use zone::datetime as reading;

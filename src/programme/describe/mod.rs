@@ -1,12 +1,13 @@
 //! A programme's rules said back in plain words, one English and one Chinese sentence each, for those who sign them.
 
+mod earning;
 mod multipliers;
+mod standing;
 mod terms;
 
 use jiff::civil::DateTime;
 
 use super::calendar::{DAY_MS, Moment, MonthDay, Rule, reading};
-use super::money::{Rate, Rounded};
 use super::{Campaign, LimitOver, Offer, Programme, Quota, Rounding, Title, Window};
 
 const WEEKDAYS: [(&str, &str); 7] = [
@@ -53,30 +54,19 @@ impl Programme {
             ),
             format!("“{}”按 {} 时区计算日期和时段，金额以 {} 计。", self.title.zh, self.zone.name(), self.currency),
         )];
-        sentences.push(self.describe_tiers());
+        sentences.extend(self.describe_tiers());
+        sentences.extend(self.describe_benefits());
         sentences.extend(self.describe_check_in());
         sentences.extend(self.describe_earning());
+        sentences.extend(self.describe_activities());
         sentences.extend(self.describe_multipliers());
         sentences.extend(self.describe_points());
+        sentences.extend(self.describe_rights());
         for campaign in &self.campaigns {
             sentences.push(self.describe_campaign(campaign));
             sentences.extend(campaign.offers.iter().map(|offer| self.describe_offer(campaign, offer)));
         }
         sentences
-    }
-
-    fn describe_tiers(&self) -> Title {
-        let list = |say: fn(&Title, i64) -> String, mark| {
-            let parts: Vec<String> = self.tiers.iter().map(|tier| say(&tier.title, tier.from)).collect();
-            parts.join(mark)
-        };
-        said(
-            format!(
-                "Tiers by points earned over a lifetime: {}.",
-                list(|title, from| format!("{} from {from}", title.en), ", ")
-            ),
-            format!("等级按累计获得积分划分：{}。", list(|title, from| format!("{} {from} 分起", title.zh), "，")),
-        )
     }
 
     fn describe_check_in(&self) -> Option<Title> {
@@ -92,43 +82,8 @@ impl Programme {
             en += &format!("; after {cycle} days the table starts again");
             zh += &format!("；每满 {cycle} 天奖励表重新开始");
         }
-        Some(said(en + ".", zh + "。"))
-    }
-
-    fn describe_earning(&self) -> Vec<Title> {
-        let Some(earning) = &self.earning else { return Vec::new() };
-        let days = self.orders.remember_ms as f64 / DAY_MS as f64;
-        let (en, zh) = self.describe_rate(&earning.rate);
-        let mut sentences = vec![
-            said(format!("Orders give {en}."), format!("订单{zh}。")),
-            said(
-                format!(
-                    "An order number counts once in its channel; an order paid more than {days} days ago may be refused as too old."
-                ),
-                format!("同一渠道内每个订单号只计一次；支付超过 {days} 天的订单可能因过旧而被拒绝。"),
-            ),
-        ];
-        for channel in &self.channels {
-            if let Some(rate) = earning.by_channel.get(usize::from(channel.number)).copied().flatten() {
-                let (en, zh) = self.describe_rate(&rate);
-                let name = &channel.slug;
-                sentences.push(said(format!("Orders through {name} give {en}."), format!("渠道 {name} 的订单{zh}。")));
-            }
-        }
-        sentences
-    }
-
-    fn describe_rate(&self, rate: &Rate) -> (String, String) {
-        let (worth, per, currency) = (rate.points, self.currency.show(rate.per_minor), self.currency);
-        let (en_round, zh_round) = rounded(rate.rounding);
-        let (en_what, zh_what) = match rate.rounded {
-            Rounded::Steps => ("the number of steps", "份数"),
-            Rounded::Points => ("the points", "积分"),
-        };
-        (
-            format!("{} for each {per} {currency}, {en_what} {en_round}", points(worth)),
-            format!("每 {per} {currency} 得 {worth} 积分，{zh_what}{zh_round}"),
-        )
+        let (en_caps, zh_caps) = earning::describe_caps(&check_in.giving, "", "");
+        Some(said(en + &en_caps + ".", zh + &zh_caps + "。"))
     }
 
     fn describe_campaign(&self, campaign: &Campaign) -> Title {
@@ -176,9 +131,16 @@ impl Programme {
             None if campaign.quotas.is_empty() => ("without a quota".to_owned(), "不限量".to_owned()),
             None => ("within the campaign's quota".to_owned(), "数量以活动总限量为准".to_owned()),
         };
+        let (en_gives, zh_gives) = match offer.gives.map(|right| self.describe_count(right)) {
+            Some(gives) => (format!("; it gives {}", gives.en), format!("；发放{}", gives.zh)),
+            None => Default::default(),
+        };
         said(
-            format!("{}, {} ({}): {en_price}; {en_quota}.", campaign.title.en, offer.title.en, offer.sku),
-            format!("“{}”中的“{}”（{}）：{zh_price}；{zh_quota}。", campaign.title.zh, offer.title.zh, offer.sku),
+            format!("{}, {} ({}): {en_price}; {en_quota}{en_gives}.", campaign.title.en, offer.title.en, offer.sku),
+            format!(
+                "“{}”中的“{}”（{}）：{zh_price}；{zh_quota}{zh_gives}。",
+                campaign.title.zh, offer.title.zh, offer.sku
+            ),
         )
     }
 

@@ -8,9 +8,11 @@ use super::{MONTHS, date_time, ordinal, said};
 impl Programme {
     /// One sentence for each source of points: from when they can be spent, and until when.
     pub(super) fn describe_points(&self) -> Vec<Title> {
-        let check_in = self.check_in.as_ref().map(|rule| ("check-ins", "签到", &rule.terms));
-        let orders = self.earning.as_ref().map(|rule| ("orders", "订单", &rule.terms));
-        let sources = check_in.into_iter().chain(orders);
+        let check_in = self.check_in.as_ref().map(|rule| ("check-ins", "签到", &rule.giving.terms));
+        let orders = self.earning.as_ref().map(|rule| ("orders", "订单", &rule.giving.terms));
+        let activities = self.activities.iter().filter(|it| it.rate().0 > 0);
+        let activities = activities.map(|it| (it.title.en.as_str(), it.title.zh.as_str(), &it.giving.terms));
+        let sources = check_in.into_iter().chain(orders).chain(activities);
         sources
             .map(|(en, zh, terms)| {
                 let (opens, expires) = (terms.describe_opening(), self.describe_expiry(terms));
@@ -22,7 +24,7 @@ impl Programme {
             .collect()
     }
 
-    fn describe_expiry(&self, terms: &LotTerms) -> Title {
+    pub(super) fn describe_expiry(&self, terms: &LotTerms) -> Title {
         if let [only] = &terms.expiry[..] {
             return self.describe_one(only);
         }
@@ -85,7 +87,7 @@ impl LotTerms {
 }
 
 impl Rolling {
-    fn describe(&self) -> Title {
+    pub(super) fn describe(&self) -> Title {
         let (en_length, zh_length) = match self.length {
             Length::Days(1) => ("1 day".to_owned(), "1 天".to_owned()),
             Length::Days(days) => (format!("{days} days"), format!("{days} 天")),

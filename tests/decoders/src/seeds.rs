@@ -13,8 +13,11 @@ use tidegate::store::{Limits, Scope, Turn};
 use tidegate_protocol::batch;
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, Kind};
-use tidegate_protocol::operation::{CheckIn, GetCampaign, GetLots, GetMember, RecordOrder, Redeem};
-use tidegate_protocol::{Encode, MemberKey, Text, encode};
+use tidegate_protocol::operation::{
+    CheckIn, Field, GetCampaign, GetLots, GetMember, GetStanding, OrderLine, RecordActivity, RecordOrder,
+    RecordOrderLines, Redeem, UseRight,
+};
+use tidegate_protocol::{Encode, List, MemberKey, Text, encode};
 
 use crate::mend::ALL;
 use crate::{bundle, log, state};
@@ -237,6 +240,31 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         store: text(""),
         number: text("a-new-one"),
     };
+    let line = OrderLine {
+        sku: text("S"),
+        category: text("tea"),
+        quantity: 1,
+        amount_minor: 900,
+        coupon_minor: 100,
+        points_minor: 50,
+    };
+    let lines = RecordOrderLines {
+        member: member(2),
+        paid_at_ms: state::NOW_MS,
+        freight_minor: 10,
+        brand: text("house"),
+        channel: text("mall"),
+        store: text(""),
+        number: text("with-lines"),
+        lines: List::cut([line, line]),
+    };
+    let activity = RecordActivity {
+        member: member(5),
+        happened_ms: state::NOW_MS,
+        activity: text("read"),
+        key: text("new"),
+        fields: List::cut([Field { name: text("minutes"), value: 5 }]),
+    };
     vec![
         (op::CHECK_IN, body(&CheckIn { member: member(1) })),
         (op::RECORD_ORDER, body(&order)),
@@ -244,6 +272,10 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         (op::GET_MEMBER, body(&GetMember { member: member(1) })),
         (op::GET_CAMPAIGN, body(&GetCampaign { campaign: 0, slug: text("hot") })),
         (op::GET_LOTS, body(&GetLots { member: member(1) })),
+        (op::GET_STANDING, body(&GetStanding { member: member(1) })),
+        (op::RECORD_ORDER_LINES, body(&lines)),
+        (op::RECORD_ACTIVITY, body(&activity)),
+        (op::USE_RIGHT, body(&UseRight { member: member(4), right: text("drink") })),
         (op::REDEEM, body(&Redeem { member: member(3), campaign: 1, offer: 1 })),
         (op::ENROL, body(&tidegate_protocol::operation::Enrol { member: member(77) })),
     ]

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use tidegate::programme::{Bundle, BundleFile};
 use tidegate::store::{HashKeys, Limits, Scope, Section, Shape, Store, Turn};
 use tidegate_protocol::code::op;
-use tidegate_protocol::operation::{CheckIn, Enrol, RecordOrder, Redeem};
-use tidegate_protocol::{Encode, MemberKey, RequestId, Text, batch};
+use tidegate_protocol::operation::{CheckIn, Enrol, Field, RecordActivity, RecordOrder, Redeem, UseRight};
+use tidegate_protocol::{Encode, List, MemberKey, RequestId, Text, batch};
 
 /// 2026-03-20 10:00 in Shanghai: the hot offer has just opened.
 pub(crate) const NOW_MS: i64 = 1_773_972_000_000;
@@ -25,12 +25,38 @@ earning = { points = 1, per = "1.00", rounding = "down" }
 check-in = { points = 5, pending = "0d from grant, to end of day", expires = "never" }
 points = { expires = "1 month from last activity, to end of month" }
 orders = { remember = "30d" }
+[tiers]
+by = "spend"
+over = "12 months"
+keeps = "1 month from entry, to end of month"
+grace = "9d"
+falls = "by one"
+again = "each year"
 [[tier]]
 slug = "basic"
-from = 0
+from = "0"
 [[tier]]
 slug = "gold"
-from = 1000
+from = "40.00"
+entry = { points = 20, right = "drink", count = 2 }
+rights = ["discount"]
+[right.drink]
+expires = "30d from grant, to end of day"
+[right.discount]
+expires = "never"
+[benefit.monthly]
+points = 5
+each = "month"
+first = "at once"
+tiers = ["gold"]
+[benefit.stayed]
+points = 9
+after = "7d from enrolment, to end of day"
+[activity.read]
+points = 2
+when = { minutes = 4 }
+clock = "arrival"
+cap = [{ points = 4, each = "day" }, { times = 9, each = "life" }]
 [campaign.hot]
 window = { every = "month", from = "20 10:00", until = "last 24:00" }
 per_member = { times = 2, each = "window", over = "all offers" }
@@ -123,6 +149,16 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
         };
         story.push((op::RECORD_ORDER, body(&order)));
         story.push((op::REDEEM, body(&Redeem { member, campaign: 1, offer: 1 })));
+        let key = if number.is_multiple_of(2) { "" } else { "A-1" };
+        let activity = RecordActivity {
+            member,
+            happened_ms: NOW_MS - 2_000,
+            activity: text("read"),
+            key: text(key),
+            fields: List::cut([Field { name: text("minutes"), value: 4 }]),
+        };
+        story.push((op::RECORD_ACTIVITY, body(&activity)));
+        story.push((op::USE_RIGHT, body(&UseRight { member, right: text("drink") })));
     }
     story
 }
@@ -150,6 +186,7 @@ fn lived() -> Store {
     store
         .execute(&mut Turn::default(), NOW_MS, &requests(&story(), NOW_MS, 0), &Scope::All, None, &mut out)
         .expect("a batch");
-    assert_eq!((store.member_count(), store.order_count()), (6, 6), "the story came to pass");
+    // The odd members' activities share one key: the first has it.
+    assert_eq!((store.member_count(), store.order_count()), (6, 7), "the story came to pass");
     store
 }

@@ -11,7 +11,10 @@ use tidegate_protocol::code::{self, op};
 use tidegate_protocol::files::{CheckFile, ListFiles, ReadFile};
 use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
-use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, RecordOrder, Redeem};
+use tidegate_protocol::operation::{
+    CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, RecordActivity, RecordOrder,
+    RecordOrderLines, Redeem, UseRight,
+};
 use tidegate_protocol::operator::{Activate, GetStatus, TakeSnapshot};
 use tidegate_protocol::{Body, Decode, Encode, decode, encode};
 
@@ -74,7 +77,11 @@ fn batch_of_requests(body: &[u8]) {
             op::GET_MEMBER => same::<GetMember>(entry.body),
             op::GET_CAMPAIGN => same::<GetCampaign>(entry.body),
             op::GET_OUTCOME => same::<GetOutcome>(entry.body),
+            op::RECORD_ORDER_LINES => same::<RecordOrderLines>(entry.body),
+            op::RECORD_ACTIVITY => same::<RecordActivity>(entry.body),
+            op::USE_RIGHT => same::<UseRight>(entry.body),
             op::GET_LOTS => same::<GetLots>(entry.body),
+            op::GET_STANDING => same::<GetStanding>(entry.body),
             op::GET_STATUS => same::<GetStatus>(entry.body),
             op::TAKE_SNAPSHOT => same::<TakeSnapshot>(entry.body),
             op::ACTIVATE => same::<Activate>(entry.body),

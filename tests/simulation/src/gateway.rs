@@ -10,9 +10,8 @@ use tidegate_protocol::code::{Applied, answer, row};
 use tidegate_protocol::frame::{FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 
 use crate::dice::Dice;
-use crate::model::{Ask, Asked, Order};
-use crate::rules::{AHEAD_MS, CHANNELS};
-use crate::wire;
+use crate::model::{Ask, Asked};
+use crate::{asking, wire};
 
 /// What a call came to, as its caller was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,11 +96,14 @@ impl Gateway {
         }
         // First there must be members.
         let young = self.sent.len() < 30 && self.dice.chance(50);
-        let ask = match if young { 0 } else { self.dice.below(20) } {
+        let ask = match if young { 0 } else { self.dice.below(24) } {
             0..2 => Ask::Enrol,
             2..6 => Ask::CheckIn,
-            6..11 => Ask::Order(self.order(server_ms)),
-            11..16 => {
+            6..10 => Ask::Order(asking::order(&mut self.dice, server_ms, 120)),
+            20 | 21 => Ask::Act(asking::act(&mut self.dice, server_ms, 60)),
+            22 => Ask::UseRight(asking::right(&mut self.dice)),
+            23 => Ask::GetStanding,
+            10..16 => {
                 let beyond = u64::from(self.dice.chance(5));
                 let campaign = 1 + self.dice.below(u64::from(campaigns(programme)) + beyond) as u32;
                 Ask::Redeem(campaign, 1 + self.dice.below(2 + beyond) as u32)
@@ -137,15 +139,6 @@ impl Gateway {
             self.sent.push(asked.clone());
         }
         Some(asked)
-    }
-
-    fn order(&mut self, server_ms: i64) -> Order {
-        let channel = if self.dice.chance(4) { "nowhere" } else { *self.dice.one(&CHANNELS) };
-        let number = if self.dice.chance(2) { String::new() } else { format!("{}", self.dice.below(120)) };
-        let back_ms = *self.dice.one(&[0, 1_000, 3_600_000, 90_000_000, 250_000_000, 300_000_000]);
-        let paid_at_ms = if self.dice.chance(3) { server_ms + AHEAD_MS + 60_000 } else { server_ms - back_ms };
-        let amount_minor = if self.dice.chance(3) { -1 } else { self.dice.between(0, 20_000) };
-        Order { channel: channel.into(), number, paid_at_ms, amount_minor }
     }
 
     fn mint(&mut self, server_ms: i64) -> RequestId {
@@ -194,31 +187,26 @@ impl Gateway {
 }
 
 fn ended((asked, result): Finished<Asked>) -> (Asked, End) {
-    let end = match &result {
-        Ok(Reply { code, durable, .. })
-            if [answer::ENROLLED, answer::CHECKED_IN, answer::RECORDED, answer::GRANTED].contains(code) =>
-        {
-            if *durable {
-                End::Applied
-            } else {
-                End::AppliedEarly
+    let end =
+        match &result {
+            Ok(Reply { code, durable, .. }) if row(*code).is_some_and(|row| row.applied == Applied::Yes) => {
+                if *durable { End::Applied } else { End::AppliedEarly }
             }
-        }
-        Ok(Reply { code, .. }) => {
-            let refused = row(*code).is_some_and(|row| row.applied == Applied::No);
-            // A conflict tells of this request only, not of another under the same id; and numbers of orders are used again
-            // here once they are forgotten, so that what conflicts may have been recorded before.
-            let conflicts = [answer::ID_CONFLICT, answer::KEY_CONFLICT].contains(code);
-            if refused && !conflicts && changes(&asked) { End::Never } else { End::Open }
-        }
-        Err(CallError::Expired { .. }) if changes(&asked) => End::Never,
-        Err(_) => End::Open,
-    };
+            Ok(Reply { code, .. }) => {
+                let refused = row(*code).is_some_and(|row| row.applied == Applied::No);
+                // A conflict tells of this request only, not of another under the same id; and numbers of orders are used again
+                // here once they are forgotten, so that what conflicts may have been recorded before.
+                let conflicts = [answer::ID_CONFLICT, answer::KEY_CONFLICT].contains(code);
+                if refused && !conflicts && changes(&asked) { End::Never } else { End::Open }
+            }
+            Err(CallError::Expired { .. }) if changes(&asked) => End::Never,
+            Err(_) => End::Open,
+        };
     (asked, end)
 }
 
 fn changes(asked: &Asked) -> bool {
-    matches!(asked.ask, Ask::Enrol | Ask::CheckIn | Ask::Order(_) | Ask::Redeem(..))
+    matches!(asked.ask, Ask::Enrol | Ask::CheckIn | Ask::Order(_) | Ask::Redeem(..) | Ask::Act(_) | Ask::UseRight(_))
 }
 
 /// Requests that were told to be never applied.

@@ -7,12 +7,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod asking;
 mod backups;
 pub mod calendar;
 mod counts;
 pub mod dice;
 mod disk;
+pub mod earning;
 pub mod gateway;
+pub mod ladder;
 pub mod model;
 pub mod multipliers;
 mod operators;

@@ -22,8 +22,8 @@ pub enum Stacking {
 pub struct Multiplier {
     /// In hundredths.
     pub factor: i64,
-    /// Whether orders are multiplied, and whether check-ins are.
-    pub on: (bool, bool),
+    /// Whether orders, check-ins and activities are multiplied.
+    pub on: (bool, bool, bool),
     /// When it applies, if not always.
     pub window: Option<Window>,
     /// Whether its window is held against the time of payment.
@@ -47,11 +47,22 @@ pub struct Multipliers {
     pub all: Vec<Multiplier>,
 }
 
-/// What points are given for: the channel of an order, or a check-in; when it happened, and when it came in.
+/// What is multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On<'a> {
+    /// An order through a channel.
+    Order(&'a str),
+    /// A check-in.
+    CheckIn,
+    /// An activity.
+    Activity,
+}
+
+/// What points are given for; when it happened, and when it came in.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a> {
-    /// The channel, if it is an order.
-    pub channel: Option<&'a str>,
+    /// What it is.
+    pub on: On<'a>,
     /// The member's tier before.
     pub tier: &'a str,
     /// When it was paid.
@@ -73,7 +84,7 @@ impl Multipliers {
         let count = dice.between(1, 4);
         let all = (0..count).map(|_| Multiplier {
             factor: *dice.one(&[150, 200, 300, 125, 101]),
-            on: *dice.one(&[(true, true), (true, false), (false, true)]),
+            on: *dice.one(&[(true, true, false), (true, false, true), (false, true, false), (false, false, true)]),
             window: dice.chance(60).then(|| window(dice)),
             paid: dice.chance(50),
             tiers: if dice.chance(30) { vec![*dice.one::<&'static str>(tiers)] } else { Vec::new() },
@@ -110,7 +121,7 @@ impl Multipliers {
         };
         let mut out = format!("[multipliers]\nstacking = \"{stacking}\"\nrounding = \"{}\"\n", self.rounding.word());
         for (at, it) in self.all.iter().enumerate() {
-            let on: Vec<&str> = [("\"orders\"", it.on.0), ("\"check-in\"", it.on.1)]
+            let on: Vec<&str> = [("\"orders\"", it.on.0), ("\"check-in\"", it.on.1), ("\"activities\"", it.on.2)]
                 .iter()
                 .filter(|(_, on)| *on)
                 .map(|(name, _)| *name)
@@ -142,9 +153,13 @@ impl Multipliers {
 impl Multiplier {
     fn applies(&self, given: &Given<'_>, clock: &Clock) -> bool {
         let at_ms = if self.paid { given.paid_ms } else { given.now_ms };
-        let on = if given.channel.is_some() { self.on.0 } else { self.on.1 };
+        let (on, through) = match given.on {
+            On::Order(channel) => (self.on.0, Some(channel)),
+            On::CheckIn => (self.on.1, None),
+            On::Activity => (self.on.2, None),
+        };
         on && (self.tiers.is_empty() || self.tiers.contains(&given.tier))
-            && self.channel.is_none_or(|channel| given.channel == Some(channel))
+            && self.channel.is_none_or(|channel| through == Some(channel))
             && self.window.as_ref().is_none_or(|window| matches!(clock.at(window, at_ms), Now::Open { .. }))
     }
 }

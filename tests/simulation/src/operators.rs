@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tidegate::programme::{Bundle, BundleFile};
+use tidegate::store::ActivationError;
 
 use crate::rules::Rules;
 use crate::traffic::Traffic;
@@ -58,7 +59,7 @@ impl Traffic {
         let replaces = self.model.version(programme);
         match store.activate(bundle(rules.to_toml()), replaces, false, now_ms) {
             Ok(activated) => {
-                self.model.activate(programme, rules.clone(), stands_in);
+                self.model.activate(programme, rules.clone(), now_ms, stands_in);
                 self.changed(stands_in, before);
                 self.counts.activations += 1;
                 let (version, epoch) = (activated.version, activated.epoch);
@@ -67,8 +68,8 @@ impl Traffic {
                 self.operator.push((epoch, stands_in));
                 self.rules[number] = rules;
             }
-            // A window whose counts are folded is not to open again.
-            Err(error) if error.to_string().contains("told apart") => {
+            // A window whose counts are folded is not to open again; and what was due is written down before.
+            Err(error) if matches!(error, ActivationError::Behind) || error.to_string().contains("told apart") => {
                 self.trace.note(|| format!("not activated: {error}"));
             }
             Err(error) => self.fail(format!("a programme that should compile does not: {error}\n{}", rules.to_toml())),

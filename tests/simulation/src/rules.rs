@@ -7,6 +7,8 @@ use jiff::civil::Time;
 
 use crate::calendar::{Clock, Window};
 use crate::dice::Dice;
+use crate::earning::{Activity, Caps, Earning};
+use crate::ladder::Standing;
 use crate::multipliers::Multipliers;
 use crate::terms::{Expiry, Terms};
 
@@ -59,19 +61,6 @@ impl Rounding {
     }
 }
 
-/// Points for so many minor units.
-#[derive(Debug, Clone, Copy)]
-pub struct Rate {
-    /// Points …
-    pub points: i64,
-    /// … for each of so many minor units, a multiple of a hundred.
-    pub per_minor: i64,
-    /// How to round.
-    pub rounding: Rounding,
-    /// Whether the points are rounded, or else the steps.
-    pub of_points: bool,
-}
-
 /// Points for a day's check-in.
 #[derive(Debug, Clone)]
 pub struct CheckIn {
@@ -81,6 +70,10 @@ pub struct CheckIn {
     pub streak: Vec<(u32, i64)>,
     /// After so many days the table starts again.
     pub cycle: Option<u32>,
+    /// Growth.
+    pub growth: i64,
+    /// Caps.
+    pub caps: Caps,
 }
 
 /// Units that one window may grant.
@@ -101,6 +94,8 @@ pub struct Offer {
     pub prices: Vec<(&'static str, i64)>,
     /// Its own quotas.
     pub quotas: Quotas,
+    /// A right that it gives, and how many.
+    pub gives: Option<(&'static str, u32)>,
 }
 
 /// A campaign.
@@ -125,8 +120,10 @@ pub struct Rules {
     pub slug: String,
     /// Its zone.
     pub zone: &'static str,
-    /// Tiers with the points earned from which a member is in them, rising.
+    /// Tiers with the count from which a member is in them, rising.
     pub tiers: Vec<(&'static str, i64)>,
+    /// What has to do with tiers.
+    pub standing: Standing,
     /// When points expire, where a rule does not say.
     pub points: Option<Expiry>,
     /// On which terms check-ins give points.
@@ -136,9 +133,9 @@ pub struct Rules {
     /// What multiplies points.
     pub multipliers: Option<Multipliers>,
     /// Points for orders.
-    pub earning: Option<Rate>,
-    /// Another rate for the channel `web`.
-    pub web: Option<Rate>,
+    pub earning: Option<Earning>,
+    /// Activities.
+    pub activities: Vec<Activity>,
     /// Points for check-ins.
     pub check_in: Option<CheckIn>,
     /// Days that order numbers are remembered.
@@ -153,22 +150,25 @@ pub const AHEAD_MS: i64 = 600_000;
 impl Rules {
     /// Rules for a programme that begins about `start_ms`.
     pub fn random(dice: &mut Dice, slug: &str, start_ms: i64) -> Rules {
-        let tiers = 1 + dice.below(3) as usize;
+        let tiers = &TIERS[..1 + dice.below(3) as usize];
+        // The first campaign is always there.
+        let standing = Standing::random(dice, tiers, "campaign-0");
         let mut rules = Rules {
             slug: slug.into(),
             zone: dice.one::<&str>(&ZONES),
-            tiers: (0i64..).zip(&TIERS[..tiers]).map(|(at, slug)| (*slug, at * 150)).collect(),
+            tiers: tiers.iter().enumerate().map(|(at, slug)| (*slug, standing.ladder.from(at))).collect(),
+            standing,
             points: None,
             check_in_terms: Terms::default(),
             order_terms: Terms::default(),
             multipliers: None,
-            earning: dice.chance(90).then(|| rate(dice)),
-            web: None,
+            earning: dice.chance(90).then(|| Earning::random(dice)),
+            activities: Vec::new(),
             check_in: None,
             remember_days: dice.between(1, 3),
             campaigns: Vec::new(),
         };
-        rules.web = (rules.earning.is_some() && dice.chance(40)).then(|| rate(dice));
+        rules.activities = Activity::random(dice, rules.tiers.len(), "campaign-0");
         rules.check_in = dice.chance(90).then(|| check_in(dice));
         for number in 0..=dice.below(2) {
             rules.campaigns.push(rules.campaign(dice, &format!("campaign-{number}"), start_ms));
@@ -195,7 +195,16 @@ impl Rules {
 
     /// What an operator might change: a quota, a price, a limit, a campaign more, points of a check-in, how long points live.
     pub fn change(&mut self, dice: &mut Dice, now_ms: i64) {
-        match dice.below(7) {
+        match dice.below(10) {
+            6 => {
+                let slugs: Vec<&'static str> = self.tiers.iter().map(|(slug, _)| *slug).collect();
+                self.standing = Standing::random(dice, &slugs, "campaign-0");
+                let ladder = &self.standing.ladder;
+                self.tiers = slugs.iter().enumerate().map(|(at, slug)| (*slug, ladder.from(at))).collect();
+                self.give(dice);
+            }
+            7 if self.earning.is_some() => self.earning = Some(Earning::random(dice)),
+            8 => self.activities = Activity::random(dice, self.tiers.len(), "campaign-0"),
             4 => self.terms(dice),
             5 => self.multipliers(dice, now_ms),
             0 if self.campaigns.len() < 4 => {
@@ -223,12 +232,22 @@ impl Rules {
         }
     }
 
+    /// Which rights offers give, of those that are declared.
+    fn give(&mut self, dice: &mut Dice) {
+        let declared: Vec<&'static str> = self.standing.declared.iter().map(|(slug, _)| *slug).collect();
+        for offer in self.campaigns.iter_mut().flat_map(|campaign| &mut campaign.offers) {
+            offer.gives = gives(dice, &declared);
+        }
+    }
+
     fn campaign(&self, dice: &mut Dice, slug: &str, start_ms: i64) -> Campaign {
         let offers = 1 + dice.below(2);
+        let declared: Vec<&'static str> = self.standing.declared.iter().map(|(slug, _)| *slug).collect();
         let offers = (0..offers).map(|number| Offer {
             sku: format!("SKU-{number}"),
             prices: prices(dice, &self.tiers),
             quotas: quotas(dice, &self.tiers),
+            gives: gives(dice, &declared),
         });
         let offers = offers.collect();
         let window = self.window(dice, start_ms);
@@ -264,21 +283,17 @@ impl Rules {
             let _ = writeln!(out, "channels = [\"{}\", \"{}\"]", CHANNELS[0], CHANNELS[1]);
         }
         let _ = writeln!(out, "orders = {{ remember = \"{}d\", ahead = \"{AHEAD_MS}ms\" }}", self.remember_days);
-        for (slug, from) in &self.tiers {
-            let _ = writeln!(out, "[[tier]]\nslug = \"{slug}\"\nfrom = {from}");
-        }
+        out += &self.standing.to_toml(&self.tiers);
         if let Some(multipliers) = &self.multipliers {
             out += &multipliers.to_toml(window_toml);
         }
         if let Some(points) = &self.points {
             let _ = writeln!(out, "[points]\nexpires = \"{}\"", points.to_text());
         }
-        if let Some(rate) = &self.earning {
-            let _ = writeln!(out, "[earning]\n{}\n{}", rate.to_toml(), self.order_terms.to_toml(&self.tiers));
+        if let Some(earning) = &self.earning {
+            out += &earning.to_toml(&self.order_terms.to_toml(&self.tiers));
         }
-        if let Some(rate) = &self.web {
-            let _ = writeln!(out, "[earning.channel.{}]\n{}", CHANNELS[1], rate.to_toml());
-        }
+        self.activities.iter().for_each(|activity| out += &activity.to_toml(&self.tiers));
         if let Some(check_in) = &self.check_in {
             let days = check_in.streak.iter().map(|(day, bonus)| format!("{{ day = {day}, bonus = {bonus} }}"));
             let days: Vec<String> = days.collect();
@@ -286,7 +301,8 @@ impl Rules {
             if let Some(cycle) = check_in.cycle {
                 let _ = writeln!(out, "cycle = {cycle}");
             }
-            let _ = write!(out, "{}", self.check_in_terms.to_toml(&self.tiers));
+            let _ = writeln!(out, "growth = {}", check_in.growth);
+            let _ = write!(out, "{}{}", self.check_in_terms.to_toml(&self.tiers), check_in.caps.to_toml(None));
         }
         self.campaigns.iter().for_each(|campaign| campaign.write(&mut out));
         out
@@ -312,6 +328,9 @@ impl Campaign {
                 prices.join(", ")
             );
             let _ = write!(out, "{}", offer.quotas.to_toml());
+            if let Some((right, count)) = offer.gives {
+                let _ = writeln!(out, "gives = {{ right = \"{right}\", count = {count} }}");
+            }
         }
     }
 }
@@ -325,18 +344,6 @@ impl Quotas {
             parts.push(format!("by_tier = {{ {} }}", tiers.join(", ")));
         }
         if parts.len() == 1 { String::new() } else { format!("quota = {{ {} }}\n", parts.join(", ")) }
-    }
-}
-
-impl Rate {
-    fn to_toml(self) -> String {
-        let rounding = self.rounding.word();
-        let round = if self.of_points { "points" } else { "steps" };
-        format!(
-            "points = {}\nper = \"{}\"\nrounding = \"{rounding}\"\nround = \"{round}\"",
-            self.points,
-            self.per_minor / 100
-        )
     }
 }
 
@@ -363,15 +370,14 @@ fn window_toml(window: &Window) -> String {
     }
 }
 
-fn rate(dice: &mut Dice) -> Rate {
-    let rounding = *dice.one(&[Rounding::Down, Rounding::Up, Rounding::HalfUp, Rounding::HalfEven]);
-    Rate { points: dice.between(1, 3), per_minor: 100 * dice.between(1, 4), rounding, of_points: dice.chance(50) }
+fn gives(dice: &mut Dice, declared: &[&'static str]) -> Option<(&'static str, u32)> {
+    (!declared.is_empty() && dice.chance(30)).then(|| (*dice.one(declared), dice.between(1, 3) as u32))
 }
 
 fn check_in(dice: &mut Dice) -> CheckIn {
     let streak = if dice.chance(70) { vec![(2, 3), (3, 10)] } else { Vec::new() };
     let cycle = (!streak.is_empty() && dice.chance(60)).then(|| dice.between(3, 5) as u32);
-    CheckIn { points: dice.between(1, 5), streak, cycle }
+    CheckIn { points: dice.between(1, 5), streak, cycle, growth: dice.between(0, 5), caps: Caps::random(dice) }
 }
 
 fn limit(dice: &mut Dice) -> Option<(u32, bool)> {

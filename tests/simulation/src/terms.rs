@@ -57,7 +57,8 @@ impl Length {
         Length { days, months: dice.between(0, 2), end_of }
     }
 
-    fn to_text(self, from: &str) -> String {
+    /// The text of it, counted from something.
+    pub fn to_text(self, from: &str) -> String {
         let long = match (self.days, self.months) {
             (Some(days), _) => format!("{days}d"),
             (None, 1) => "1 month".into(),
@@ -77,6 +78,14 @@ impl Expiry {
     /// What holds for all rules that say nothing.
     pub fn random_for_all(dice: &mut Dice, campaign: &str) -> Expiry {
         if dice.chance(30) { Expiry::Sliding(Length::random(dice)) } else { Expiry::random(dice, campaign) }
+    }
+
+    /// When rights expire: with no campaign.
+    pub fn random_of_right(dice: &mut Dice) -> Expiry {
+        match dice.below(4) {
+            0 => Expiry::Never,
+            _ => Expiry::After(Length::random(dice)),
+        }
     }
 
     fn random(dice: &mut Dice, campaign: &str) -> Expiry {

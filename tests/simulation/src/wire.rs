@@ -2,10 +2,13 @@
 
 use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
-use tidegate_protocol::operation::{CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, RecordOrder, Redeem};
-use tidegate_protocol::{MemberKey, Text, decode};
+use tidegate_protocol::operation::{
+    CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, OrderLine, RecordActivity,
+    RecordOrder, RecordOrderLines, Redeem, UseRight,
+};
+use tidegate_protocol::{List, MemberKey, Text, decode};
 
-use crate::model::{Ask, Asked, Order};
+use crate::model::{Act, Ask, Asked, Line, Order};
 use crate::rules::BRAND;
 
 fn text(text: &str) -> Text {
@@ -22,17 +25,44 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
         Ask::Enrol => push_entry(out, op::ENROL, programme, deadline_ms, id, &Enrol { member }),
         Ask::CheckIn => push_entry(out, op::CHECK_IN, programme, deadline_ms, id, &CheckIn { member }),
         Ask::Order(order) => {
-            let Order { channel, number, paid_at_ms, amount_minor } = order;
-            let (paid_at_ms, amount_minor) = (*paid_at_ms, *amount_minor);
-            let (brand, channel, store, number) = (text(BRAND), text(channel), text(""), text(number));
-            let body = RecordOrder { member, paid_at_ms, amount_minor, brand, channel, store, number };
-            push_entry(out, op::RECORD_ORDER, programme, deadline_ms, id, &body);
+            let Order { channel, number, paid_at_ms, amount_minor, store, freight_minor, lines } = order;
+            let (paid_at_ms, amount_minor, freight_minor) = (*paid_at_ms, *amount_minor, *freight_minor);
+            let (brand, channel, store, number) = (text(BRAND), text(channel), text(store), text(number));
+            match lines {
+                None => {
+                    let body = RecordOrder { member, paid_at_ms, amount_minor, brand, channel, store, number };
+                    push_entry(out, op::RECORD_ORDER, programme, deadline_ms, id, &body);
+                }
+                Some(lines) => {
+                    let lines = List::cut(lines.iter().map(|line| OrderLine {
+                        sku: text("SKU"),
+                        category: text(&line.category),
+                        quantity: line.quantity,
+                        amount_minor: line.amount_minor,
+                        coupon_minor: line.coupon_minor,
+                        points_minor: line.points_minor,
+                    }));
+                    let body =
+                        RecordOrderLines { member, paid_at_ms, freight_minor, brand, channel, store, number, lines };
+                    push_entry(out, op::RECORD_ORDER_LINES, programme, deadline_ms, id, &body);
+                }
+            }
+        }
+        Ask::Act(Act { activity, key, happened_ms, minutes }) => {
+            let fields = minutes.iter().map(|value| Field { name: text("minutes"), value: *value });
+            let (activity, key, fields) = (text(activity), text(key), List::cut(fields));
+            let body = RecordActivity { member, happened_ms: *happened_ms, activity, key, fields };
+            push_entry(out, op::RECORD_ACTIVITY, programme, deadline_ms, id, &body);
+        }
+        Ask::UseRight(right) => {
+            push_entry(out, op::USE_RIGHT, programme, deadline_ms, id, &UseRight { member, right: text(right) });
         }
         Ask::Redeem(campaign, offer) => {
             let body = Redeem { member, campaign: *campaign, offer: *offer };
             push_entry(out, op::REDEEM, programme, deadline_ms, id, &body);
         }
         Ask::GetMember => push_entry(out, op::GET_MEMBER, programme, deadline_ms, id, &GetMember { member }),
+        Ask::GetStanding => push_entry(out, op::GET_STANDING, programme, deadline_ms, id, &GetStanding { member }),
         Ask::GetLots => push_entry(out, op::GET_LOTS, programme, deadline_ms, id, &GetLots { member }),
         Ask::GetCampaign(campaign) => {
             let body = GetCampaign { campaign: *campaign, slug: text("") };
@@ -53,16 +83,44 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
         op::ENROL => (number(decode::<Enrol>(entry.body).expect(read).member), Ask::Enrol),
         op::CHECK_IN => (number(decode::<CheckIn>(entry.body).expect(read).member), Ask::CheckIn),
         op::RECORD_ORDER => {
-            let RecordOrder { member, paid_at_ms, amount_minor, channel, number: order, .. } =
+            let RecordOrder { member, paid_at_ms, amount_minor, channel, store, number: order, .. } =
                 decode(entry.body).expect(read);
-            let (channel, order) = (channel.as_str().to_owned(), order.as_str().to_owned());
-            (number(member), Ask::Order(Order { channel, number: order, paid_at_ms, amount_minor }))
+            let [channel, store, order] = [channel, store, order].map(|text| text.as_str().to_owned());
+            let order =
+                Order { channel, number: order, paid_at_ms, amount_minor, store, freight_minor: 0, lines: None };
+            (number(member), Ask::Order(order))
+        }
+        op::RECORD_ORDER_LINES => {
+            let body: RecordOrderLines = decode(entry.body).expect(read);
+            let RecordOrderLines { member, paid_at_ms, freight_minor, channel, store, number: order, lines, .. } = body;
+            let [channel, store, order] = [channel, store, order].map(|text| text.as_str().to_owned());
+            let lines = lines.as_slice().iter().map(|line| Line {
+                category: line.category.as_str().to_owned(),
+                quantity: line.quantity,
+                amount_minor: line.amount_minor,
+                coupon_minor: line.coupon_minor,
+                points_minor: line.points_minor,
+            });
+            let lines = Some(lines.collect());
+            let order = Order { channel, number: order, paid_at_ms, amount_minor: 0, store, freight_minor, lines };
+            (number(member), Ask::Order(order))
+        }
+        op::RECORD_ACTIVITY => {
+            let RecordActivity { member, happened_ms, activity, key, fields } = decode(entry.body).expect(read);
+            let [activity, key] = [activity, key].map(|text| text.as_str().to_owned());
+            let minutes = fields.as_slice().first().map(|field| field.value);
+            (number(member), Ask::Act(Act { activity, key, happened_ms, minutes }))
+        }
+        op::USE_RIGHT => {
+            let UseRight { member, right } = decode(entry.body).expect(read);
+            (number(member), Ask::UseRight(right.as_str().to_owned()))
         }
         op::REDEEM => {
             let Redeem { member, campaign, offer } = decode(entry.body).expect(read);
             (number(member), Ask::Redeem(campaign, offer))
         }
         op::GET_MEMBER => (number(decode::<GetMember>(entry.body).expect(read).member), Ask::GetMember),
+        op::GET_STANDING => (number(decode::<GetStanding>(entry.body).expect(read).member), Ask::GetStanding),
         op::GET_LOTS => (number(decode::<GetLots>(entry.body).expect(read).member), Ask::GetLots),
         op::GET_CAMPAIGN => (0, Ask::GetCampaign(decode::<GetCampaign>(entry.body).expect(read).campaign)),
         op::GET_OUTCOME => {

@@ -9,13 +9,13 @@ use tidegate::data::{self, Opened, Options, Seed};
 use tidegate::log::{Ahead, LogOptions, Retention};
 use tidegate::programme::{Bundle, BundleFile};
 use tidegate::storage::Memory;
-use tidegate::store::{HashKeys, Limits, Scope, Turn};
+use tidegate::store::{ActivationError, HashKeys, Limits, Scope, Turn};
 use tidegate_protocol::RequestId;
 use tidegate_protocol::batch::{self, Answers};
 use tidegate_simulation::dice::Dice;
-use tidegate_simulation::entry;
-use tidegate_simulation::model::{Ask, Asked, Circumstances, Model, Order, Told};
-use tidegate_simulation::rules::{CHANNELS, Rules};
+use tidegate_simulation::model::{Ask, Asked, Circumstances, Model, Told};
+use tidegate_simulation::rules::Rules;
+use tidegate_simulation::{asking, entry};
 
 const WORLDS: u64 = 100;
 const OPERATIONS: u64 = 10_000;
@@ -64,8 +64,13 @@ impl World {
         let (replaces, stands_in) = (self.model.version(1), store.filling_epoch() + 1);
         match store.activate(bundle, replaces, false, self.now_ms) {
             Ok(_) => {
-                self.model.activate(1, rules.clone(), stands_in);
+                self.model.activate(1, rules.clone(), self.now_ms, stands_in);
                 self.rules = rules;
+            }
+            // What was due is to be written down before, and the disk is behind.
+            Err(ActivationError::Behind) => {
+                self.drain();
+                self.activate(rules);
             }
             // A window whose counts are folded is not to open again.
             Err(error) => assert!(error.to_string().contains("told apart"), "{error}\n{}", rules.to_toml()),
@@ -106,15 +111,13 @@ impl World {
         random[2..].copy_from_slice(&self.minted.to_be_bytes());
         let id = RequestId::mint(self.now_ms, random);
         let member = self.dice.below(MEMBERS);
-        let ask = match self.dice.below(20) {
+        let ask = match self.dice.below(26) {
             0 => Ask::Enrol,
             1..6 => Ask::CheckIn,
-            6..11 => Ask::Order(Order {
-                channel: (*self.dice.one(&CHANNELS)).into(),
-                number: format!("{}", self.dice.below(4_000)),
-                paid_at_ms: self.now_ms - *self.dice.one(&[0, 1_000, 90_000_000, 300_000_000]),
-                amount_minor: self.dice.between(-10, 20_000),
-            }),
+            6..11 => Ask::Order(asking::order(&mut self.dice, self.now_ms, 4_000)),
+            20..23 => Ask::Act(asking::act(&mut self.dice, self.now_ms, 2_000)),
+            23 => Ask::UseRight(asking::right(&mut self.dice)),
+            24..26 => Ask::GetStanding,
             11..16 => Ask::Redeem(
                 1 + self.dice.below(u64::from(self.model.campaigns(1))) as u32,
                 1 + self.dice.below(2) as u32,

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tidegate_protocol::answer::{CheckedIn, Enrolled, Granted, Recorded};
+use tidegate_protocol::answer::{ActivityRecorded, CheckedIn, Enrolled, Granted, Recorded, RightUsed};
 use tidegate_protocol::code::answer;
 
 use super::decide::Change;
 use super::judge::{Bench, due, expect};
+use super::standing::Under;
 use super::{Applied, Asked, CellName, Told};
-use crate::rules::Rules;
+use crate::ladder::Measure;
 
 /// Answers that a member's window holds.
 const WINDOW: usize = 4;
@@ -23,15 +24,17 @@ impl Bench<'_> {
             Change::Enrol => programme.members.entry(asked.member).or_default(),
             _ => programme.members.get_mut(&asked.member).ok_or("a change of nobody")?,
         };
-        let before = member.points.balance();
-        let (tier, rules, clock) = (tier_of(&programme.rules, member.earned), &programme.rules, &programme.clock);
-        member.points.slide(rules, clock, now.now_ms);
+        let held = &mut member.holdings;
+        let before = held.points.balance();
+        let (rules, clock) = (&*programme.rules, &programme.clock);
+        let under = Under { rules, clock };
+        held.points.slide(rules, clock, now.now_ms);
         let ledger = match change {
             Change::Enrol => {
                 expect(told, answer::ENROLLED)?;
                 let body: Enrolled = told.read()?;
-                let tier =
-                    programme.tiers.iter().position(|slug| *slug == programme.rules.tiers[0].0).map_or(0, |at| at + 1);
+                held.enrolled(&under, now.now_ms);
+                let tier = programme.tiers.iter().position(|slug| Some(*slug) == held.tier).map_or(0, |at| at + 1);
                 due((body.version, usize::from(body.tier)), (version, tier))?;
                 body.ledger
             }
@@ -40,26 +43,57 @@ impl Bench<'_> {
                 let body: CheckedIn = told.read()?;
                 (member.last_day, member.streak) = (Some(*day), *streak);
                 member.streak_best = member.streak_best.max(*streak);
-                let given = (*points, &rules.check_in_terms, "check-in");
-                member.earned += member.points.give(rules, clock, now.now_ms, tier, given);
+                let rule = rules.check_in.as_ref().ok_or("no check-in")?;
+                let points = held.capped("check-in", *points, &rule.caps, *day);
+                held.earn(&under, (points, &rules.check_in_terms, "check-in"), now.now_ms, now.now_ms);
+                held.progressed(&under, Measure::Growth, now.now_ms, now.now_ms, rule.growth);
+                held.stand(&under, now.now_ms);
                 due(
                     (body.version, body.day, body.streak, body.before, body.after),
-                    (version, *day, *streak, before, member.points.balance()),
+                    (version, *day, *streak, before, held.points.balance()),
                 )?;
                 body.ledger
             }
-            Change::Order { points } => {
+            Change::Order { points, amount_minor, growth, paid_at_ms } => {
                 expect(told, answer::RECORDED)?;
                 let body: Recorded = told.read()?;
-                let given = (*points, &rules.order_terms, "orders");
-                member.earned += member.points.give(rules, clock, now.now_ms, tier, given);
-                due((body.version, body.before, body.after), (version, before, member.points.balance()))?;
+                let rule = rules.earning.as_ref().ok_or("no earning")?;
+                let day = clock.day(if rule.caps.happened { *paid_at_ms } else { now.now_ms });
+                let points = held.capped("orders", *points, &rule.caps, day);
+                held.earn(&under, (points, &rules.order_terms, "orders"), *paid_at_ms, now.now_ms);
+                held.progressed(&under, Measure::Spend, *paid_at_ms, now.now_ms, *amount_minor);
+                held.progressed(&under, Measure::Orders, *paid_at_ms, now.now_ms, 1);
+                held.progressed(&under, Measure::Growth, *paid_at_ms, now.now_ms, *growth);
+                held.stand(&under, now.now_ms);
+                due((body.version, body.before, body.after), (version, before, held.points.balance()))?;
                 body.ledger
             }
-            Change::Redeem { campaign, price, cells, limit } => {
+            Change::Act { slug, points, growth, happened_ms } => {
+                expect(told, answer::ACTIVITY_RECORDED)?;
+                let body: ActivityRecorded = told.read()?;
+                let rule = rules.activities.iter().find(|it| it.slug == *slug).ok_or("no activity")?;
+                let day = clock.day(if rule.caps.happened { *happened_ms } else { now.now_ms });
+                let points = held.capped(slug, *points, &rule.caps, day);
+                held.earn(&under, (points, &rule.terms, slug), *happened_ms, now.now_ms);
+                held.progressed(&under, Measure::Growth, *happened_ms, now.now_ms, *growth);
+                held.stand(&under, now.now_ms);
+                due((body.version, body.before, body.after), (version, before, held.points.balance()))?;
+                body.ledger
+            }
+            Change::UseRight { slug } => {
+                expect(told, answer::RIGHT_USED)?;
+                let body: RightUsed = told.read()?;
+                let left = held.use_right(slug).ok_or("a right that is not there")?;
+                due((body.version, body.left), (version, left))?;
+                body.ledger
+            }
+            Change::Redeem { campaign, price, cells, limit, gives } => {
                 expect(told, answer::GRANTED)?;
                 let body: Granted = told.read()?;
-                member.points.spend(*price);
+                held.points.spend(*price);
+                if let Some((right, count)) = gives {
+                    held.give_right(&under, right, *count, now.now_ms);
+                }
                 if let Some((of, period, used)) = limit {
                     member.limits.insert((*campaign, *of), (*period, *used));
                 }
@@ -68,7 +102,7 @@ impl Bench<'_> {
                 programme.block_changed.insert(*campaign, now.epoch);
                 due(
                     (body.version, body.grant, body.before, body.after),
-                    (version, counts[0], before, member.points.balance()),
+                    (version, counts[0], before, member.holdings.points.balance()),
                 )?;
                 body.ledger
             }
@@ -79,7 +113,7 @@ impl Bench<'_> {
             .entry(asked.id)
             .or_default()
             .push(Rc::new(Applied { ask: asked.ask.clone(), told: told.clone() }));
-        if !matches!(change, Change::Order { .. }) {
+        if asked.ask.key().is_none() {
             if member.window.len() == WINDOW
                 && let Some(smallest) = member.window.pop_first()
                 && self.ample
@@ -95,10 +129,6 @@ impl Bench<'_> {
         }
         Ok(())
     }
-}
-
-fn tier_of(rules: &Rules, earned: i64) -> usize {
-    rules.tiers.iter().rposition(|(_, from)| *from <= earned).unwrap_or(0)
 }
 
 fn count_one(cells: &mut BTreeMap<CellName, u64>, cell: CellName) -> u64 {

@@ -12,8 +12,42 @@ pub struct Order {
     pub number: String,
     /// When it was paid.
     pub paid_at_ms: i64,
-    /// What was paid.
+    /// What was paid, where there are no lines.
     pub amount_minor: i64,
+    /// The store.
+    pub store: String,
+    /// What was paid for bringing it, where there are lines.
+    pub freight_minor: i64,
+    /// Its lines; none if it is told without.
+    pub lines: Option<Vec<Line>>,
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its category.
+    pub category: String,
+    /// How many.
+    pub quantity: u32,
+    /// What they cost.
+    pub amount_minor: i64,
+    /// What a coupon took off.
+    pub coupon_minor: i64,
+    /// What was paid in points.
+    pub points_minor: i64,
+}
+
+/// An activity as a member sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// Which, perhaps one that nobody declared.
+    pub activity: String,
+    /// Its key; empty if it has none.
+    pub key: String,
+    /// When it happened.
+    pub happened_ms: i64,
+    /// Its minutes, if they are told.
+    pub minutes: Option<i64>,
 }
 
 /// What is asked.
@@ -25,16 +59,33 @@ pub enum Ask {
     CheckIn,
     /// An order's points.
     Order(Order),
+    /// Something that the programme declares.
+    Act(Act),
+    /// One of a right.
+    UseRight(String),
     /// An offer of a campaign, both by number.
     Redeem(u32, u32),
     /// What the member has.
     GetMember,
     /// The member's points, lot by lot.
     GetLots,
+    /// Where the member stands.
+    GetStanding,
     /// What a campaign, by number, offers.
     GetCampaign(u32),
     /// What became of an id.
     GetOutcome(RequestId),
+}
+
+impl Ask {
+    /// The natural key, of what has one.
+    pub(super) fn key(&self) -> Option<(String, String)> {
+        match self {
+            Ask::Order(order) => Some((format!("order {}", order.channel), order.number.clone())),
+            Ask::Act(act) if !act.key.is_empty() => Some((format!("activity {}", act.activity), act.key.clone())),
+            _ => None,
+        }
+    }
 }
 
 /// One request.

@@ -1,17 +1,21 @@
 //! The rules: what each request must come to, as the documents state them.
 
+use std::collections::BTreeMap;
+
 use tidegate_protocol::Decode;
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::refusal::{
-    AlreadyCheckedIn, Clock as ServerClock, LimitReached, NotEnoughPoints, NotOpen, PaidInTheFuture, SoldOut,
-    TierNotAdmitted,
+    AlreadyCheckedIn, Clock as ServerClock, LimitReached, NotEnoughPoints, NotOpen, NotReached, PaidInTheFuture,
+    SoldOut, TierNotAdmitted,
 };
 
 use super::judge::Bench;
-use super::{Ask, Asked, CellName, Member, Order, Told};
+use super::standing::Under;
+use super::{Act, Ask, Asked, CellName, Line, Member, Order, Told};
 use crate::calendar::Now;
-use crate::multipliers::Given;
-use crate::rules::{AHEAD_MS, CHANNELS, Campaign, Offer, Quotas, Rate};
+use crate::earning::{ACTIVITY_AHEAD_MS, Earning, Scope};
+use crate::multipliers::{Given, On};
+use crate::rules::{AHEAD_MS, BRAND, CHANNELS, Campaign, Offer, Quotas};
 
 /// How far an id may be ahead, and the longest deadline.
 const ID_AHEAD_MS: i64 = 5_000;
@@ -31,9 +35,34 @@ pub(super) enum Due {
 /// What a request changes when it is applied.
 pub(super) enum Change {
     Enrol,
-    CheckIn { day: i32, streak: u32, points: i64 },
-    Order { points: i64 },
-    Redeem { campaign: u32, price: i64, cells: Vec<CellName>, limit: Option<(u32, i32, u32)> },
+    CheckIn {
+        day: i32,
+        streak: u32,
+        points: i64,
+    },
+    /// Points, what counts of the amount, and growth.
+    Order {
+        points: i64,
+        amount_minor: i64,
+        growth: i64,
+        paid_at_ms: i64,
+    },
+    Act {
+        slug: &'static str,
+        points: i64,
+        growth: i64,
+        happened_ms: i64,
+    },
+    UseRight {
+        slug: &'static str,
+    },
+    Redeem {
+        campaign: u32,
+        price: i64,
+        cells: Vec<CellName>,
+        limit: Option<(u32, i32, u32)>,
+        gives: Option<(&'static str, u32)>,
+    },
 }
 
 pub(super) fn plain(code: u16) -> Due {
@@ -83,6 +112,15 @@ impl Bench<'_> {
             (_, None) => plain(answer::NO_SUCH_MEMBER),
             (Ask::CheckIn, Some(member)) => self.check_in(member),
             (Ask::Redeem(campaign, offer), Some(member)) => self.redeem(member, *campaign, *offer),
+            (Ask::Act(act), Some(_)) => self.decide_act(act, None),
+            (Ask::UseRight(slug), Some(member)) => {
+                let declared = &self.programme.rules.standing.declared;
+                let Some((slug, _)) = declared.iter().find(|(known, _)| known == slug) else {
+                    return plain(answer::UNKNOWN_RIGHT);
+                };
+                let has = member.holdings.rights.iter().any(|right| right.slug == *slug);
+                if has { Due::Apply(Change::UseRight { slug }) } else { plain(answer::NO_RIGHT_LEFT) }
+            }
             _ => unreachable!("the other operations are judged elsewhere"),
         }
     }
@@ -103,7 +141,8 @@ impl Bench<'_> {
         let of_table = rule.cycle.map_or(streak, |cycle| (streak - 1) % cycle + 1);
         let bonus: i64 = rule.streak.iter().filter(|(day, _)| *day == of_table).map(|(_, bonus)| bonus).sum();
         let now_ms = self.now.now_ms;
-        let given = Given { channel: None, tier: self.programme.tier(member.earned).1, paid_ms: now_ms, now_ms };
+        let tier = member.holdings.tier.expect("it is in a tier");
+        let given = Given { on: On::CheckIn, tier, paid_ms: now_ms, now_ms };
         Due::Apply(Change::CheckIn { day, streak, points: self.multiplied(rule.points + bonus, &given) })
     }
 
@@ -120,11 +159,14 @@ impl Bench<'_> {
             Now::NotYet { opens_ms } => return closed(answer::NOT_YET_OPEN, opens_ms),
             Now::Closed { opens_ms } => return closed(answer::CLOSED, opens_ms),
         };
-        let (tier_at, tier) = programme.tier(member.earned);
+        let tier_at = member.holdings.tier_at(&programme.rules);
+        let tier = programme.rules.tiers[tier_at].0;
         let price_of = |slug: &str| offer.prices.iter().find(|(tier, _)| *tier == slug).map(|(_, price)| *price);
         let Some(price) = price_of(tier) else {
             let next = programme.rules.tiers[tier_at + 1..].iter().find(|(slug, _)| price_of(slug).is_some());
-            let missing = next.map_or(0, |(_, from)| from - member.earned);
+            let under = Under { rules: &programme.rules, clock: &programme.clock };
+            let count = member.holdings.count_on(&under, programme.clock.day(self.now.now_ms));
+            let missing = next.map_or(0, |(_, from)| from - count);
             let fits = move |body: &TierNotAdmitted| body.missing == missing;
             return with(answer::TIER_NOT_ADMITTED, fits, format!("{missing} points are missing"));
         };
@@ -141,7 +183,7 @@ impl Bench<'_> {
                 Some((of, period, used + 1))
             }
         };
-        let balance = member.points.balance();
+        let balance = member.holdings.points.balance();
         if balance < price {
             let due = NotEnoughPoints { price, balance, shortfall: price - balance };
             return with(
@@ -158,7 +200,7 @@ impl Bench<'_> {
             tier,
             period,
             closes_ms,
-            Change::Redeem { campaign: campaign_number, price, cells: Vec::new(), limit },
+            Change::Redeem { campaign: campaign_number, price, cells: Vec::new(), limit, gives: offer.gives },
         )
     }
 
@@ -197,25 +239,35 @@ impl Bench<'_> {
             };
             return with(answer::SOLD_OUT, fits, "that quota is not used up, or the answer is held too long".into());
         }
-        let Change::Redeem { campaign, price, limit, .. } = change else {
+        let Change::Redeem { campaign, price, limit, gives, .. } = change else {
             unreachable!("only redemptions are counted")
         };
-        Due::Apply(Change::Redeem { campaign, price, cells, limit })
+        Due::Apply(Change::Redeem { campaign, price, cells, limit, gives })
     }
 
-    pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64, earned: i64) -> Due {
+    pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64) -> Due {
         let rules = &self.programme.rules;
         if order.number.is_empty() {
             return plain(answer::NO_ORDER_NUMBER);
         }
-        if order.amount_minor < 0 {
+        let line_is_wrong = |line: &Line| {
+            line.quantity == 0
+                || line.coupon_minor < 0
+                || line.points_minor < 0
+                || line.coupon_minor + line.points_minor > line.amount_minor
+        };
+        let wrong = match &order.lines {
+            None => order.amount_minor < 0,
+            Some(lines) => lines.is_empty() || order.freight_minor < 0 || lines.iter().any(line_is_wrong),
+        };
+        if wrong {
             return plain(answer::INVALID_AMOUNT);
         }
         let declared = rules.earning.is_some() && CHANNELS.contains(&order.channel.as_str());
         if !declared {
             return plain(answer::UNKNOWN_CHANNEL);
         }
-        let Some(rate) = &rules.earning else { return plain(answer::NO_ORDERS) };
+        let Some(earning) = &rules.earning else { return plain(answer::NO_ORDERS) };
         let until_ms = self.now.now_ms + AHEAD_MS;
         if order.paid_at_ms > until_ms {
             return with(
@@ -227,14 +279,54 @@ impl Bench<'_> {
         if order.paid_at_ms <= horizon_ms {
             return plain(answer::TOO_OLD);
         }
-        let rate = rules.web.as_ref().filter(|_| order.channel == "web").unwrap_or(rate);
-        let given = Given {
-            channel: Some(&order.channel),
-            tier: self.programme.tier(earned).1,
-            paid_ms: order.paid_at_ms,
-            now_ms: self.now.now_ms,
+        let (points, amount_minor) = ordered(earning, order);
+        let growth = earning.growth.as_ref().map_or(0, |rate| rate.points(amount_minor));
+        let given = self.given(On::Order(&order.channel), order.paid_at_ms);
+        let points = self.multiplied(points, &given);
+        Due::Apply(Change::Order { points, amount_minor, growth, paid_at_ms: order.paid_at_ms })
+    }
+
+    /// An activity; with a key it may be forgotten if it happened at or before the horizon.
+    pub(super) fn decide_act(&self, act: &Act, horizon_ms: Option<i64>) -> Due {
+        let rules = &self.programme.rules;
+        let Some(activity) = rules.activities.iter().find(|activity| activity.slug == act.activity) else {
+            return plain(answer::UNKNOWN_ACTIVITY);
         };
-        Due::Apply(Change::Order { points: self.multiplied(points(rate, order.amount_minor), &given) })
+        let until_ms = self.now.now_ms + ACTIVITY_AHEAD_MS;
+        if act.happened_ms > until_ms {
+            return with(
+                answer::IN_THE_FUTURE,
+                move |body: &PaidInTheFuture| body.until_ms == until_ms,
+                format!("{until_ms} is due"),
+            );
+        }
+        if horizon_ms.is_some_and(|horizon_ms| act.happened_ms <= horizon_ms) {
+            return plain(answer::TOO_OLD);
+        }
+        if act.happened_ms < self.now.now_ms - activity.late_ms {
+            return plain(answer::TOO_LATE);
+        }
+        if act.minutes.is_none() && (activity.per.is_some() || activity.least.is_some()) {
+            return plain(answer::FIELD_MISSING);
+        }
+        let minutes = act.minutes.unwrap_or(0);
+        if let Some(least) = activity.least.filter(|least| minutes < *least) {
+            let fits = move |body: &NotReached| (body.told, body.least) == (minutes, least);
+            return with(answer::NOT_REACHED, fits, format!("{minutes} of {least}"));
+        }
+        let points = activity.per.map_or(activity.points, |per| activity.points * (minutes.max(0) / per));
+        let given = self.given(On::Activity, act.happened_ms);
+        Due::Apply(Change::Act {
+            slug: activity.slug,
+            points: self.multiplied(points, &given),
+            growth: activity.growth,
+            happened_ms: act.happened_ms,
+        })
+    }
+
+    fn given<'a>(&'a self, on: On<'a>, paid_ms: i64) -> Given<'a> {
+        let tier = self.programme.members[&self.member].holdings.tier.expect("it is in a tier");
+        Given { on, tier, paid_ms, now_ms: self.now.now_ms }
     }
 
     fn multiplied(&self, points: i64, given: &Given<'_>) -> i64 {
@@ -252,11 +344,39 @@ impl Quotas {
     }
 }
 
-/// Points for an amount: so many for each step, rounded where the rate says.
-fn points(rate: &Rate, amount_minor: i64) -> i64 {
-    if rate.of_points {
-        rate.rounding.divide(amount_minor * rate.points, rate.per_minor)
-    } else {
-        rate.rounding.divide(amount_minor, rate.per_minor) * rate.points
+/// The points for an order, and what counts of it.
+fn ordered(earning: &Earning, order: &Order) -> (i64, i64) {
+    let (coupon, points, freight) = earning.counts;
+    let mut parts: Vec<(&str, i64)> = Vec::new();
+    match &order.lines {
+        None => parts.push(("", order.amount_minor)),
+        Some(lines) => {
+            for line in lines {
+                let paid = line.amount_minor - line.coupon_minor - line.points_minor;
+                let more = if coupon { line.coupon_minor } else { 0 } + if points { line.points_minor } else { 0 };
+                parts.push((&line.category, paid + more));
+            }
+            if freight && order.freight_minor > 0 {
+                parts.push(("", order.freight_minor));
+            }
+        }
     }
+    let tariff_of = |category: &str| {
+        let fits = |scope: &Scope| {
+            let name = match scope {
+                Scope::Category => category,
+                Scope::Store => &order.store,
+                Scope::Channel => &order.channel,
+                Scope::Brand => BRAND,
+            };
+            earning.own.iter().position(|(of, known, _)| of == scope && *known == name)
+        };
+        earning.first.iter().find_map(fits)
+    };
+    let mut sums: BTreeMap<Option<usize>, i64> = BTreeMap::new();
+    for (category, amount) in &parts {
+        *sums.entry(tariff_of(category)).or_default() += amount;
+    }
+    let worth = |(at, sum): (&Option<usize>, &i64)| at.map_or(&earning.general, |at| &earning.own[at].2).points(*sum);
+    (sums.iter().map(worth).sum(), parts.iter().map(|(_, amount)| amount).sum())
 }

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tidegate_protocol::RequestId;
-use tidegate_protocol::answer::{AlreadyRecorded, CampaignView, LotsView, MemberView, OutcomeView, Recorded};
+use tidegate_protocol::answer::{
+    ActivityRecorded, AlreadyRecorded, CampaignView, LotsView, MemberView, OutcomeView, Recorded, StandingView,
+};
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::refusal::{KeyConflict, Stale, TooOld};
 
 use super::decide::{DEADLINE_MS_MOST, Due, plain};
 use super::points::Lot;
-use super::{Applied, Ask, Asked, Circumstances, DAY_MS, Member, Order, Programme, Recording, Told, Verdict};
+use super::standing::{Counted, Under, What, first_day};
+use super::{Applied, Ask, Asked, Circumstances, DAY_MS, Member, Programme, Recording, Told, Verdict};
 use crate::calendar::Now;
+use crate::ladder::{Each, Over};
 
 pub(super) type Judged = Result<Verdict, String>;
 
@@ -28,6 +32,8 @@ pub(super) struct Bench<'a> {
     pub(super) programme: &'a mut Programme,
     pub(super) entries: &'a mut BTreeMap<u32, u64>,
     pub(super) now: Circumstances,
+    /// Who asks.
+    pub(super) member: u64,
     pub(super) ample: bool,
     pub(super) full: bool,
 }
@@ -39,14 +45,16 @@ impl Bench<'_> {
         match &asked.ask {
             Ask::GetMember => self.member(asked.member, told)?,
             Ask::GetLots => self.lots(asked.member, told)?,
+            Ask::GetStanding => self.standing(asked.member, told)?,
             Ask::GetOutcome(id) => self.outcome(asked.member, *id, told)?,
             Ask::GetCampaign(number) => {
                 self.campaign(*number, told)?;
                 let changed = self.programme.block_changed.get(number).copied().unwrap_or(0);
                 return Ok(Verdict { applied: false, reveals: self.programme.activated.max(changed) });
             }
-            Ask::Order(order) => return self.order(asked, order, told, reveals),
-            Ask::Enrol | Ask::CheckIn | Ask::Redeem(..) => {
+            _ if asked.ask.key().is_some() => return self.once(asked, told, reveals),
+            Ask::Order(_) => unreachable!("orders have a key"),
+            Ask::Enrol | Ask::CheckIn | Ask::Redeem(..) | Ask::Act(_) | Ask::UseRight(_) => {
                 if let Ask::Redeem(campaign, _) = asked.ask {
                     let looked = told.code == answer::SOLD_OUT;
                     let changed = self.programme.block_changed.get(&campaign).copied().unwrap_or(0);
@@ -71,8 +79,7 @@ impl Bench<'_> {
             Ok(mark)
         };
         if let Some(member) = self.programme.members.get_mut(&asked.member) {
-            let first =
-                member.applied.get(&asked.id).and_then(|of| of.iter().find(|it| !matches!(it.ask, Ask::Order(_))));
+            let first = member.applied.get(&asked.id).and_then(|of| of.iter().find(|it| it.ask.key().is_none()));
             if let Some(first) = first.cloned() {
                 let same = first.ask == asked.ask;
                 if told.code == answer::STALE {
@@ -119,20 +126,23 @@ impl Bench<'_> {
     }
 
     /// An operation with a natural key.
-    fn order(&mut self, asked: &Asked, order: &Order, told: &Told, mut reveals: u64) -> Judged {
+    fn once(&mut self, asked: &Asked, told: &Told, mut reveals: u64) -> Judged {
         let unchanged = |reveals| Ok(Verdict { applied: false, reveals });
         let refused = self.refused_by_id(asked);
-        let Some(member) = self.programme.members.get(&asked.member) else {
+        if !self.programme.members.contains_key(&asked.member) {
             let due = refused.unwrap_or_else(|| plain(answer::NO_SUCH_MEMBER));
             let Due::Refusal(code, fits) = due else { unreachable!("it is a refusal") };
             return expect(told, code).and_then(|()| fits(told)).and(unchanged(0));
+        }
+        let key = asked.ask.key().expect("it has one");
+        let happened_ms = match &asked.ask {
+            Ask::Order(order) => order.paid_at_ms,
+            Ask::Act(act) => act.happened_ms,
+            _ => unreachable!("only these have a key"),
         };
-        let earned = member.earned;
-        let key = (order.channel.clone(), order.number.clone());
         let horizon_ms = self.now.now_ms - self.programme.rules.remember_days * DAY_MS;
-        let mut forgotten = false;
-        if let Some(known) = self.programme.orders.get(&key) {
-            let same = *known.programme_ask == (asked.member, order.clone());
+        if let Some(known) = self.programme.recorded.get(&key) {
+            let same = known.member == asked.member && *known.ask == asked.ask;
             let ledger = match told.code {
                 answer::ALREADY_RECORDED if same => Some(told.read::<AlreadyRecorded>()?.ledger),
                 answer::KEY_CONFLICT if !same => Some(told.read::<KeyConflict>()?.ledger),
@@ -144,29 +154,32 @@ impl Bench<'_> {
                 return if fits {
                     unchanged(reveals)
                 } else {
-                    Err(format!("the order was entry {:?}, not {ledger:?}", known.ledger))
+                    Err(format!("it was entry {:?}, not {ledger:?}", known.ledger))
                 };
             }
             // An entry keeps whole seconds, rounded up.
-            forgotten = known.programme_ask.1.paid_at_ms <= self.programme.forgettable_ms;
-            if !forgotten {
-                return Err(format!("an order that is remembered is answered `{}`", name(told.code)));
+            if known.happened_ms > self.programme.forgettable_ms {
+                return Err(format!("what is remembered is answered `{}`", name(told.code)));
             }
-            if same && told.code == answer::RECORDED {
-                return Err("an order is recorded a second time".into());
+            if same && [answer::RECORDED, answer::ACTIVITY_RECORDED].contains(&told.code) {
+                return Err("it is recorded a second time".into());
             }
         }
-        let may_be_forgotten = order.paid_at_ms <= self.programme.forgettable_ms;
-        if told.code == answer::TOO_OLD && (may_be_forgotten || order.paid_at_ms <= horizon_ms) {
+        let may_be_forgotten = happened_ms <= self.programme.forgettable_ms;
+        if told.code == answer::TOO_OLD && (may_be_forgotten || happened_ms <= horizon_ms) {
             let after_ms = told.read::<TooOld>()?.after_ms;
-            let fits = after_ms >= order.paid_at_ms && after_ms >= horizon_ms;
+            let fits = after_ms >= happened_ms && after_ms >= horizon_ms;
             return if fits {
                 unchanged(reveals)
             } else {
-                Err(format!("`too-old` after {after_ms}, paid at {}", order.paid_at_ms))
+                Err(format!("`too-old` after {after_ms}, happened at {happened_ms}"))
             };
         }
-        let due = refused.unwrap_or_else(|| self.decide_order(order, horizon_ms, earned));
+        let due = refused.unwrap_or_else(|| match &asked.ask {
+            Ask::Order(order) => self.decide_order(order, horizon_ms),
+            Ask::Act(act) => self.decide_act(act, Some(horizon_ms)),
+            _ => unreachable!("only these have a key"),
+        });
         match due {
             Due::Refusal(code, fits) => expect(told, code).and_then(|()| fits(told)).and(unchanged(reveals)),
             Due::Apply(_) if self.now.later.is_some_and(|later| later == told.code) => unchanged(reveals),
@@ -174,15 +187,13 @@ impl Bench<'_> {
                 Err(format!("`{}` while changes are refused", name(told.code)))
             }
             Due::Apply(change) => {
-                let _ = forgotten;
                 self.apply(asked, told, &change)?;
-                let ledger = told.read::<Recorded>()?.ledger;
-                let recording = Recording {
-                    programme_ask: Rc::new((asked.member, order.clone())),
-                    ledger,
-                    changed: self.now.epoch,
+                let ledger = match told.code {
+                    answer::RECORDED => told.read::<Recorded>()?.ledger,
+                    _ => told.read::<ActivityRecorded>()?.ledger,
                 };
-                self.programme.orders.insert(key, recording);
+                let (member, ask, changed) = (asked.member, Rc::new(asked.ask.clone()), self.now.epoch);
+                self.programme.recorded.insert(key, Recording { member, ask, happened_ms, ledger, changed });
                 Ok(Verdict { applied: true, reveals: self.now.epoch })
             }
         }
@@ -193,11 +204,10 @@ impl Bench<'_> {
         let Some(member) = programme.members.get(&key) else { return expect(told, answer::NO_SUCH_MEMBER) };
         expect(told, answer::MEMBER)?;
         let view: MemberView = told.read()?;
-        let (_, tier) = programme.tier(member.earned);
         let due_view = (
-            member.points.balance(),
-            member.earned,
-            tier,
+            member.holdings.points.balance(),
+            member.holdings.earned,
+            member.holdings.tier.expect("it is in a tier"),
             member.streak,
             member.streak_best,
             member.last_day.unwrap_or(i32::MIN),
@@ -221,15 +231,78 @@ impl Bench<'_> {
         let Some(member) = self.programme.members.get(&key) else { return expect(told, answer::NO_SUCH_MEMBER) };
         expect(told, answer::LOTS)?;
         let view: LotsView = told.read()?;
-        let lot =
-            |lot: &Lot, opens_ms: i64| (lot.points, opens_ms, lot.expires_ms.unwrap_or(0), lot.slides, lot.source);
-        let open = member.points.spent_in_order().into_iter().map(|it| lot(it, 0));
-        let later = member.points.later();
+        let lot = |lot: &Lot, opens_ms: i64| {
+            let source = self.source_name(lot.source);
+            (lot.points, opens_ms, lot.expires_ms.unwrap_or(0), lot.slides, source)
+        };
+        let open = member.holdings.points.spent_in_order().into_iter().map(|it| lot(it, 0));
+        let later = member.holdings.points.later();
         let pending: i64 = later.iter().map(|it| it.lot.points).sum();
         let lots: Vec<_> = open.chain(later.into_iter().map(|it| lot(&it.lot, it.opens_ms))).collect();
         let told = view.lots.as_slice().iter();
         let told = told.map(|it| (it.points, it.opens_ms, it.expires_ms, it.slides == 1, it.source.as_str())).collect();
-        due((view.balance, view.pending, told), (member.points.balance(), pending, lots))
+        due((view.balance, view.pending, told), (member.holdings.points.balance(), pending, lots))
+    }
+
+    /// A rule that the programme names no longer has no name.
+    fn source_name(&self, source: &'static str) -> &'static str {
+        let rules = &self.programme.rules;
+        let named = ["orders", "check-in", "tier"].contains(&source)
+            || rules.activities.iter().any(|it| it.slug == source)
+            || rules.standing.benefits.iter().any(|it| it.slug == source);
+        if named { source } else { "unnamed" }
+    }
+
+    fn standing(&self, key: u64, told: &Told) -> Result<(), String> {
+        let programme = &*self.programme;
+        let Some(member) = programme.members.get(&key) else { return expect(told, answer::NO_SUCH_MEMBER) };
+        expect(told, answer::STANDING)?;
+        let view: StandingView = told.read()?;
+        let (rules, clock, held) = (&programme.rules, &programme.clock, &member.holdings);
+        let (standing, today) = (&rules.standing, clock.day(self.now.now_ms));
+        let under = Under { rules, clock };
+        let (at, count) = (held.tier_at(rules), held.count_on(&under, today));
+        let (review, grace) = (held.plans.get(&What::Review), held.plans.get(&What::Grace));
+        let until_ms = grace.or(review).copied().unwrap_or(0);
+        due(
+            (view.tier_slug.as_str(), view.measure, view.count, view.until_ms, view.grace == 1),
+            (rules.tiers[at].0, standing.ladder.measure as u8, count, until_ms, grace.is_some()),
+        )?;
+        let keep = if standing.ladder.over == Over::Life { rules.tiers[at].1 } else { standing.keep[at] };
+        let next = rules.tiers.get(at + 1).map_or(("", 0), |(slug, from)| (*slug, from - count));
+        due((view.keep, view.next_slug.as_str(), view.missing), (keep, next.0, next.1))?;
+        let declared = |slug: &'static str| {
+            if standing.declared.iter().any(|(known, _)| *known == slug) { slug } else { "" }
+        };
+        let always = standing.rights[at].iter().map(|slug| (*slug, 0, 0));
+        let counted = held.rights_in_order().into_iter();
+        let counted = counted.map(|it| (declared(it.slug), it.count, it.expires_ms.unwrap_or(0)));
+        let rights: Vec<_> = always.chain(counted).collect();
+        let told_rights = view.rights.as_slice().iter();
+        due(told_rights.map(|it| (it.slug.as_str(), it.count, it.expires_ms)).collect::<Vec<_>>(), rights)?;
+        let known = |slug: &str| standing.benefits.iter().any(|benefit| benefit.slug == slug);
+        let plans = held.plans.iter().filter_map(|(what, at)| match what {
+            What::Benefit(slug) if known(slug) => Some((*slug, *at)),
+            _ => None,
+        });
+        let told_benefits: BTreeMap<_, _> =
+            view.benefits.as_slice().iter().map(|it| (it.slug.as_str(), it.due_ms)).collect();
+        due(told_benefits, plans.collect())?;
+        let orders = rules.earning.iter().map(|it| ("orders", &it.caps));
+        let check_in = rules.check_in.iter().map(|it| ("check-in", &it.caps));
+        let all = orders.chain(check_in).chain(rules.activities.iter().map(|it| (it.slug, &it.caps)));
+        let used = all.flat_map(|(rule, caps)| {
+            caps.all.iter().filter_map(move |cap| {
+                let each = cap.each?;
+                let used = held.used(&Counted::Cap(rule, each, cap.times), first_day(each, today));
+                Some((rule, each, cap.times, cap.most, used))
+            })
+        });
+        let each = |each: u8| [Each::Day, Each::Week, Each::Month, Each::Life][usize::from(each) - 1];
+        let told_caps = view.caps.as_slice().iter();
+        let told_caps =
+            told_caps.map(|it| (it.rule.as_str(), each(it.each), it.of == 2, i64::from(it.most), i64::from(it.used)));
+        due(told_caps.collect::<Vec<_>>(), used.collect())
     }
 
     fn outcome(&self, key: u64, id: RequestId, told: &Told) -> Result<(), String> {

@@ -11,6 +11,7 @@ mod ask;
 mod decide;
 mod judge;
 mod points;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -21,9 +22,9 @@ use tidegate_protocol::{LedgerId, RequestId};
 
 use crate::calendar::Clock;
 use crate::rules::{Campaign, Offer, Rules};
-pub use ask::{Ask, Asked, Circumstances, Order, Told, Verdict};
+pub use ask::{Act, Ask, Asked, Circumstances, Line, Order, Told, Verdict};
 use judge::{Bench, Judged, expect, tells_of};
-use points::Points;
+use standing::{Holdings, Under};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -36,8 +37,7 @@ struct Applied {
 
 #[derive(Debug, Clone, Default)]
 struct Member {
-    points: Points,
-    earned: i64,
+    holdings: Holdings,
     streak: u32,
     streak_best: u32,
     last_day: Option<i32>,
@@ -56,7 +56,9 @@ struct Member {
 
 #[derive(Debug, Clone)]
 struct Recording {
-    programme_ask: Rc<(u64, Order)>,
+    member: u64,
+    ask: Rc<Ask>,
+    happened_ms: i64,
     ledger: LedgerId,
     changed: u64,
 }
@@ -74,7 +76,8 @@ struct Programme {
     offers: BTreeMap<u32, Vec<String>>,
     tiers: Vec<&'static str>,
     members: BTreeMap<u64, Member>,
-    orders: BTreeMap<(String, String), Recording>,
+    /// By natural key.
+    recorded: BTreeMap<(String, String), Recording>,
     /// Orders paid at or before this instant may be forgotten.
     forgettable_ms: i64,
     cells: BTreeMap<CellName, u64>,
@@ -130,8 +133,8 @@ impl Model {
         member.is_some_and(|member| member.applied.contains_key(&id))
     }
 
-    /// Puts rules in force, with the epoch that the activation stands in.
-    pub fn activate(&mut self, programme: u32, rules: Rules, epoch: u64) {
+    /// Puts rules in force at an instant, with the epoch that the activation stands in. What was due by then is done by the rules before.
+    pub fn activate(&mut self, programme: u32, rules: Rules, now_ms: i64, epoch: u64) {
         let at = programme as usize - 1;
         if at == self.programmes.len() {
             self.programmes.push(Programme {
@@ -143,7 +146,7 @@ impl Model {
                 offers: BTreeMap::new(),
                 tiers: Vec::new(),
                 members: BTreeMap::new(),
-                orders: BTreeMap::new(),
+                recorded: BTreeMap::new(),
                 forgettable_ms: i64::MIN,
                 cells: BTreeMap::new(),
                 granted: BTreeMap::new(),
@@ -162,7 +165,11 @@ impl Model {
             });
         }
         (programme.version, programme.activated) = (programme.version + 1, epoch);
-        programme.rules = Rc::new(rules);
+        let (before, after) = (std::mem::replace(&mut programme.rules, Rc::new(rules)), Rc::clone(&programme.rules));
+        for member in programme.members.values_mut() {
+            member.holdings.settle(&Under { rules: &before, clock: &programme.clock }, now_ms);
+            member.holdings.align(&Under { rules: &after, clock: &programme.clock }, now_ms);
+        }
     }
 
     /// Time makes old order numbers forgettable.
@@ -193,16 +200,18 @@ impl Model {
         };
         // What time did is only seen, unless something changes: the clock may be set back before the next start, as long as nothing
         // stands in the log that is later.
-        let before = programme.members.get(&asked.member).map(|member| (member.points.clone(), member.earned));
+        let before = programme.members.get(&asked.member).map(|member| member.holdings.clone());
+        let (rules, clock) = (Rc::clone(&programme.rules), programme.clock.clone());
         if let Some(member) = programme.members.get_mut(&asked.member) {
-            member.earned += member.points.settle(now.now_ms);
+            member.holdings.settle(&Under { rules: &rules, clock: &clock }, now.now_ms);
         }
-        let mut bench = Bench { programme, entries: &mut self.entries, now, ample: self.ample, full };
+        let mut bench =
+            Bench { programme, entries: &mut self.entries, now, member: asked.member, ample: self.ample, full };
         let judged = bench.judge(asked, told);
-        if let (Some(member), Some((points, earned))) = (programme.members.get_mut(&asked.member), before)
+        if let (Some(member), Some(before)) = (programme.members.get_mut(&asked.member), before)
             && !matches!(judged, Ok(Verdict { applied: true, .. }))
         {
-            (member.points, member.earned) = (points, earned);
+            member.holdings = before;
         }
         judged.map_err(|why| format!("{why}\n  asked {asked:?}\n  at {} in epoch {}", now.now_ms, now.epoch))
     }
@@ -226,11 +235,6 @@ impl Programme {
     fn offer<'a>(&self, campaign_number: u32, campaign: &'a Campaign, number: u32) -> Option<&'a Offer> {
         let sku = self.offers.get(&campaign_number)?.get((number as usize).checked_sub(1)?)?;
         campaign.offers.iter().find(|offer| offer.sku == *sku)
-    }
-
-    fn tier(&self, earned: i64) -> (usize, &'static str) {
-        let at = self.rules.tiers.iter().rposition(|(_, from)| *from <= earned).unwrap_or(0);
-        (at, self.rules.tiers[at].0)
     }
 
     fn tier_number(&self, slug: &str) -> u32 {

@@ -139,7 +139,7 @@ impl Points {
     }
 }
 
-fn expires(expiry: &Expiry, rules: &Rules, clock: &Clock, from_ms: i64) -> Option<i64> {
+pub(super) fn expires(expiry: &Expiry, rules: &Rules, clock: &Clock, from_ms: i64) -> Option<i64> {
     match expiry {
         Expiry::Never => None,
         Expiry::After(length) | Expiry::Sliding(length) => Some(clock.end_of(length, from_ms)),

@@ -1,0 +1,174 @@
+//! What happens once for ever by a key of its own, whatever the request's id: an order in its channel, an activity with a number.
+
+use tidegate_protocol::LedgerId;
+use tidegate_protocol::answer::{ActivityRecorded, Recorded};
+use tidegate_protocol::batch::push_answer;
+use tidegate_protocol::code::answer;
+use tidegate_protocol::refusal::{KeyConflict, TooOld};
+
+use super::Context;
+use super::admit::{Admission, Request, admit};
+use super::part::{Change, DirectoryPart, MemberPart};
+use super::place::{PlaceId, PlaceKind};
+use super::refusal::Refusal;
+
+/// The keyed fingerprint of a natural key.
+pub type NaturalKey = [u8; 16];
+
+/// What the directory keeps of a key: 40 bytes, since there are many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyEntry {
+    /// The natural key's fingerprint.
+    pub key: NaturalKey,
+    /// Keyed hash of the request's code, programme and body.
+    pub hash: u64,
+    /// The member shard in the top 16 bits, the entry's sequence there below.
+    entry: u64,
+    /// When it happened, seconds since 1970, rounded up.
+    happened_s: u32,
+    /// The programme's number.
+    pub programme: u16,
+    /// The lineage of the ledger id.
+    pub lineage: u16,
+}
+
+const _: () = assert!(size_of::<KeyEntry>() == 40);
+
+impl Default for KeyEntry {
+    fn default() -> KeyEntry {
+        KeyEntry::FREE
+    }
+}
+
+impl KeyEntry {
+    /// What a free slot holds: no programme has number 0.
+    pub const FREE: KeyEntry = KeyEntry { key: [0; 16], hash: 0, entry: 0, happened_s: 0, programme: 0, lineage: 0 };
+
+    /// What to keep of a key whose ledger entry is `sequence` of member shard `shard`.
+    pub fn new(key: NaturalKey, hash: u64, programme: u32, happened_ms: i64, ledger: (u16, u16, u64)) -> KeyEntry {
+        let (lineage, shard, sequence) = ledger;
+        assert!(sequence < 1 << 48, "a shard has fewer than 2^48 entries");
+        let happened_s = u32::try_from(happened_ms.div_euclid(1000) + i64::from(happened_ms.rem_euclid(1000) != 0));
+        KeyEntry {
+            key,
+            hash,
+            entry: u64::from(shard) << 48 | sequence,
+            happened_s: happened_s.unwrap_or(if happened_ms < 0 { 0 } else { u32::MAX }),
+            programme: programme as u16,
+            lineage,
+        }
+    }
+
+    /// The entry as it stands on disk, its fields in order.
+    pub fn to_bytes(&self) -> [u8; 40] {
+        let mut bytes = [0; 40];
+        bytes[0..16].copy_from_slice(&self.key);
+        bytes[16..24].copy_from_slice(&self.hash.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.entry.to_le_bytes());
+        bytes[32..36].copy_from_slice(&self.happened_s.to_le_bytes());
+        bytes[36..38].copy_from_slice(&self.programme.to_le_bytes());
+        bytes[38..40].copy_from_slice(&self.lineage.to_le_bytes());
+        bytes
+    }
+
+    /// Reads an entry from disk; every value is one.
+    pub fn from_bytes(bytes: &[u8; 40]) -> KeyEntry {
+        let long = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        KeyEntry {
+            key: bytes[0..16].try_into().expect("sixteen bytes"),
+            hash: long(16),
+            entry: long(24),
+            happened_s: u32::from_le_bytes(bytes[32..36].try_into().expect("four bytes")),
+            programme: u16::from_le_bytes([bytes[36], bytes[37]]),
+            lineage: u16::from_le_bytes([bytes[38], bytes[39]]),
+        }
+    }
+
+    /// The ledger id of what happened.
+    pub fn ledger(&self) -> LedgerId {
+        let place = PlaceId::new(PlaceKind::Members, (self.entry >> 48) as usize).to_u32();
+        LedgerId { lineage: u32::from(self.lineage), place, sequence: self.entry & 0xffff_ffff_ffff }
+    }
+
+    /// The instant by which the key is forgotten: once a mark is at or above it. Whole seconds, not before it happened.
+    pub fn happened_ms(&self) -> i64 {
+        i64::from(self.happened_s) * 1000
+    }
+}
+
+/// What the directory knows when something with a key is decided.
+pub struct Known {
+    /// The entry of its key, if it is remembered.
+    pub entry: Option<KeyEntry>,
+    /// What happened at or before this instant is forgotten.
+    pub mark_ms: i64,
+    /// A free slot in the directory's shard.
+    pub slot: u32,
+    /// The sequence that the member's entry will have, with lineage and shard.
+    pub ledger: (u16, u16, u64),
+}
+
+/// What something with a key comes to.
+#[derive(Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is matched where it is made, and a box would be an allocation a request"
+)]
+pub enum Keyed {
+    /// It is new: the member's part and the directory's.
+    New(MemberPart, DirectoryPart),
+    /// It was recorded before, with the same contents.
+    Before(LedgerId),
+}
+
+/// Decides what happens once for its key. While the key is remembered it answers, whatever the request's id and deadline; else
+/// `decide` is given the instant at or before which the key could be forgotten.
+pub fn once(
+    context: &Context<'_>,
+    known: &Known,
+    key: NaturalKey,
+    request: &Request,
+    happened_ms: i64,
+    decide: impl FnOnce(i64) -> Result<MemberPart, Refusal>,
+) -> Result<Keyed, Refusal> {
+    if let Some(entry) = known.entry {
+        let ledger = entry.ledger();
+        let same = entry.hash == request.hash;
+        return if same { Ok(Keyed::Before(ledger)) } else { Err(Refusal::KeyConflict(KeyConflict { ledger })) };
+    }
+    let after_ms = known.mark_ms.max(context.now_ms - context.programme.orders.remember_ms);
+    if let Admission::Refused(refusal) = admit(request, std::iter::empty(), Default::default(), context.now_ms) {
+        // Of what may have been recorded and forgotten nobody can say that it was not applied.
+        let forgotten = happened_ms <= known.mark_ms;
+        return Err(if forgotten { Refusal::TooOld(TooOld { after_ms }) } else { refusal });
+    }
+    let part = decide(after_ms)?;
+    let entry = KeyEntry::new(key, request.hash, context.number, happened_ms, known.ledger);
+    Ok(Keyed::New(part, DirectoryPart::Taken { now_ms: context.now_ms, slot: known.slot, entry }))
+}
+
+/// Appends the answer that a part with a natural key stands for; gives its code.
+pub fn answer_once(
+    part: &MemberPart,
+    lineage: u16,
+    place: PlaceId,
+    sequence: u64,
+    index: u16,
+    out: &mut Vec<u8>,
+) -> u16 {
+    let ledger = LedgerId { lineage: u32::from(lineage), place: place.to_u32(), sequence };
+    let MemberPart { version, tier, after, .. } = *part;
+    let before = part.before().expect("a part was decided upon a number, or read as one");
+    match part.change {
+        Change::Acted { .. } => {
+            let body = ActivityRecorded { ledger, version, tier, before, after };
+            push_answer(out, index, answer::ACTIVITY_RECORDED, &body);
+            answer::ACTIVITY_RECORDED
+        }
+        _ => {
+            let body = Recorded { ledger, version, tier, before, after };
+            push_answer(out, index, answer::RECORDED, &body);
+            answer::RECORDED
+        }
+    }
+}

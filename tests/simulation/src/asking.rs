@@ -1,0 +1,51 @@
+//! Random orders, activities and uses of rights, some of them wrong.
+
+use crate::dice::Dice;
+use crate::earning::{ACTIVITIES, ACTIVITY_AHEAD_MS, CATEGORIES, STORES};
+use crate::model::{Act, Line, Order};
+use crate::rules::{AHEAD_MS, CHANNELS};
+
+/// How long ago something is said to have happened.
+const BACK_MS: [i64; 6] = [0, 1_000, 3_600_000, 90_000_000, 250_000_000, 300_000_000];
+
+/// An order that comes in at an instant, with one of so many numbers.
+pub fn order(dice: &mut Dice, now_ms: i64, numbers: u64) -> Order {
+    let channel = if dice.chance(4) { "nowhere" } else { *dice.one(&CHANNELS) };
+    let number = if dice.chance(2) { String::new() } else { format!("{}", dice.below(numbers)) };
+    let back_ms = *dice.one(&BACK_MS);
+    let paid_at_ms = if dice.chance(3) { now_ms + AHEAD_MS + 60_000 } else { now_ms - back_ms };
+    let paid_at_ms = if dice.chance(5) { now_ms + AHEAD_MS / 2 } else { paid_at_ms };
+    let store = if dice.chance(60) { *dice.one(&STORES) } else { "" };
+    let lines = dice.chance(40).then(|| (0..dice.below(4)).map(|_| line(dice)).collect());
+    let amount_minor = match lines {
+        None if dice.chance(3) => -1,
+        None => dice.between(0, 20_000),
+        Some(_) => 0,
+    };
+    let freight_minor = if lines.is_some() { dice.between(0, 900) } else { 0 };
+    Order { channel: channel.into(), number, paid_at_ms, amount_minor, store: store.into(), freight_minor, lines }
+}
+
+fn line(dice: &mut Dice) -> Line {
+    let category = if dice.chance(70) { *dice.one(&CATEGORIES) } else { "" };
+    let amount_minor = dice.between(0, 9_000);
+    let coupon_minor = if dice.chance(2) { amount_minor + 1 } else { dice.between(0, amount_minor / 3) };
+    let points_minor = dice.between(0, amount_minor / 3);
+    let quantity = u32::from(!dice.chance(1));
+    Line { category: category.into(), quantity, amount_minor, coupon_minor, points_minor }
+}
+
+/// An activity that comes in at an instant; if it has a key, one of so many.
+pub fn act(dice: &mut Dice, now_ms: i64, keys: u64) -> Act {
+    let activity = if dice.chance(4) { "nothing" } else { *dice.one(&ACTIVITIES) };
+    let key = if dice.chance(50) { String::new() } else { format!("{}", dice.below(keys)) };
+    let back_ms = *dice.one(&BACK_MS[..4]);
+    let happened_ms = if dice.chance(3) { now_ms + ACTIVITY_AHEAD_MS + 1 } else { now_ms - back_ms };
+    let minutes = (!dice.chance(5)).then(|| dice.between(-1, 12));
+    Act { activity: activity.into(), key, happened_ms, minutes }
+}
+
+/// The slug of a right, perhaps of none.
+pub fn right(dice: &mut Dice) -> String {
+    (*dice.one(&["drink", "drink", "discount", "nothing"])).into()
+}
