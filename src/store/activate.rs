@@ -10,10 +10,11 @@ use tidegate_protocol::{List, Malformed, Prose, Text, decode, encode, operator};
 
 use super::Store;
 use super::cut::Cut;
+use super::members::Members;
 use super::place::{Held, Journal, Tail, collect_held, lock_all};
 use super::world::{Active, BlockPlace, World};
 use super::{directory_place, member_place};
-use crate::engine::{Block, CAMPAIGNS_BELOW, NEVER_S, PlaceId, PlaceKind, second_of};
+use crate::engine::{Block, CAMPAIGNS_BELOW, PlaceId, PlaceKind, second_of};
 use crate::planted::{Bug, planted};
 use crate::programme::{Bundle, BundleFile, Numbering, Programme, Span, compile, date};
 
@@ -158,7 +159,7 @@ impl Store {
         if dry_run {
             return Ok(activated);
         }
-        // What is due by now is decided by the rules that are in force by now.
+        // What is due by now is decided by the rules that are in force by now, and who strays from them still is put right.
         while self.sweep(now_ms, usize::MAX) > 0 {}
         let mut blocks = before.map_or_else(Vec::new, |active| active.blocks.clone());
         let fresh = new_blocks(&mut blocks, &compiled.programme, number, world.blocks.len());
@@ -169,8 +170,9 @@ impl Store {
         let mut programmes = lock_all([&self.programmes]);
         let latest_ms = latest(&members).max(latest(&directory)).max(latest(&quotas)).max(latest(&programmes));
         let now_ms = now_ms.max(latest_ms);
-        let due_s = members.iter().map(|shard| shard.state.members.due_s()).min().unwrap_or(NEVER_S);
-        if due_s <= second_of(now_ms) {
+        let now_s = second_of(now_ms);
+        let settled = |members: &Members| members.are_all_seen() && members.due_s() > now_s;
+        if !members.iter().all(|shard| settled(&shard.state.members)) {
             return Err(ActivationError::Behind);
         }
         let ended = self.epochs.end();

@@ -320,6 +320,11 @@ impl Members {
         self.seen = 0;
     }
 
+    /// Whether every member was looked at since.
+    pub fn are_all_seen(&self) -> bool {
+        self.seen as usize >= self.len()
+    }
+
     /// A member that is due by a second, or strays from the rules, looked for from a slot on, and through at most so many members that
     /// do neither; moves the slot on to where it stopped, which is the end once none is left.
     ///

@@ -15,16 +15,23 @@ use tidegate::server::identity::{Scope, server_config};
 use tidegate::server::{Endpoint, Node, SnapshotPolicy};
 use tidegate::storage::Memory;
 use tidegate::store::Limits;
-use tidegate_client::{CallOptions, Client, ClientOptions, client_config};
-use tidegate_protocol::answer::{LotsView, MemberView};
-use tidegate_protocol::operation::{CheckIn, Enrol, GetLots, GetMember, RecordOrder, Redeem};
-use tidegate_protocol::{Body, MemberKey, Text};
+use tidegate_client::{Answer, CallOptions, Client, ClientOptions, client_config};
+use tidegate_protocol::answer::{LotsView, MemberView, StandingView};
+use tidegate_protocol::code::{Applied, row};
+use tidegate_protocol::operation::{
+    CheckIn, Enrol, Field, GetLots, GetMember, GetStanding, OrderLine, RecordActivity, RecordOrder, RecordOrderLines,
+    Redeem, UseRight,
+};
+use tidegate_protocol::{Body, List, MemberKey, Text};
 use tokio::sync::Notify;
 
 /// The server, the gateway, and the clock between them.
 pub struct Stage {
     clock: Arc<HandClock>,
     zone: TimeZone,
+    /// A brand and a channel of the programme.
+    brand: &'static str,
+    channel: &'static str,
     node: Arc<Node>,
     client: Client,
     drain: Arc<Notify>,
@@ -34,8 +41,9 @@ pub struct Stage {
 
 impl Stage {
     /// Opens with a bundle of `programmes/`, at a reading of its zone's clock such as `2026-01-05 12:00`.
-    pub async fn open(bundle: &str, reading: &str) -> Stage {
-        let bundle = Bundle::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("programmes").join(bundle)).unwrap();
+    pub async fn open(bundle_name: &str, reading: &str) -> Stage {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let bundle = Bundle::read(&root.join("programmes").join(bundle_name)).unwrap();
         let certs = tempfile::tempdir().unwrap();
         certs::make(certs.path(), &Scope::All).unwrap();
         let limits = Limits { members: 1_000, orders: 10_000, answers: 4_000, ..Limits::default() };
@@ -43,6 +51,11 @@ impl Stage {
         let opened = data::open(Arc::new(Memory::new()), options, Some(Seed::random()), &mut |_| {}).unwrap();
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
         let clock = Arc::new(HandClock::at(instant_ms(&zone, reading)));
+        let (brand, channel) = match bundle_name {
+            "tea-tiers" => ("tea-house", "store"),
+            "hotpot-levels" => ("hotpot", "store"),
+            _ => ("house", "mall"),
+        };
         let node = Node::start(opened, clock.clone(), SnapshotPolicy::default(), limits.undurable_bytes).unwrap();
         let activated = node.activate(bundle, 0, false).unwrap();
         node.log.watermark.wait(activated.epoch).unwrap();
@@ -59,7 +72,7 @@ impl Stage {
         });
         let tls = client_config(certs.path(), "gateway").unwrap();
         let client = Client::connect(ClientOptions::new(vec![told.recv().unwrap()], "localhost", tls)).await.unwrap();
-        Stage { clock, zone, node, client, drain, server: Some(server), _certs: certs }
+        Stage { clock, zone, brand, channel, node, client, drain, server: Some(server), _certs: certs }
     }
 
     /// Moves the clock on to a reading, and lets the gateway learn of it as it learns of any time: by an answer.
@@ -97,8 +110,8 @@ impl Stage {
             member: MemberKey::from_number(member),
             paid_at_ms,
             amount_minor: yuan * 100,
-            brand: text("house"),
-            channel: text("mall"),
+            brand: text(self.brand),
+            channel: text(self.channel),
             store: Text::default(),
             number: text(number),
         };
@@ -108,6 +121,86 @@ impl Stage {
     pub async fn redeem(&self, member: u64, campaign: u32, offer: u32) -> Body {
         let body = Redeem { member: MemberKey::from_number(member), campaign, offer };
         self.client.redeem(1, body, patient()).await.unwrap().body
+    }
+
+    /// An order with lines.
+    pub async fn sale(&self, member: u64, sale: Sale) -> Body {
+        self.sale_answer(member, sale).await.body
+    }
+
+    pub async fn sale_answer(&self, member: u64, sale: Sale) -> Answer {
+        let text = |text: &str| Text::try_from(text).unwrap();
+        let line = |(category, amount_minor): &(&str, i64)| OrderLine {
+            sku: text("SKU"),
+            category: text(category),
+            quantity: 1,
+            amount_minor: *amount_minor,
+            coupon_minor: sale.coupon_minor,
+            points_minor: sale.points_minor,
+        };
+        let order = RecordOrderLines {
+            member: MemberKey::from_number(member),
+            paid_at_ms: sale.paid_at.map_or_else(|| self.clock.now_ms(), |reading| self.instant_ms(reading)),
+            freight_minor: sale.freight_minor,
+            brand: text(sale.brand),
+            channel: text(sale.channel),
+            store: text(sale.store),
+            number: text(sale.number),
+            lines: List::cut(sale.lines.iter().take(sale.count).map(line)),
+        };
+        self.client.record_order_lines(1, order, patient()).await.unwrap()
+    }
+
+    /// An activity that happens now.
+    pub async fn act(&self, member: u64, activity: &str, key: &str, fields: &[(&str, i64)]) -> Body {
+        self.act_answer(member, activity, key, fields).await.body
+    }
+
+    pub async fn act_answer(&self, member: u64, activity: &str, key: &str, fields: &[(&str, i64)]) -> Answer {
+        self.acted(member, activity, key, self.clock.now_ms(), fields).await
+    }
+
+    pub async fn acted(
+        &self,
+        member: u64,
+        activity: &str,
+        key: &str,
+        happened_ms: i64,
+        fields: &[(&str, i64)],
+    ) -> Answer {
+        let text = |text: &str| Text::try_from(text).unwrap();
+        let fields = fields.iter().map(|(name, value)| Field { name: text(name), value: *value });
+        let (member, fields) = (MemberKey::from_number(member), List::cut(fields));
+        let body = RecordActivity { member, happened_ms, activity: text(activity), key: text(key), fields };
+        self.client.record_activity(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn use_right(&self, member: u64, right: &str) -> Body {
+        self.use_right_answer(member, right).await.body
+    }
+
+    pub async fn use_right_answer(&self, member: u64, right: &str) -> Answer {
+        let body = UseRight { member: MemberKey::from_number(member), right: Text::try_from(right).unwrap() };
+        self.client.use_right(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn standing(&self, member: u64) -> StandingView {
+        let asked = GetStanding { member: MemberKey::from_number(member) };
+        let body = self.client.get_standing(1, asked, patient()).await.unwrap().body;
+        let Body::StandingView(view) = body else { panic!("{body:?}") };
+        view
+    }
+
+    /// Rights, how many of each (0: as often as it likes), and when they expire.
+    pub async fn rights(&self, member: u64) -> Vec<(String, u32, i64)> {
+        let rights = self.standing(member).await.rights;
+        rights.as_slice().iter().map(|right| (right.slug.to_string(), right.count, right.expires_ms)).collect()
+    }
+
+    /// The code of a refusal.
+    pub fn refused(&self, answer: Answer) -> u16 {
+        assert!(row(answer.code).is_some_and(|row| row.applied != Applied::Yes), "{answer:?}");
+        answer.code
     }
 
     pub async fn member(&self, member: u64) -> MemberView {
@@ -137,6 +230,42 @@ impl Stage {
         self.node.drain();
         self.server.take().unwrap().join().unwrap();
         self.node.stop().unwrap();
+    }
+}
+
+/// An order with lines: by default from Taobao, of the brand `house`, paid now.
+#[derive(Debug, Clone, Copy)]
+pub struct Sale {
+    pub channel: &'static str,
+    pub brand: &'static str,
+    pub store: &'static str,
+    pub number: &'static str,
+    pub paid_at: Option<&'static str>,
+    /// Category and amount of each line.
+    pub lines: [(&'static str, i64); 4],
+    pub count: usize,
+    /// Of each line.
+    pub coupon_minor: i64,
+    pub points_minor: i64,
+    pub freight_minor: i64,
+}
+
+impl Sale {
+    pub fn of(lines: &[(&'static str, i64)]) -> Sale {
+        let mut all = [("", 0); 4];
+        all[..lines.len()].copy_from_slice(lines);
+        Sale {
+            channel: "taobao",
+            brand: "house",
+            store: "",
+            number: "1",
+            paid_at: None,
+            lines: all,
+            count: lines.len(),
+            coupon_minor: 0,
+            points_minor: 0,
+            freight_minor: 0,
+        }
     }
 }
 

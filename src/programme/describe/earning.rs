@@ -108,8 +108,9 @@ fn describe_activity(activity: &Activity) -> Title {
     }
     let (en_caps, zh_caps) = describe_caps(&activity.giving, "when it happened", "发生");
     let late = activity.late_ms as f64 / DAY_MS as f64;
+    let days = if late == 1.0 { "day" } else { "days" };
     said(
-        format!("{en}{en_caps}; it must be told within {late} days."),
+        format!("{en}{en_caps}; it must be told within {late} {days}."),
         format!("{zh}{zh_caps}；须在 {late} 天内上报。"),
     )
 }

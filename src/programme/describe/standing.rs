@@ -60,7 +60,7 @@ impl Programme {
                 let gives = self.describe_award(award);
                 sentences.push(said(
                     format!("Who enters {} is given {}, {en_again}.", tier.title.en, gives.en),
-                    format!("进入{}即得{}，{zh_again}。", tier.title.zh, gives.zh),
+                    format!("进入{}即得 {}，{zh_again}。", tier.title.zh, gives.zh),
                 ));
             }
             if !tier.rights.is_empty() {
@@ -104,7 +104,7 @@ impl Programme {
         let admitted =
             || self.tiers.iter().enumerate().filter(|(at, _)| benefit.admits(*at)).map(|(_, tier)| &tier.title);
         let (en_who, zh_who) = if benefit.tiers.is_empty() {
-            ("every member".to_owned(), "所有会员".to_owned())
+            ("all members".to_owned(), "所有会员".to_owned())
         } else {
             let en: Vec<_> = admitted().map(|title| title.en.as_str()).collect();
             let zh: Vec<_> = admitted().map(|title| title.zh.as_str()).collect();
@@ -113,7 +113,7 @@ impl Programme {
         let (en_when, zh_when) = match &benefit.when {
             Due::After(rolling) => {
                 let end = rolling.describe();
-                (format!("once, {} enrolment", end.en), format!("入会起{}一次", end.zh))
+                (format!("once, {} they enrolled", end.en), format!("入会起{}一次", end.zh))
             }
             Due::Each { period, at_once } => {
                 let (en, zh) = match period {
@@ -131,8 +131,8 @@ impl Programme {
             }
         };
         said(
-            format!("{}: {en_who} get {} {en_when}.", benefit.title.en, gives.en),
-            format!("“{}”：{zh_who}{zh_when}，得{}。", benefit.title.zh, gives.zh),
+            format!("{}: {en_when}, {en_who} get {}.", benefit.title.en, gives.en),
+            format!("“{}”：{zh_who}{zh_when}，得 {}。", benefit.title.zh, gives.zh),
         )
     }
 
