@@ -1,6 +1,6 @@
-//! A year of real orders through a programme whose points expire with the month three months on, while members spend: every balance that an
-//! answer tells, and every total of the books, against a computation that knows no engine, no zone and no instant, only the dates as they are
-//! written in the file.
+//! A year of real orders through a programme whose points expire with the month three months on and whose tiers are by a year's spending, while
+//! members spend: every balance and tier that an answer tells, and every total of the books, against a computation that knows no engine, no zone
+//! and no instant, only the dates as they are written in the file.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -23,7 +23,10 @@ use tidegate_protocol::operation::{Enrol, GetMember, RecordOrder, Redeem};
 use tidegate_protocol::refusal::NotEnoughPoints;
 
 const ORDERS: &[u8] = include_bytes!("data/journey-orders.csv.gz");
-const PRICE: i64 = 150;
+/// What the tiers take within a year, in minor units; what the cup costs in each; and what is given to who enters it.
+const FROM_MINOR: [i64; 3] = [0, 300_00, 1_500_00];
+const PRICES: [i64; 3] = [150, 140, 120];
+const ENTRY: [i64; 3] = [0, 10, 75];
 /// Months that points live beside that in which they are given.
 const MONTHS: i32 = 3;
 
@@ -37,6 +40,9 @@ struct Due {
     earned: i64,
     spent: i64,
     expired: i64,
+    /// By year: what was spent in money.
+    paid_minor: BTreeMap<i32, i64>,
+    tier: usize,
 }
 
 impl Due {
@@ -46,6 +52,22 @@ impl Due {
             self.expired += first.remove();
         }
         self.by_month.values().sum()
+    }
+
+    /// An order of a year: its points, and those of every tier that it leads into. A tier of the year before is held to the end of the next.
+    fn order(&mut self, year: i32, amount_minor: i64) -> i64 {
+        let paid = self.paid_minor.entry(year).or_default();
+        *paid += amount_minor;
+        let reached = FROM_MINOR.iter().rposition(|from| *from <= *paid).unwrap();
+        let entered: i64 = (self.tier + 1..=reached).map(|tier| ENTRY[tier]).sum();
+        self.tier = self.tier.max(reached);
+        amount_minor / 100 + entered
+    }
+
+    /// The tier that its best year came to.
+    fn best(&self) -> usize {
+        let most = self.paid_minor.values().max().copied().unwrap_or(0);
+        FROM_MINOR.iter().rposition(|from| *from <= most).unwrap()
     }
 
     fn spend(&mut self, mut points: i64) {
@@ -76,6 +98,22 @@ zone = "America/New_York"
 currency = "USD"
 brands = ["house"]
 channels = [{}]
+[tiers]
+by = "spend"
+over = "year"
+keeps = "0 months from entry, to end of year"
+falls = "to fit"
+[[tier]]
+slug = "first"
+from = "0"
+[[tier]]
+slug = "second"
+from = "{}.00"
+entry = {{ points = {} }}
+[[tier]]
+slug = "third"
+from = "{}.00"
+entry = {{ points = {} }}
 [points]
 expires = "{MONTHS} months from grant, to end of month"
 [earning]
@@ -86,9 +124,16 @@ rounding = "down"
 window = {{ every = "day", from = "00:00", until = "24:00" }}
 [[campaign.always.offer]]
 sku = "CUP"
-price = {{ points = {PRICE} }}
+price = {{ first = {{ points = {} }}, second = {{ points = {} }}, third = {{ points = {} }} }}
 "#,
-        channels.join(", ")
+        channels.join(", "),
+        FROM_MINOR[1] / 100,
+        ENTRY[1],
+        FROM_MINOR[2] / 100,
+        ENTRY[2],
+        PRICES[0],
+        PRICES[1],
+        PRICES[2],
     )
 }
 
@@ -131,19 +176,25 @@ fn a_year_of_real_orders_comes_to_what_the_file_says() {
             number: text(number),
         };
         let before = known.balance(month);
-        let points = amount_minor / 100;
+        let points = known.order(month.div_euclid(12), *amount_minor);
         *known.by_month.entry(month).or_default() += points;
         known.earned += points;
         let told: Recorded = asked(op::RECORD_ORDER, &order).read();
-        assert_eq!((told.before, told.after), (before, before + points), "order {number} of {who} at {paid_at}");
+        let tier = known.tier as u8 + 1;
+        assert_eq!(
+            (told.before, told.after, told.tier),
+            (before, before + points, tier),
+            "order {number} of {who} at {paid_at}"
+        );
         // Now and then a member spends, or learns that it cannot.
         if at % 7 == 0 {
             let told = asked(op::REDEEM, &Redeem { member: member(*who), campaign: 1, offer: 1 });
             let balance = known.balance(month);
-            if balance >= PRICE {
-                known.spend(PRICE);
+            let price = PRICES[known.tier];
+            if balance >= price {
+                known.spend(price);
                 let told: Granted = told.read();
-                assert_eq!((told.before, told.after), (balance, balance - PRICE), "{who} at {paid_at}");
+                assert_eq!((told.before, told.after), (balance, balance - price), "{who} at {paid_at}");
             } else {
                 assert_eq!((told.code, told.read::<NotEnoughPoints>().balance), (answer::NOT_ENOUGH_POINTS, balance));
             }
@@ -156,13 +207,19 @@ fn a_year_of_real_orders_comes_to_what_the_file_says() {
             }
         }
     }
-    for date in ["2018-01-01T00:00:00", "2018-02-28T23:59:59", "2018-03-31T23:59:59", "2018-04-01T00:00:00"] {
+    let dates = ["2018-01-01T00:00:00", "2018-02-28T23:59:59", "2018-03-31T23:59:59", "2018-04-01T00:00:00"];
+    // A year without orders: by its end nobody has kept a tier.
+    for date in dates.into_iter().chain(["2018-12-31T23:59:59", "2019-01-01T00:00:00"]) {
         now_ms = instant(date);
+        if date == "2019-01-01T00:00:00" {
+            due.values_mut().for_each(|known| known.tier = 0);
+        }
         for (who, known) in &mut due {
             minted += 1;
             let view: MemberView =
                 put(now_ms, GetMember { member: member(*who) }.request(op::GET_MEMBER, id(now_ms, minted))).read();
-            assert_eq!((view.balance, view.earned), (known.balance(month_of(date)), known.earned), "{who} at {date}");
+            let (balance, tier) = (known.balance(month_of(date)), known.tier as u8 + 1);
+            assert_eq!((view.balance, view.earned, view.tier), (balance, known.earned, tier), "{who} at {date}");
         }
         while store.sweep(now_ms, 10_000) > 0 {
             while store.is_dirty() || store.has_ended_epochs() {
@@ -178,6 +235,8 @@ fn a_year_of_real_orders_comes_to_what_the_file_says() {
         );
         assert_eq!(journey.live, sum(|it| it.by_month.values().sum()));
     }
+    let tiers = |tier: usize| due.values().filter(|known| known.best() == tier).count();
+    assert!((0..3).all(|tier| tiers(tier) > 100), "members of every tier: {:?}", [0, 1, 2].map(tiers));
     let all: i64 = due.values().map(|known| known.earned).sum();
     let spent: i64 = due.values().map(|known| known.spent).sum();
     assert!(

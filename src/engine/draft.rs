@@ -14,7 +14,7 @@ use super::member::{LedgerAt, Member};
 use super::part::{Change, MemberPart};
 use super::pending::Pending;
 use super::plans::Plan;
-use super::progress::{Bucket, VALUE_MOST};
+use super::progress::VALUE_MOST;
 use super::refusal::Refusal;
 use super::rights::Right;
 use crate::programme::{Award, Cap, Giving, LotTerms, Measure, Most, Occasion, RightCount, source};
@@ -275,14 +275,18 @@ impl<'a> Draft<'a> {
         let measure = measure as u8;
         let known = self.member.counted(measure, day..=day);
         let same = self.part.effects.iter_mut().find_map(|effect| match effect {
-            Effect::Progressed { bucket, .. } if (bucket.measure, bucket.day) == (measure, day) => Some(bucket),
+            Effect::Progressed { measure: of, day: on, value, .. } if (*of, *on) == (measure, day) => Some(value),
             _ => None,
         });
-        let before = known + same.as_ref().map_or(0, |bucket| bucket.value);
+        let before = known + same.as_ref().map_or(0, |value| **value);
         before.checked_add(value).filter(|sum| *sum <= VALUE_MOST).ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
         match same {
-            Some(bucket) => bucket.value += value,
-            None => self.effect(Effect::Progressed { bucket: Bucket { measure, day, value }, from }),
+            Some(known) => *known += value,
+            None => self.effect(Effect::Progressed { measure, day, value }),
+        }
+        let old = self.member.progress().any(|bucket| bucket.day < from);
+        if old && !self.part.effects.contains(&Effect::ProgressForgotten { from }) {
+            self.effect(Effect::ProgressForgotten { from });
         }
         self.moved = true;
         Ok(())
@@ -292,9 +296,7 @@ impl<'a> Draft<'a> {
     pub(super) fn counted(&self, measure: Measure, days: std::ops::RangeInclusive<i32>) -> i64 {
         let measure = measure as u8;
         let fresh = self.part.effects.iter().map(|effect| match effect {
-            Effect::Progressed { bucket, .. } if bucket.measure == measure && days.contains(&bucket.day) => {
-                bucket.value
-            }
+            Effect::Progressed { measure: of, day, value, .. } if *of == measure && days.contains(day) => *value,
             _ => 0,
         });
         let fresh: i64 = fresh.sum();

@@ -9,7 +9,6 @@ use super::counters::Counter;
 use super::lots::LotName;
 use super::pending::Pending;
 use super::plans::Plan;
-use super::progress::Bucket;
 use super::rights::Right;
 
 /// The most effects of one outcome on one member: who rises through all tiers of a ladder and comes to every benefit has fewer.
@@ -74,12 +73,22 @@ pub enum Effect {
     Planned(Plan),
     /// The ladder counts so much more for a day.
     Progressed {
-        /// For which, and how much more.
-        bucket: Bucket,
-        /// What was counted for days before this one is of interest no longer.
+        /// What is counted: a number of the programme's.
+        measure: u8,
+        /// The local day.
+        day: i32,
+        /// How much more.
+        value: i64,
+    },
+    /// What a ladder counted for days before this one is of interest no longer.
+    ProgressForgotten {
+        /// The first local day that still is.
         from: i32,
     },
 }
+
+/// A part is handed on by value a million times a second.
+const _: () = assert!(size_of::<Effect>() == 24);
 
 impl Effect {
     /// Points that the balance rises by, or falls by where it is below zero.

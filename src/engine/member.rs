@@ -227,9 +227,9 @@ impl Member {
         self.more.as_ref().map_or(0, |more| more.progress.sum(measure, days))
     }
 
-    /// Adds to what is counted, and drops what is of earlier days than `from`; `None` if the sum is no number.
-    pub fn add_progress(&mut self, bucket: Bucket, from: i32) -> Option<()> {
-        self.more.get_or_insert_default().progress.add(bucket, from)
+    /// Adds to what is counted; `None` if the sum is no number.
+    pub fn add_progress(&mut self, bucket: Bucket) -> Option<()> {
+        self.more.get_or_insert_default().progress.add(bucket)
     }
 
     /// All counters in use.
@@ -337,7 +337,14 @@ impl Member {
                 }
             }
             Effect::Planned(plan) => self.set_plan(plan),
-            Effect::Progressed { bucket, from } => self.add_progress(bucket, from).ok_or(Misfit)?,
+            Effect::Progressed { measure, day, value } => {
+                self.add_progress(Bucket { measure, day, value }).ok_or(Misfit)?;
+            }
+            Effect::ProgressForgotten { from } => {
+                if let Some(more) = &mut self.more {
+                    more.progress.forget_before(from);
+                }
+            }
         }
         Ok(())
     }

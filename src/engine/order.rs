@@ -114,9 +114,15 @@ pub fn record_order(
     let mut draft = Draft::asked(context, slot, member, request, change, Effects::new());
     let given = Given { channel, happened_ms: order.paid_at_ms };
     draft.earn(earning.points(order.sold(earning.counts)), &earning.giving, &given)?;
-    draft.progress(Measure::Spend, order.paid_at_ms, amount_minor)?;
-    draft.progress(Measure::Orders, order.paid_at_ms, 1)?;
-    draft.progress(Measure::Growth, order.paid_at_ms, earning.growth(amount_minor))?;
+    let counts = match programme.ladder.measure {
+        Measure::Points => 0,
+        Measure::Spend => amount_minor,
+        Measure::Orders => 1,
+        Measure::Growth => earning.growth(amount_minor),
+    };
+    if programme.ladder.measure != Measure::Points {
+        draft.progress(programme.ladder.measure, order.paid_at_ms, counts)?;
+    }
     Ok(draft.finish())
 }
 

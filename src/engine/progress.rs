@@ -35,14 +35,18 @@ impl Progress {
         within.fold(0, |sum, bucket| sum.saturating_add(bucket.value))
     }
 
-    /// Adds to a bucket, and drops all of earlier days than `from`. `None`, with nothing done, if the sum is no number.
-    pub fn add(&mut self, added: Bucket, from: i32) -> Option<()> {
+    /// Adds to a bucket. `None`, with nothing done, if the sum is no number.
+    pub fn add(&mut self, added: Bucket) -> Option<()> {
         let place = self.0.binary_search_by_key(&(added.measure, added.day), |bucket| (bucket.measure, bucket.day));
         match place {
             Ok(at) => self.0[at].value = self.0[at].value.checked_add(added.value)?,
             Err(at) => self.0.insert(at, added),
         }
-        self.0.retain(|bucket| bucket.day >= from);
         Some(())
+    }
+
+    /// Drops all of earlier days.
+    pub fn forget_before(&mut self, from: i32) {
+        self.0.retain(|bucket| bucket.day >= from);
     }
 }

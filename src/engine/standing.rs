@@ -75,7 +75,7 @@ impl Draft<'_> {
     pub(super) fn stand(&mut self) {
         let ladder = &self.context.programme.ladder;
         loop {
-            let count = self.count_on(self.today());
+            let count = self.count_now();
             let reached = self.context.programme.tier_of(count);
             if reached > self.tier {
                 self.rise(reached);
@@ -134,12 +134,14 @@ impl Draft<'_> {
         self.context.programme.zone.local_day(self.at_ms)
     }
 
-    /// What the ladder counts on a day.
+    /// What the ladder counts now.
+    fn count_now(&self) -> i64 {
+        if self.context.programme.ladder.is_plain() { self.earned() } else { self.count_on(self.today()) }
+    }
+
+    /// What a ladder counts on a day that does not just look at the points earned.
     fn count_on(&self, day: i32) -> i64 {
         let ladder = &self.context.programme.ladder;
-        if ladder.is_plain() {
-            return self.earned();
-        }
         self.counted(ladder.measure, ladder.counted_days(day))
     }
 

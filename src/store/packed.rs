@@ -152,7 +152,7 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
             PROGRESS => {
                 for _ in 0..count {
                     let bucket = Bucket { measure: fields.u8()?, day: fields.i32()?, value: fields.i64()? };
-                    member.add_progress(bucket, i32::MIN).ok_or(NO_NUMBER)?;
+                    member.add_progress(bucket).ok_or(NO_NUMBER)?;
                 }
             }
             STOOD_UNDER if count == 1 => member.set_stood_under(fields.u32()?),

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate::engine::{
-    BadRecord, Block, BlockPart, Bucket, Cell, CellName, CellUse, Change, Counter, DirectoryPart, EFFECTS_MOST, Effect,
+    BadRecord, Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, EFFECTS_MOST, Effect,
     Effects, KeyEntry, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan, QUOTAS_MOST, Record,
     Right, read_record, write_block, write_directory, write_member,
 };
@@ -69,9 +69,12 @@ fn effect() -> impl Strategy<Value = Effect> {
         any::<u16>().prop_map(|number| Effect::RightUsed { number }),
         (any::<u64>(), second()).prop_map(|(count, through_s)| Effect::RightsExpired { count, through_s }),
         (any::<u16>(), second()).prop_map(|(what, at_s)| Effect::Planned(Plan { what, at_s })),
-        (any::<u8>(), any::<i32>(), any::<i64>(), any::<i32>()).prop_map(|(measure, day, value, from)| {
-            Effect::Progressed { bucket: Bucket { measure, day, value }, from }
+        (any::<u8>(), any::<i32>(), any::<i64>()).prop_map(|(measure, day, value)| Effect::Progressed {
+            measure,
+            day,
+            value
         }),
+        any::<i32>().prop_map(|from| Effect::ProgressForgotten { from }),
     ]
 }
 

@@ -13,7 +13,6 @@ use super::super::member::LedgerAt;
 use super::super::part::{Change, MemberPart};
 use super::super::pending::Pending;
 use super::super::plans::Plan;
-use super::super::progress::Bucket;
 use super::super::rights::Right;
 use super::{BadRecord, Fields, MEMBER, after_base, record};
 
@@ -43,6 +42,7 @@ const EFFECT_RIGHT_USED: u8 = 9;
 const EFFECT_RIGHTS_EXPIRED: u8 = 10;
 const EFFECT_PLANNED: u8 = 11;
 const EFFECT_PROGRESSED: u8 = 12;
+const EFFECT_PROGRESS_FORGOTTEN: u8 = 13;
 
 /// Appends a member's part.
 pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
@@ -168,10 +168,13 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             out.extend_from_slice(&what.to_le_bytes());
             out.extend_from_slice(&at_s.to_le_bytes());
         }
-        Effect::Progressed { bucket: Bucket { measure, day, value }, from } => {
+        Effect::Progressed { measure, day, value } => {
             out.extend_from_slice(&[EFFECT_PROGRESSED, *measure]);
             out.extend_from_slice(&day.to_le_bytes());
             signed(out, *value);
+        }
+        Effect::ProgressForgotten { from } => {
+            out.push(EFFECT_PROGRESS_FORGOTTEN);
             out.extend_from_slice(&from.to_le_bytes());
         }
     }
@@ -282,9 +285,9 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
         EFFECT_RIGHTS_EXPIRED => Effect::RightsExpired { count: read_short(fields)?, through_s: fields.u32()? },
         EFFECT_PLANNED => Effect::Planned(Plan { what: fields.u16()?, at_s: fields.u32()? }),
         EFFECT_PROGRESSED => {
-            let bucket = Bucket { measure: fields.u8()?, day: fields.i32()?, value: read_signed(fields)? };
-            Effect::Progressed { bucket, from: fields.i32()? }
+            Effect::Progressed { measure: fields.u8()?, day: fields.i32()?, value: read_signed(fields)? }
         }
+        EFFECT_PROGRESS_FORGOTTEN => Effect::ProgressForgotten { from: fields.i32()? },
         _ => return Err(BadRecord::Value(fields.kind)),
     })
 }
