@@ -95,6 +95,17 @@ pub struct RightUsed {
     pub left: u32,
 }
 
+/// Code `birthday-set`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct BirthdaySet {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The first year in which it counts.
+    pub from_year: i32,
+}
+
 /// Code `member`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct MemberView {
@@ -168,6 +179,12 @@ pub struct StandingView {
     pub next_slug: Text,
     /// What the count lacks for it.
     pub missing: i64,
+    /// The month of its birthday; 0 if it was not said.
+    pub birthday_month: u8,
+    /// The day of it.
+    pub birthday_day: u8,
+    /// The first year in which it counts; 0 if it was not said.
+    pub birthday_from: i32,
     /// What the member may do: first what it has as long as it is in its tier, then what it can use once each, in the order in which
     /// that expires.
     pub rights: List<RightView, 1024>,

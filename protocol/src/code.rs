@@ -16,6 +16,8 @@ pub mod op {
     pub const RECORD_ACTIVITY: u16 = 0x0006;
     /// [`crate::operation::UseRight`].
     pub const USE_RIGHT: u16 = 0x0007;
+    /// [`crate::operation::SetBirthday`].
+    pub const SET_BIRTHDAY: u16 = 0x0008;
     /// [`crate::operation::GetMember`].
     pub const GET_MEMBER: u16 = 0x0041;
     /// [`crate::operation::GetCampaign`].
@@ -49,6 +51,7 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::RECORD_ORDER_LINES, "record-order-lines", "RecordOrderLines"),
     (op::RECORD_ACTIVITY, "record-activity", "RecordActivity"),
     (op::USE_RIGHT, "use-right", "UseRight"),
+    (op::SET_BIRTHDAY, "set-birthday", "SetBirthday"),
     (op::GET_MEMBER, "get-member", "GetMember"),
     (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
     (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
@@ -151,6 +154,7 @@ answers! {
     ALREADY_RECORDED = 0x0005, "already-recorded", Before, Done, "AlreadyRecorded", "This very order or activity was recorded before.";
     ACTIVITY_RECORDED = 0x0006, "activity-recorded", Yes, Done, "ActivityRecorded", "The activity is recorded.";
     RIGHT_USED = 0x0007, "right-used", Yes, Done, "RightUsed", "One of the right is used.";
+    BIRTHDAY_SET = 0x0008, "birthday-set", Yes, Done, "BirthdaySet", "The birthday is kept.";
     MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
     CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
     OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
@@ -191,6 +195,9 @@ answers! {
     IN_THE_FUTURE = 0x0119, "in-the-future", No, NewId, "PaidInTheFuture", "The activity happened later than now.";
     UNKNOWN_RIGHT = 0x011a, "unknown-right", No, Correct, "Plain", "The programme declares no such right.";
     NO_RIGHT_LEFT = 0x011b, "no-right-left", No, NewId, "Plain", "The member has none of this right to use.";
+    NO_BIRTHDAYS = 0x011c, "no-birthdays", No, Correct, "Plain", "The programme keeps no birthdays.";
+    INVALID_DATE = 0x011d, "invalid-date", No, Correct, "Plain", "No year has this month and day.";
+    BIRTHDAY_LOCKED = 0x011e, "birthday-locked", No, NewId, "BirthdayLocked", "The member has said its birthday, and cannot say another yet.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

@@ -121,6 +121,17 @@ pub struct UseRight {
     pub right: Text,
 }
 
+/// A member says its birthday, or another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct SetBirthday {
+    /// Whose.
+    pub member: MemberKey,
+    /// The month, from 1.
+    pub month: u8,
+    /// The day of the month, from 1; 29 February is one.
+    pub day: u8,
+}
+
 /// What a member has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetMember {

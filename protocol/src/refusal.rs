@@ -96,6 +96,13 @@ pub struct NotReached {
     pub least: i64,
 }
 
+/// Code `birthday-locked`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct BirthdayLocked {
+    /// When another can be said; 0 if never.
+    pub until_ms: i64,
+}
+
 /// Codes `too-old`: it happened before the remembered horizon, so that it cannot be told from a repeat; and `too-late`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct TooOld {

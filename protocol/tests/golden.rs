@@ -163,6 +163,7 @@ fn operations() -> Vec<String> {
         case("RecordActivity", &operation(op::RECORD_ACTIVITY), activity),
         case("RecordActivity", &operation(op::RECORD_ACTIVITY), plain_activity),
         case("UseRight", &operation(op::USE_RIGHT), UseRight { member: member(), right: text("free-drink") }),
+        case("SetBirthday", &operation(op::SET_BIRTHDAY), SetBirthday { member: member(), month: 2, day: 29 }),
         case("GetMember", &operation(op::GET_MEMBER), GetMember { member: member() }),
         case("GetCampaign", &operation(op::GET_CAMPAIGN), GetCampaign { campaign: 0, slug: text("monthly-gift") }),
         case("GetOutcome", &operation(op::GET_OUTCOME), GetOutcome { member: member(), id: id() }),
@@ -272,6 +273,9 @@ fn views() -> [Body; 7] {
         next_tier: 3,
         next_slug: text("platinum"),
         missing: 380_000,
+        birthday_month: 2,
+        birthday_day: 29,
+        birthday_from: 2026,
         rights: List::cut([
             RightView { slug: text("ten-percent-off"), count: 0, expires_ms: 0 },
             RightView { slug: text("free-drink"), count: 2, expires_ms: NOW_MS + 2_592_000_000 },
@@ -306,6 +310,7 @@ fn bodies() -> Vec<Body> {
         Body::AlreadyRecorded(AlreadyRecorded { ledger }),
         Body::ActivityRecorded(ActivityRecorded { ledger, version, tier: 2, before: 15, after: 20 }),
         Body::RightUsed(RightUsed { ledger, version, left: 1 }),
+        Body::BirthdaySet(BirthdaySet { ledger, version, from_year: 2026 }),
         Body::SnapshotTaken(SnapshotTaken {
             first_epoch: 900,
             last_epoch: 912,
@@ -326,6 +331,7 @@ fn bodies() -> Vec<Body> {
         Body::PaidInTheFuture(PaidInTheFuture { until_ms: NOW_MS + 5_000 }),
         Body::KeyConflict(KeyConflict { ledger }),
         Body::FieldMissing(FieldMissing { field: text("minutes") }),
+        Body::BirthdayLocked(BirthdayLocked { until_ms: NOW_MS + 31_536_000_000 }),
         Body::NotReached(NotReached { field: text("minutes"), told: 3, least: 4 }),
         Body::Stale(Stale { mark: id() }),
         Body::Clock(Clock { server_ms: NOW_MS }),

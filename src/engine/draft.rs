@@ -17,7 +17,7 @@ use super::plans::Plan;
 use super::progress::VALUE_MOST;
 use super::refusal::Refusal;
 use super::rights::Right;
-use crate::programme::{Award, Cap, Giving, LotTerms, Measure, Most, Occasion, RightCount, source};
+use crate::programme::{Award, Calendar, Cap, Giving, LotTerms, Measure, Most, Occasion, RightCount, source};
 
 /// The most points that one outcome gives, so that sums over members and shards stay below 2^63.
 const POINTS_MOST: i64 = 1_000_000_000_000;
@@ -146,10 +146,12 @@ impl<'a> Draft<'a> {
             source: giving.source.min(source::NAMED_FROM),
             tier: self.tier,
             channel: given.channel,
+            birthday: self.member.birthday(),
             happened_ms: given.happened_ms,
             now_ms: self.context.now_ms,
         };
-        let points = programme.multipliers.points(points, &occasion);
+        let calendar = Calendar { zone: &programme.zone, birthdays: programme.birthday.as_ref() };
+        let points = programme.multipliers.points(points, &occasion, &calendar);
         let points = if giving.caps.is_empty() { points } else { self.capped(points, giving, given) };
         if points == 0 {
             return Ok(());

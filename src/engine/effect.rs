@@ -10,6 +10,7 @@ use super::lots::LotName;
 use super::pending::Pending;
 use super::plans::Plan;
 use super::rights::Right;
+use crate::programme::Birthday;
 
 /// The most effects of one outcome on one member: who rises through all tiers of a ladder and comes to every benefit has fewer.
 pub const EFFECTS_MOST: usize = 160;
@@ -80,6 +81,8 @@ pub enum Effect {
         /// How much more.
         value: i64,
     },
+    /// The member's birthday was said.
+    Birthday(Birthday),
     /// What a ladder counted for days before this one is of interest no longer.
     ProgressForgotten {
         /// The first local day that still is.

@@ -13,6 +13,7 @@ use super::pending::{Pending, PendingPoints};
 use super::plans::{Plan, Plans};
 use super::progress::{Bucket, Progress};
 use super::rights::{Right, Rights};
+use crate::programme::Birthday;
 
 /// Where an entry of the ledger stands: the epoch that holds it, and its offset in the tail of its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +32,7 @@ struct More {
     rights: Rights,
     plans: Plans,
     progress: Progress,
+    birthday: Option<Birthday>,
     /// The programme's version that the newest part was decided by; 0 where there was none yet.
     version: u32,
 }
@@ -197,6 +199,16 @@ impl Member {
         self.more.get_or_insert_default().version = version;
     }
 
+    /// Its birthday, if it was said.
+    pub fn birthday(&self) -> Option<Birthday> {
+        self.more.as_ref()?.birthday
+    }
+
+    /// Sets its birthday.
+    pub fn set_birthday(&mut self, birthday: Birthday) {
+        self.more.get_or_insert_default().birthday = Some(birthday);
+    }
+
     /// When the rules look at it again.
     pub fn plans(&self) -> impl Iterator<Item = &Plan> {
         self.more.iter().flat_map(|more| more.plans.iter())
@@ -340,6 +352,7 @@ impl Member {
             Effect::Progressed { measure, day, value } => {
                 self.add_progress(Bucket { measure, day, value }).ok_or(Misfit)?;
             }
+            Effect::Birthday(birthday) => self.set_birthday(birthday),
             Effect::ProgressForgotten { from } => {
                 if let Some(more) = &mut self.more {
                     more.progress.forget_before(from);

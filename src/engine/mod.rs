@@ -6,6 +6,7 @@
 
 mod activity;
 mod admit;
+mod birthday;
 mod check_in;
 mod counters;
 mod draft;
@@ -32,6 +33,7 @@ mod standing;
 
 pub use activity::record_activity;
 pub use admit::{AHEAD_MS_MOST, Admission, DEADLINE_MS_MOST, Request, admit};
+pub use birthday::set_birthday;
 pub use check_in::check_in;
 pub use counters::Counter;
 pub use draft::cap_used;

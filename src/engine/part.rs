@@ -110,6 +110,11 @@ pub enum Change {
         /// How many are left.
         left: u32,
     },
+    /// It said its birthday.
+    SaidBirthday {
+        /// The first year in which it counts.
+        from_year: i16,
+    },
     /// Time, or a new version of the rules, did what it was to do: lots expired, pending points opened, a tier was left.
     Settled,
 }

@@ -35,6 +35,8 @@ pub enum Refusal {
     FieldMissing(wire::FieldMissing),
     /// See [`wire::NotReached`].
     NotReached(wire::NotReached),
+    /// See [`wire::BirthdayLocked`].
+    BirthdayLocked(wire::BirthdayLocked),
     /// See [`wire::KeyConflict`].
     KeyConflict(wire::KeyConflict),
     /// See [`wire::Stale`].
@@ -65,6 +67,7 @@ impl Refusal {
             Refusal::InTheFuture(_) => answer::IN_THE_FUTURE,
             Refusal::FieldMissing(_) => answer::FIELD_MISSING,
             Refusal::NotReached(_) => answer::NOT_REACHED,
+            Refusal::BirthdayLocked(_) => answer::BIRTHDAY_LOCKED,
             Refusal::KeyConflict(_) => answer::KEY_CONFLICT,
             Refusal::Stale(_) => answer::STALE,
             Refusal::Expired(_) => answer::EXPIRED,
@@ -87,6 +90,7 @@ impl Refusal {
             Refusal::PaidInTheFuture(body) | Refusal::InTheFuture(body) => push_answer(out, index, code, body),
             Refusal::FieldMissing(body) => push_answer(out, index, code, body),
             Refusal::NotReached(body) => push_answer(out, index, code, body),
+            Refusal::BirthdayLocked(body) => push_answer(out, index, code, body),
             Refusal::KeyConflict(body) => push_answer(out, index, code, body),
             Refusal::Stale(body) => push_answer(out, index, code, body),
             Refusal::Expired(body) | Refusal::IdAhead(body) => push_answer(out, index, code, body),

@@ -17,7 +17,7 @@ pub struct Remembered {
     pub after: i64,
     /// Points added (or, negative, taken).
     pub change: i64,
-    /// What else the answer says, by code: the tier; day and streak; the grant's number; what is left.
+    /// What else the answer says, by code: the tier; day and streak; the grant's number; what is left; the year.
     pub detail: u64,
     /// The programme's version that decided.
     pub version: u32,
@@ -39,6 +39,7 @@ impl Remembered {
             Change::CheckedIn { day, streak } => (answer::CHECKED_IN, u64::from(day as u32) << 32 | u64::from(streak)),
             Change::Ordered { .. } | Change::Settled => return None,
             Change::Acted { .. } => (answer::ACTIVITY_RECORDED, u64::from(part.tier)),
+            Change::SaidBirthday { from_year } => (answer::BIRTHDAY_SET, from_year as u16 as u64),
             Change::UsedRight { left, .. } => (answer::RIGHT_USED, u64::from(left)),
             Change::Redeemed { grant, .. } => (answer::GRANTED, grant),
         };
@@ -52,14 +53,19 @@ impl Remembered {
         use tidegate_protocol::code::answer;
         let code = matches!(
             self.code,
-            answer::ENROLLED | answer::CHECKED_IN | answer::GRANTED | answer::ACTIVITY_RECORDED | answer::RIGHT_USED
+            answer::ENROLLED
+                | answer::CHECKED_IN
+                | answer::GRANTED
+                | answer::ACTIVITY_RECORDED
+                | answer::RIGHT_USED
+                | answer::BIRTHDAY_SET
         );
         code && self.after.checked_sub(self.change).is_some()
     }
 
     /// Appends the answer as it was given the first time.
     pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
-        use tidegate_protocol::answer::{ActivityRecorded, CheckedIn, Enrolled, Granted, RightUsed};
+        use tidegate_protocol::answer::{ActivityRecorded, BirthdaySet, CheckedIn, Enrolled, Granted, RightUsed};
         use tidegate_protocol::{batch::push_answer, code::answer};
         let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
         let (version, after, before) = (self.version, self.after, self.after - self.change);
@@ -74,6 +80,10 @@ impl Remembered {
             answer::ACTIVITY_RECORDED => {
                 let tier = self.detail as u8;
                 push_answer(out, index, self.code, &ActivityRecorded { ledger, version, tier, before, after });
+            }
+            answer::BIRTHDAY_SET => {
+                let from_year = i32::from(self.detail as u16 as i16);
+                push_answer(out, index, self.code, &BirthdaySet { ledger, version, from_year });
             }
             answer::RIGHT_USED => {
                 push_answer(out, index, self.code, &RightUsed { ledger, version, left: self.detail as u32 });

@@ -10,10 +10,11 @@ use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
 use super::{Bundle, Channel, Currency, Finding, Numbering, OrderRules, Programme, Report, Zone};
 use super::{
-    activities, awards, benefits, check_in, earning, grammar, ladder, multipliers, punctuation, rights, terms, tiers,
+    activities, awards, benefits, birthday, check_in, earning, grammar, ladder, multipliers, punctuation, rights,
+    terms, tiers,
 };
 
-const TOP_KEYS: [&str; 17] = [
+const TOP_KEYS: [&str; 18] = [
     "programme",
     "title",
     "zone",
@@ -25,6 +26,7 @@ const TOP_KEYS: [&str; 17] = [
     "right",
     "benefit",
     "activity",
+    "birthday",
     "points",
     "check-in",
     "earning",
@@ -149,8 +151,9 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let entries = tiers::awards(tier_list.as_ref(), &mut tiers, &awards);
     let benefits =
         benefits::read(top.get("benefit"), &mut benefits::Scope { zone: &zone, tiers: &bare, awards, numbering });
+    let birthday = top.get("birthday").map(|value| birthday::read(&value));
     let known = channels.as_deref().unwrap_or_default();
-    let multipliers = multipliers::Scope { zone: &zone, tiers: &bare, channels: known };
+    let multipliers = multipliers::Scope { zone: &zone, tiers: &bare, channels: known, birthdays: birthday.is_some() };
     let multipliers = multipliers::read(top.get("multipliers"), &multipliers);
     let orders = top.get("orders").map_or(Some(DEFAULT_ORDERS), |value| orders(&value));
     let (campaigns, points, channels, activities) = (campaigns?, points?, channels?, activities?);
@@ -165,6 +168,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         check_in: wanted(check_in)?,
         earning: wanted(earning)?,
         multipliers: multipliers?,
+        birthday: wanted(birthday)?,
         ladder,
         tier_index: ByNumber::new(tiers.iter().map(|tier| u32::from(tier.number))),
         tiers,

@@ -3,6 +3,7 @@
 //! What is multiplied are the points that the rule gives, after its own rounding; what comes of all multipliers together is rounded once.
 //! How they stack is the programme's word, never the order of the file.
 
+use super::birthday::{Around, Birthday, BirthdayRules};
 use super::campaigns::admitted;
 use super::compile::choice;
 use super::reader::Value;
@@ -42,6 +43,8 @@ pub(super) struct Multiplier {
     pub(super) factor: i64,
     /// Always, if there is none.
     pub(super) window: Option<Window>,
+    /// Around the member's birthday.
+    pub(super) birthday: Option<Around>,
     pub(super) clock: ReadsClock,
     pub(super) sources: Vec<u16>,
     /// By index; all, if it is empty.
@@ -69,21 +72,32 @@ pub struct Occasion {
     pub tier: usize,
     /// The channel's number; 0 where there is none.
     pub channel: u16,
+    /// The member's birthday, if it is known.
+    pub birthday: Option<Birthday>,
     /// When it happened: an order, when it was paid.
     pub happened_ms: i64,
     /// When it is decided.
     pub now_ms: i64,
 }
 
+/// What says which day it is, and whose.
+#[derive(Debug, Clone, Copy)]
+pub struct Calendar<'c> {
+    /// The programme's zone.
+    pub zone: &'c Zone,
+    /// What it makes of birthdays.
+    pub birthdays: Option<&'c BirthdayRules>,
+}
+
 impl Multipliers {
     /// Points of a rule, multiplied; what is beyond an i64 is its maximum.
     #[inline]
-    pub fn points(&self, points: i64, occasion: &Occasion) -> i64 {
-        if self.all.is_empty() || points == 0 { points } else { self.multiplied(points, occasion) }
+    pub fn points(&self, points: i64, occasion: &Occasion, calendar: &Calendar) -> i64 {
+        if self.all.is_empty() || points == 0 { points } else { self.multiplied(points, occasion, calendar) }
     }
 
-    fn multiplied(&self, points: i64, occasion: &Occasion) -> i64 {
-        let due = || self.all.iter().enumerate().filter(|(_, it)| it.applies(occasion));
+    fn multiplied(&self, points: i64, occasion: &Occasion, calendar: &Calendar) -> i64 {
+        let due = || self.all.iter().enumerate().filter(|(_, it)| it.applies(occasion, calendar));
         // Of equal ones the first in the file, so that one of them counts.
         let rank = |at: usize, it: &Multiplier| (it.factor, std::cmp::Reverse(at));
         let counts = |(at, it): &(usize, &Multiplier)| {
@@ -107,7 +121,7 @@ impl Multipliers {
 }
 
 impl Multiplier {
-    fn applies(&self, occasion: &Occasion) -> bool {
+    fn applies(&self, occasion: &Occasion, calendar: &Calendar) -> bool {
         let at_ms = match self.clock {
             ReadsClock::Paid => occasion.happened_ms,
             ReadsClock::Arrival => occasion.now_ms,
@@ -116,6 +130,10 @@ impl Multiplier {
             && (self.tiers.is_empty() || self.tiers[occasion.tier])
             && (self.channels.is_empty() || self.channels.contains(&occasion.channel))
             && self.window.as_ref().is_none_or(|window| matches!(window.at(at_ms), Span::Open { .. }))
+            && self.birthday.is_none_or(|around| {
+                let known = occasion.birthday.zip(calendar.birthdays);
+                known.is_some_and(|(birthday, rules)| rules.is_around(around, birthday, calendar.zone.local_day(at_ms)))
+            })
     }
 }
 
@@ -124,6 +142,8 @@ pub(super) struct Scope<'s> {
     pub(super) zone: &'s Zone,
     pub(super) tiers: &'s [Tier],
     pub(super) channels: &'s [Channel],
+    /// Whether the programme keeps birthdays.
+    pub(super) birthdays: bool,
 }
 
 /// The section `[multipliers]`.
@@ -149,11 +169,21 @@ pub(super) fn read(value: Option<Value>, scope: &Scope) -> Option<Multipliers> {
 }
 
 fn multiplier(slug: &str, value: &Value, scope: &Scope) -> Option<Multiplier> {
-    let fields = value.table(&["title", "factor", "window", "clock", "on", "tiers", "channels", "group"])?;
+    let fields =
+        value.table(&["title", "factor", "window", "birthday", "clock", "on", "tiers", "channels", "group"])?;
     let good_slug = value.key_is_slug(slug);
     let title = fields.title(slug);
     let factor = fields.need("factor", "factor = \"2\"").and_then(|value| factor(&value));
     let opens = fields.get("window").map_or(Some(None), |value| window(&value, scope.zone).map(Some));
+    let around = [("day", Around::Day), ("week", Around::Week), ("month", Around::Month)];
+    let birthday = fields.get("birthday").map_or(Some(None), |value| {
+        if !scope.birthdays {
+            let right = "add [birthday], which says what becomes of 29 February and of who says another";
+            value.at_key().error("the programme keeps no birthdays", right);
+            return None;
+        }
+        choice(&value, &around).map(Some)
+    });
     let clocks = [("paid", ReadsClock::Paid), ("arrival", ReadsClock::Arrival)];
     let clock = fields.need("clock", "clock = \"paid\" (when an order was paid) or \"arrival\" (when it came in)");
     let clock = clock.and_then(|value| choice(&value, &clocks));
@@ -165,6 +195,7 @@ fn multiplier(slug: &str, value: &Value, scope: &Scope) -> Option<Multiplier> {
         title: title?,
         factor: factor?,
         window: opens?,
+        birthday: birthday?,
         clock: clock?,
         sources: sources?,
         tiers: tiers?,
@@ -232,6 +263,7 @@ mod tests {
             title: Title { zh: String::new(), en: String::new() },
             factor,
             window: None,
+            birthday: None,
             clock: ReadsClock::Paid,
             sources: vec![source::ORDERS],
             tiers,
@@ -241,8 +273,11 @@ mod tests {
     }
 
     fn points(stacking: Stacking, rounding: Rounding, all: Vec<Multiplier>, points: i64) -> i64 {
-        let occasion = Occasion { source: source::ORDERS, tier: 0, channel: 1, happened_ms: 0, now_ms: 0 };
-        Multipliers { stacking, rounding, all }.points(points, &occasion)
+        let occasion =
+            Occasion { source: source::ORDERS, tier: 0, channel: 1, birthday: None, happened_ms: 0, now_ms: 0 };
+        let zone = Zone::new("Asia/Shanghai").unwrap();
+        let calendar = Calendar { zone: &zone, birthdays: None };
+        Multipliers { stacking, rounding, all }.points(points, &occasion, &calendar)
     }
 
     #[test]

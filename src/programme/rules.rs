@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Activity, Benefit, CheckIn, Currency, Earning, Ladder, Multipliers, PointRules, Right, RightCount, Tier, Window,
-    Zone,
+    Activity, Benefit, BirthdayRules, CheckIn, Currency, Earning, Ladder, Multipliers, PointRules, Right, RightCount,
+    Tier, Window, Zone,
 };
 
 /// What gives points: the sources of lots.
@@ -51,6 +51,8 @@ pub struct Programme {
     pub earning: Option<Earning>,
     /// What multiplies points.
     pub multipliers: Multipliers,
+    /// What it makes of birthdays, if it keeps them.
+    pub birthday: Option<BirthdayRules>,
     /// What raises members from tier to tier.
     pub ladder: Ladder,
     /// Tiers ascending by threshold; at least one, the first from 0.

@@ -199,7 +199,7 @@ pub(super) fn length(text: &str) -> Option<Length> {
     }
 }
 
-fn days(text: &str) -> Option<i32> {
+pub(super) fn days(text: &str) -> Option<i32> {
     let days = grammar::duration(text).filter(|_| text.ends_with('d'))? / DAY_MS;
     (days <= DAYS_MOST).then_some(days as i32)
 }

@@ -196,7 +196,12 @@ impl Run<'_> {
             Asked::GetStanding => self.get_standing(&place, &context, slot, asked.index),
             Asked::GetOutcome(id) => self.get_outcome(&place, slot, *id, now_ms, asked.index),
             Asked::Once(once, key) => self.once(&mut place, &context, slot, asked, once, *key),
-            Asked::Enrol | Asked::CheckIn | Asked::Redeem(_) | Asked::Act(_) | Asked::UseRight(_) => {
+            Asked::Enrol
+            | Asked::CheckIn
+            | Asked::Redeem(_)
+            | Asked::Act(_)
+            | Asked::UseRight(_)
+            | Asked::SetBirthday(_) => {
                 self.remembered_request(&mut place, world, active, &context, slot, asked);
             }
         }
@@ -239,6 +244,7 @@ impl Run<'_> {
                 let member = place.members.member(slot);
                 let decided = match &asked.asked {
                     Asked::Act(body) => engine::record_activity(context, slot, member, None, request, body),
+                    Asked::SetBirthday(body) => engine::set_birthday(context, slot, member, request, body),
                     Asked::UseRight(body) => engine::use_right(context, slot, member, request, body),
                     _ => engine::check_in(context, slot, member, request),
                 };

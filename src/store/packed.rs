@@ -10,6 +10,7 @@ use crate::engine::{
     Block, Bucket, Cell, CellName, Counter, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Plan, Remembered,
     Right,
 };
+use crate::programme::Birthday;
 
 /// What of a member is a list stands under its number, ascending, where it has any.
 const LOTS: u8 = 1;
@@ -19,6 +20,7 @@ const RIGHTS: u8 = 4;
 const PLANS: u8 = 5;
 const PROGRESS: u8 = 6;
 const STOOD_UNDER: u8 = 7;
+const BIRTHDAY: u8 = 8;
 
 /// Appends a member and its answers.
 pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
@@ -66,6 +68,11 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
     });
     write_list(out, lists, STOOD_UNDER, member.stood_under().into_iter(), |out, version| {
         out.extend_from_slice(&version.to_le_bytes());
+    });
+    write_list(out, lists, BIRTHDAY, member.birthday().into_iter(), |out, birthday| {
+        out.extend_from_slice(&[birthday.month, birthday.day]);
+        out.extend_from_slice(&birthday.from_year.to_le_bytes());
+        out.extend_from_slice(&birthday.said_on.to_le_bytes());
     });
     out.push(answers.len() as u8);
     answers.iter().for_each(|answer| write_answer(out, answer));
@@ -156,6 +163,12 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
                 }
             }
             STOOD_UNDER if count == 1 => member.set_stood_under(fields.u32()?),
+            BIRTHDAY if count == 1 => member.set_birthday(Birthday {
+                month: fields.u8()?,
+                day: fields.u8()?,
+                from_year: i16::from_le_bytes(fields.take()?),
+                said_on: fields.i32()?,
+            }),
             _ => return Err("a list of a member that a newer Tidegate may know"),
         }
     }

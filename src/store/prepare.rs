@@ -4,7 +4,7 @@ use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
 use tidegate_protocol::operation::{
     CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, RecordActivity, RecordOrder,
-    RecordOrderLines, Redeem, UseRight,
+    RecordOrderLines, Redeem, SetBirthday, UseRight,
 };
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, MemberKey, Prose, RequestId, decode};
@@ -40,6 +40,7 @@ pub(super) enum Asked {
     /// An activity without a key of its own.
     Act(Box<RecordActivity>),
     UseRight(Box<UseRight>),
+    SetBirthday(SetBirthday),
     /// What happens once for ever by its key.
     Once(Box<Once>, NaturalKey),
     GetMember,
@@ -60,7 +61,7 @@ pub(super) enum Once {
 impl Asked {
     /// Whether the member's window remembers what it is answered.
     pub(super) fn is_remembered(&self) -> bool {
-        matches!(self, Asked::Enrol | Asked::CheckIn | Asked::Redeem(_) | Asked::Act(_) | Asked::UseRight(_))
+        !matches!(self, Asked::Once(..) | Asked::GetMember | Asked::GetOutcome(_) | Asked::GetLots | Asked::GetStanding)
     }
 }
 
@@ -156,6 +157,7 @@ impl Store {
                     (body.member, Asked::Once(Box::new(Once::Activity(body)), key))
                 }
             }),
+            op::SET_BIRTHDAY => body(entry, |body: SetBirthday| (body.member, Asked::SetBirthday(body))),
             op::USE_RIGHT => body(entry, |body: UseRight| (body.member, Asked::UseRight(Box::new(body)))),
             op::REDEEM => body(entry, |body: Redeem| (body.member, Asked::Redeem(body))),
             op::GET_MEMBER => body(entry, |body: GetMember| (body.member, Asked::GetMember)),

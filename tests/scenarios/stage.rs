@@ -20,7 +20,7 @@ use tidegate_protocol::answer::{LotsView, MemberView, StandingView};
 use tidegate_protocol::code::{Applied, row};
 use tidegate_protocol::operation::{
     CheckIn, Enrol, Field, GetLots, GetMember, GetStanding, OrderLine, RecordActivity, RecordOrder, RecordOrderLines,
-    Redeem, UseRight,
+    Redeem, SetBirthday, UseRight,
 };
 use tidegate_protocol::{Body, List, MemberKey, Text};
 use tokio::sync::Notify;
@@ -173,6 +173,11 @@ impl Stage {
         let (member, fields) = (MemberKey::from_number(member), List::cut(fields));
         let body = RecordActivity { member, happened_ms, activity: text(activity), key: text(key), fields };
         self.client.record_activity(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn set_birthday(&self, member: u64, month: u8, day: u8) -> Answer {
+        let body = SetBirthday { member: MemberKey::from_number(member), month, day };
+        self.client.set_birthday(1, body, patient()).await.unwrap()
     }
 
     pub async fn use_right(&self, member: u64, right: &str) -> Body {

@@ -1,6 +1,7 @@
 //! What is open at its time: a month of exchange, a day of the week.
 
 use tidegate_protocol::Body;
+use tidegate_protocol::code::answer;
 
 use super::stage::Stage;
 
@@ -94,5 +95,62 @@ async fn double_points_and_special_prices_every_wednesday() {
     // A gold member's order on a Thursday: times one and a half.
     stage.order(1, "D-2", 10).await;
     assert_eq!(stage.member(1).await.balance, 951 - 150 + 15);
+    stage.close().await;
+}
+
+/// Double points in the week of a birthday, beside what else multiplies; 29 February has its day; nobody has two birthdays in a year.
+#[tokio::test]
+async fn double_points_around_the_birthday() {
+    let mut stage = Stage::open("birthday-double", "2026-02-24 12:00").await;
+    for member in 1..=3 {
+        stage.enrol(member).await;
+    }
+    // A Tuesday, before anything is known of a birthday.
+    stage.order(1, "B-1", 100).await;
+    assert_eq!(stage.member(1).await.balance, 100);
+    let Body::BirthdaySet(set) = stage.set_birthday(1, 2, 29).await.body else { panic!("a day of leap years") };
+    assert_eq!(set.from_year, 2026);
+    let none = stage.set_birthday(2, 2, 30).await;
+    assert_eq!(stage.refused(none), answer::INVALID_DATE);
+    stage.set_birthday(2, 6, 18).await;
+
+    // 2026 has no 29 February: the first of March, a Sunday, ends the week.
+    stage.order(1, "B-2", 100).await;
+    assert_eq!(stage.member(1).await.balance, 100 + 200, "the week of 23 February to 1 March");
+    stage.at("2026-02-25 12:00").await;
+    stage.order(1, "B-3", 100).await;
+    assert_eq!(stage.member(1).await.balance, 300 + 200, "and a Wednesday: of one group the larger");
+    stage.order(2, "B-4", 100).await;
+    assert_eq!(stage.member(2).await.balance, 150, "a Wednesday alone");
+    stage.at("2026-03-01 23:59:59.999").await;
+    stage.order(1, "B-5", 100).await;
+    assert_eq!(stage.member(1).await.balance, 500 + 200);
+    stage.at("2026-03-02 00:00").await;
+    stage.order(1, "B-6", 100).await;
+    assert_eq!(stage.member(1).await.balance, 700 + 100);
+    // Paid on the birthday, and only come in now.
+    stage.order_paid(1, "B-7", 100, "2026-03-01 12:00").await;
+    assert_eq!(stage.member(1).await.balance, 800 + 200);
+
+    // Another birthday only after a year, and then from the next year on.
+    let locked = stage.set_birthday(1, 6, 18).await;
+    let Body::BirthdayLocked(told) = locked.body else { panic!("it was said in February: {locked:?}") };
+    assert_eq!(told.until_ms, stage.instant_ms("2027-02-24 00:00"));
+
+    // The anniversary sale in the birthday's week: 2 and 3 are 4.
+    stage.at("2026-06-18 12:00").await;
+    stage.order(2, "B-8", 100).await;
+    stage.order(3, "B-9", 100).await;
+    assert_eq!((stage.member(2).await.balance, stage.member(3).await.balance), (150 + 400, 300));
+    stage.at("2027-03-10 12:00").await;
+    let Body::BirthdaySet(set) = stage.set_birthday(1, 6, 18).await.body else { panic!("a year later") };
+    assert_eq!(set.from_year, 2028);
+    stage.at("2027-06-18 12:00").await;
+    let before = stage.member(1).await.balance;
+    stage.order(1, "B-10", 100).await;
+    assert_eq!(stage.member(1).await.balance, before + 100, "it had its birthday this year");
+    stage.at("2028-06-13 12:00").await;
+    stage.order(1, "B-11", 100).await;
+    assert_eq!(stage.member(1).await.balance, before + 300);
     stage.close().await;
 }

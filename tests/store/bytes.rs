@@ -6,6 +6,7 @@ use tidegate::engine::{
     Effects, KeyEntry, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan, QUOTAS_MOST, Record,
     Right, read_record, write_block, write_directory, write_member,
 };
+use tidegate::programme::Birthday;
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
 use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store, activations};
@@ -37,6 +38,7 @@ fn change() -> impl Strategy<Value = Change> {
         (any::<u16>(), any::<i64>(), any::<Option<[u8; 16]>>())
             .prop_map(|(activity, happened_ms, fingerprint)| { Change::Acted { activity, happened_ms, fingerprint } }),
         (any::<u16>(), any::<u32>()).prop_map(|(number, left)| Change::UsedRight { number, left }),
+        any::<i16>().prop_map(|from_year| Change::SaidBirthday { from_year }),
     ]
 }
 
@@ -75,6 +77,9 @@ fn effect() -> impl Strategy<Value = Effect> {
             value
         }),
         any::<i32>().prop_map(|from| Effect::ProgressForgotten { from }),
+        (any::<u8>(), any::<u8>(), any::<i16>(), any::<i32>()).prop_map(|(month, day, from_year, said_on)| {
+            Effect::Birthday(Birthday { month, day, from_year, said_on })
+        }),
     ]
 }
 

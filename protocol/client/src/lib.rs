@@ -362,6 +362,8 @@ calls! {
     record_activity: RECORD_ACTIVITY operation::RecordActivity, programme;
     /// Uses one of a member's right.
     use_right: USE_RIGHT operation::UseRight, programme;
+    /// Says a member's birthday.
+    set_birthday: SET_BIRTHDAY operation::SetBirthday, programme;
     /// Redeems points for a campaign's offer.
     redeem: REDEEM operation::Redeem, programme;
     /// What a member has.

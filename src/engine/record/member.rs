@@ -15,6 +15,7 @@ use super::super::pending::Pending;
 use super::super::plans::Plan;
 use super::super::rights::Right;
 use super::{BadRecord, Fields, MEMBER, after_base, record};
+use crate::programme::Birthday;
 
 /// Flag: the record names a member that forgets.
 const FORGETS: u8 = 1;
@@ -29,6 +30,7 @@ const SETTLED: u8 = 5;
 const ACTED: u8 = 6;
 const ACTED_ONCE: u8 = 7;
 const USED_RIGHT: u8 = 8;
+const SAID_BIRTHDAY: u8 = 9;
 
 const EFFECT_GRANTED: u8 = 1;
 const EFFECT_PENDED: u8 = 2;
@@ -43,6 +45,7 @@ const EFFECT_RIGHTS_EXPIRED: u8 = 10;
 const EFFECT_PLANNED: u8 = 11;
 const EFFECT_PROGRESSED: u8 = 12;
 const EFFECT_PROGRESS_FORGOTTEN: u8 = 13;
+const EFFECT_BIRTHDAY: u8 = 14;
 
 /// Appends a member's part.
 pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
@@ -108,6 +111,10 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             out.extend_from_slice(&happened_ms.to_le_bytes());
             out.extend_from_slice(fingerprint.as_ref().map_or(&[][..], |bytes| &bytes[..]));
         }
+        Change::SaidBirthday { from_year } => {
+            out.push(SAID_BIRTHDAY);
+            out.extend_from_slice(&from_year.to_le_bytes());
+        }
         Change::UsedRight { number, left } => {
             out.push(USED_RIGHT);
             out.extend_from_slice(&number.to_le_bytes());
@@ -172,6 +179,11 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             out.extend_from_slice(&[EFFECT_PROGRESSED, *measure]);
             out.extend_from_slice(&day.to_le_bytes());
             signed(out, *value);
+        }
+        Effect::Birthday(Birthday { month, day, from_year, said_on }) => {
+            out.extend_from_slice(&[EFFECT_BIRTHDAY, *month, *day]);
+            out.extend_from_slice(&from_year.to_le_bytes());
+            out.extend_from_slice(&said_on.to_le_bytes());
         }
         Effect::ProgressForgotten { from } => {
             out.push(EFFECT_PROGRESS_FORGOTTEN);
@@ -248,6 +260,7 @@ fn read_change(fields: &mut Fields<'_>) -> Result<Change, BadRecord> {
             happened_ms: fields.i64()?,
             fingerprint: if kind == ACTED_ONCE { Some(fields.take()?) } else { None },
         },
+        SAID_BIRTHDAY => Change::SaidBirthday { from_year: i16::from_le_bytes(fields.take()?) },
         USED_RIGHT => {
             let (number, left) = (fields.u16()?, read_short(fields)?);
             Change::UsedRight { number, left: u32::try_from(left).map_err(|_| BadRecord::Value(fields.kind))? }
@@ -287,6 +300,12 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
         EFFECT_PROGRESSED => {
             Effect::Progressed { measure: fields.u8()?, day: fields.i32()?, value: read_signed(fields)? }
         }
+        EFFECT_BIRTHDAY => Effect::Birthday(Birthday {
+            month: fields.u8()?,
+            day: fields.u8()?,
+            from_year: i16::from_le_bytes(fields.take()?),
+            said_on: fields.i32()?,
+        }),
         EFFECT_PROGRESS_FORGOTTEN => Effect::ProgressForgotten { from: fields.i32()? },
         _ => return Err(BadRecord::Value(fields.kind)),
     })

@@ -1,5 +1,6 @@
 //! What multiplies points, said back.
 
+use super::super::birthday::Around;
 use super::super::multipliers::{Multiplier, ONE, ReadsClock, Stacking};
 use super::super::{Programme, Title, source};
 use super::{rounded, said};
@@ -11,6 +12,21 @@ impl Programme {
         if multipliers.all.is_empty() {
             return Vec::new();
         }
+        let birthday = self.birthday.map(|rules| {
+            let (en_leap, zh_leap) =
+                if rules.leap_on_march_first { ("1 March", "3 月 1 日") } else { ("28 February", "2 月 28 日") };
+            let (en_change, zh_change) = match rules.change_after_days {
+                None => ("is said once and for all".to_owned(), "生日只能填写一次".to_owned()),
+                Some(days) => (
+                    format!("can be changed after {days} days, and then counts from the next year on"),
+                    format!("生日填写 {days} 天后可修改，修改后自次年起生效"),
+                ),
+            };
+            said(
+                format!("A birthday {en_change}; who was born on 29 February has it on {en_leap} in other years."),
+                format!("{zh_change}；2 月 29 日出生的会员在平年以{zh_leap}为生日。"),
+            )
+        });
         let (en, zh) = match multipliers.stacking {
             Stacking::Best => ("only the largest counts", "只按最大的一个计算"),
             Stacking::Add => ("what each adds is added up", "各自的加成相加"),
@@ -21,7 +37,11 @@ impl Programme {
             format!("Where several multipliers apply, {en}; the points that come of it are {en_round}."),
             format!("同时满足多个倍数时{zh}；所得积分{zh_round}。"),
         );
-        std::iter::once(stacking).chain(multipliers.all.iter().map(|it| self.describe_multiplier(it))).collect()
+        birthday
+            .into_iter()
+            .chain([stacking])
+            .chain(multipliers.all.iter().map(|it| self.describe_multiplier(it)))
+            .collect()
     }
 
     fn describe_multiplier(&self, multiplier: &Multiplier) -> Title {
@@ -38,6 +58,15 @@ impl Programme {
             };
             en += &format!(", {} (by {en_clock})", when.en);
             zh += &format!("，{}（按{zh_clock}）", when.zh);
+        }
+        if let Some(around) = multiplier.birthday {
+            let (en_around, zh_around) = match around {
+                Around::Day => ("on the member's birthday", "会员生日当天"),
+                Around::Week => ("in the week of the member's birthday", "会员生日当周"),
+                Around::Month => ("in the month of the member's birthday", "会员生日当月"),
+            };
+            en += &format!(", {en_around}");
+            zh += &format!("，{zh_around}");
         }
         if !multiplier.tiers.is_empty() {
             let tiers = || self.tiers.iter().zip(&multiplier.tiers).filter(|(_, admitted)| **admitted);

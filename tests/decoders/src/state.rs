@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use tidegate::programme::{Bundle, BundleFile};
 use tidegate::store::{HashKeys, Limits, Scope, Section, Shape, Store, Turn};
 use tidegate_protocol::code::op;
-use tidegate_protocol::operation::{CheckIn, Enrol, Field, RecordActivity, RecordOrder, Redeem, UseRight};
+use tidegate_protocol::operation::{CheckIn, Enrol, Field, RecordActivity, RecordOrder, Redeem, SetBirthday, UseRight};
 use tidegate_protocol::{Encode, List, MemberKey, RequestId, Text, batch};
 
 /// 2026-03-20 10:00 in Shanghai: the hot offer has just opened.
@@ -52,6 +52,17 @@ tiers = ["gold"]
 [benefit.stayed]
 points = 9
 after = "7d from enrolment, to end of day"
+[birthday]
+change = "after 30d"
+leap_day = "03-01"
+[multipliers]
+stacking = "best"
+rounding = "down"
+[multipliers.by.birthday]
+factor = "2"
+on = ["orders", "activities"]
+birthday = "week"
+clock = "paid"
 [activity.read]
 points = 2
 when = { minutes = 4 }
@@ -158,6 +169,7 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
             fields: List::cut([Field { name: text("minutes"), value: 4 }]),
         };
         story.push((op::RECORD_ACTIVITY, body(&activity)));
+        story.push((op::SET_BIRTHDAY, body(&SetBirthday { member, month: 2, day: 29 })));
         story.push((op::USE_RIGHT, body(&UseRight { member, right: text("drink") })));
     }
     story

@@ -13,7 +13,7 @@ use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
 use tidegate_protocol::operation::{
     CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, RecordActivity, RecordOrder,
-    RecordOrderLines, Redeem, UseRight,
+    RecordOrderLines, Redeem, SetBirthday, UseRight,
 };
 use tidegate_protocol::operator::{Activate, GetStatus, TakeSnapshot};
 use tidegate_protocol::{Body, Decode, Encode, decode, encode};
@@ -79,6 +79,7 @@ fn batch_of_requests(body: &[u8]) {
             op::GET_OUTCOME => same::<GetOutcome>(entry.body),
             op::RECORD_ORDER_LINES => same::<RecordOrderLines>(entry.body),
             op::RECORD_ACTIVITY => same::<RecordActivity>(entry.body),
+            op::SET_BIRTHDAY => same::<SetBirthday>(entry.body),
             op::USE_RIGHT => same::<UseRight>(entry.body),
             op::GET_LOTS => same::<GetLots>(entry.body),
             op::GET_STANDING => same::<GetStanding>(entry.body),

@@ -2,7 +2,7 @@
 
 use crate::dice::Dice;
 use crate::earning::{ACTIVITIES, ACTIVITY_AHEAD_MS, CATEGORIES, STORES};
-use crate::model::{Act, Line, Order};
+use crate::model::{Act, Ask, Line, Order};
 use crate::rules::{AHEAD_MS, CHANNELS};
 
 /// How long ago something is said to have happened.
@@ -48,4 +48,10 @@ pub fn act(dice: &mut Dice, now_ms: i64, keys: u64) -> Act {
 /// The slug of a right, perhaps of none.
 pub fn right(dice: &mut Dice) -> String {
     (*dice.one(&["drink", "drink", "discount", "nothing"])).into()
+}
+
+/// A birthday, most often one of March, perhaps none.
+pub fn birthday(dice: &mut Dice) -> Ask {
+    let (month, day) = *dice.one(&[(3, 8), (3, 20), (4, 1), (2, 29), (2, 30), (13, 1), (6, 0)]);
+    Ask::SetBirthday(month, day)
 }

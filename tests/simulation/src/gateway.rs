@@ -101,6 +101,7 @@ impl Gateway {
             2..6 => Ask::CheckIn,
             6..10 => Ask::Order(asking::order(&mut self.dice, server_ms, 120)),
             20 | 21 => Ask::Act(asking::act(&mut self.dice, server_ms, 60)),
+            23 if self.dice.chance(50) => asking::birthday(&mut self.dice),
             22 => Ask::UseRight(asking::right(&mut self.dice)),
             23 => Ask::GetStanding,
             10..16 => {
@@ -206,7 +207,16 @@ fn ended((asked, result): Finished<Asked>) -> (Asked, End) {
 }
 
 fn changes(asked: &Asked) -> bool {
-    matches!(asked.ask, Ask::Enrol | Ask::CheckIn | Ask::Order(_) | Ask::Redeem(..) | Ask::Act(_) | Ask::UseRight(_))
+    matches!(
+        asked.ask,
+        Ask::Enrol
+            | Ask::CheckIn
+            | Ask::Order(_)
+            | Ask::Redeem(..)
+            | Ask::Act(_)
+            | Ask::UseRight(_)
+            | Ask::SetBirthday(..)
+    )
 }
 
 /// Requests that were told to be never applied.

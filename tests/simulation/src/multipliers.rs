@@ -2,8 +2,12 @@
 
 use std::fmt::Write as _;
 
+use jiff::ToSpan;
+use jiff::civil::Date;
+
 use crate::calendar::{Clock, Now, Window};
 use crate::dice::Dice;
+use crate::ladder::Each;
 use crate::rules::{CHANNELS, Rounding};
 
 /// How several come together.
@@ -26,6 +30,8 @@ pub struct Multiplier {
     pub on: (bool, bool, bool),
     /// When it applies, if not always.
     pub window: Option<Window>,
+    /// Around the member's birthday: a day, a week, a month.
+    pub birthday: Option<Each>,
     /// Whether its window is held against the time of payment.
     pub paid: bool,
     /// Tiers, all if empty.
@@ -34,6 +40,39 @@ pub struct Multiplier {
     pub channel: Option<&'static str>,
     /// Its group.
     pub group: Option<u64>,
+}
+
+/// A member's birthday: month and day, and the first year in which it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Birthday {
+    /// Month and day.
+    pub date: (i8, i8),
+    /// The first year.
+    pub from_year: i16,
+    /// The local day on which it was said.
+    pub said_on: i32,
+}
+
+impl Birthday {
+    fn in_year(&self, year: i16, march: bool) -> Date {
+        match Date::new(year, self.date.0, self.date.1) {
+            Ok(date) => date,
+            Err(_) if march => Date::constant(year, 3, 1),
+            Err(_) => Date::constant(year, 2, 28),
+        }
+    }
+
+    /// Whether a date is the birthday, in its week, or in its month.
+    fn is_around(&self, around: Each, march: bool, date: Date) -> bool {
+        let monday =
+            |date: Date| date.checked_sub(i64::from(date.weekday().to_monday_zero_offset()).days()).expect("a date");
+        let years = (date.year() - 1..=date.year() + 1).filter(|year| *year >= self.from_year);
+        years.map(|year| self.in_year(year, march)).any(|day| match around {
+            Each::Day => day == date,
+            Each::Week => monday(day) == monday(date),
+            _ => (day.year(), day.month()) == (date.year(), date.month()),
+        })
+    }
 }
 
 /// All of a programme.
@@ -65,6 +104,8 @@ pub struct Given<'a> {
     pub on: On<'a>,
     /// The member's tier before.
     pub tier: &'a str,
+    /// Its birthday, and whether 29 February is 1 March in other years.
+    pub birthday: Option<(Birthday, bool)>,
     /// When it was paid.
     pub paid_ms: i64,
     /// When it came in.
@@ -76,6 +117,7 @@ impl Multipliers {
     pub fn random(
         dice: &mut Dice,
         tiers: &[&'static str],
+        birthdays: bool,
         window: &mut dyn FnMut(&mut Dice) -> Window,
     ) -> Option<Multipliers> {
         if dice.chance(50) {
@@ -86,6 +128,7 @@ impl Multipliers {
             factor: *dice.one(&[150, 200, 300, 125, 101]),
             on: *dice.one(&[(true, true, false), (true, false, true), (false, true, false), (false, false, true)]),
             window: dice.chance(60).then(|| window(dice)),
+            birthday: (birthdays && dice.chance(40)).then(|| *dice.one(&[Each::Day, Each::Week, Each::Month])),
             paid: dice.chance(50),
             tiers: if dice.chance(30) { vec![*dice.one::<&'static str>(tiers)] } else { Vec::new() },
             channel: dice.chance(20).then(|| *dice.one(&CHANNELS)),
@@ -136,6 +179,14 @@ impl Multipliers {
             if let Some(window) = &it.window {
                 let _ = writeln!(out, "window = {}", show(window));
             }
+            if let Some(around) = it.birthday {
+                let around = match around {
+                    Each::Day => "day",
+                    Each::Week => "week",
+                    _ => "month",
+                };
+                let _ = writeln!(out, "birthday = \"{around}\"");
+            }
             if !it.tiers.is_empty() {
                 let _ = writeln!(out, "tiers = [\"{}\"]", it.tiers.join("\", \""));
             }
@@ -161,5 +212,8 @@ impl Multiplier {
         on && (self.tiers.is_empty() || self.tiers.contains(&given.tier))
             && self.channel.is_none_or(|channel| through == Some(channel))
             && self.window.as_ref().is_none_or(|window| matches!(clock.at(window, at_ms), Now::Open { .. }))
+            && self.birthday.is_none_or(|around| {
+                given.birthday.is_some_and(|(birthday, march)| birthday.is_around(around, march, clock.date(at_ms)))
+            })
     }
 }

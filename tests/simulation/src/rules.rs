@@ -136,6 +136,8 @@ pub struct Rules {
     pub earning: Option<Earning>,
     /// Activities.
     pub activities: Vec<Activity>,
+    /// Whether birthdays are kept: after how many days another can be said, and whether 29 February is 1 March in other years.
+    pub birthday: Option<(Option<i32>, bool)>,
     /// Points for check-ins.
     pub check_in: Option<CheckIn>,
     /// Days that order numbers are remembered.
@@ -164,6 +166,7 @@ impl Rules {
             multipliers: None,
             earning: dice.chance(90).then(|| Earning::random(dice)),
             activities: Vec::new(),
+            birthday: dice.chance(60).then(|| (*dice.one(&[None, Some(1), Some(40)]), dice.chance(50))),
             check_in: None,
             remember_days: dice.between(1, 3),
             campaigns: Vec::new(),
@@ -189,7 +192,8 @@ impl Rules {
     /// What multiplies points. Only what orders come through can be a channel.
     fn multipliers(&mut self, dice: &mut Dice, now_ms: i64) {
         let tiers: Vec<&'static str> = self.tiers.iter().map(|(slug, _)| *slug).collect();
-        let drawn = Multipliers::random(dice, &tiers, &mut |dice| self.window(dice, now_ms));
+        let birthdays = self.birthday.is_some();
+        let drawn = Multipliers::random(dice, &tiers, birthdays, &mut |dice| self.window(dice, now_ms));
         self.multipliers = drawn.filter(|it| self.earning.is_some() || it.all.iter().all(|it| it.channel.is_none()));
     }
 
@@ -284,6 +288,11 @@ impl Rules {
         }
         let _ = writeln!(out, "orders = {{ remember = \"{}d\", ahead = \"{AHEAD_MS}ms\" }}", self.remember_days);
         out += &self.standing.to_toml(&self.tiers);
+        if let Some((after, march)) = &self.birthday {
+            let change = after.map_or("never".to_owned(), |days| format!("after {days}d"));
+            let leap_day = if *march { "03-01" } else { "02-28" };
+            let _ = writeln!(out, "[birthday]\nchange = \"{change}\"\nleap_day = \"{leap_day}\"");
+        }
         if let Some(multipliers) = &self.multipliers {
             out += &multipliers.to_toml(window_toml);
         }

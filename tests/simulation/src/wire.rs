@@ -4,7 +4,7 @@ use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
     CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, OrderLine, RecordActivity,
-    RecordOrder, RecordOrderLines, Redeem, UseRight,
+    RecordOrder, RecordOrderLines, Redeem, SetBirthday, UseRight,
 };
 use tidegate_protocol::{List, MemberKey, Text, decode};
 
@@ -53,6 +53,10 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
             let (activity, key, fields) = (text(activity), text(key), List::cut(fields));
             let body = RecordActivity { member, happened_ms: *happened_ms, activity, key, fields };
             push_entry(out, op::RECORD_ACTIVITY, programme, deadline_ms, id, &body);
+        }
+        Ask::SetBirthday(month, day) => {
+            let body = SetBirthday { member, month: *month, day: *day };
+            push_entry(out, op::SET_BIRTHDAY, programme, deadline_ms, id, &body);
         }
         Ask::UseRight(right) => {
             push_entry(out, op::USE_RIGHT, programme, deadline_ms, id, &UseRight { member, right: text(right) });
@@ -110,6 +114,10 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
             let [activity, key] = [activity, key].map(|text| text.as_str().to_owned());
             let minutes = fields.as_slice().first().map(|field| field.value);
             (number(member), Ask::Act(Act { activity, key, happened_ms, minutes }))
+        }
+        op::SET_BIRTHDAY => {
+            let SetBirthday { member, month, day } = decode(entry.body).expect(read);
+            (number(member), Ask::SetBirthday(month, day))
         }
         op::USE_RIGHT => {
             let UseRight { member, right } = decode(entry.body).expect(read);

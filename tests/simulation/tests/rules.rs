@@ -116,6 +116,7 @@ impl World {
             1..6 => Ask::CheckIn,
             6..11 => Ask::Order(asking::order(&mut self.dice, self.now_ms, 4_000)),
             20..23 => Ask::Act(asking::act(&mut self.dice, self.now_ms, 2_000)),
+            25 if self.dice.chance(20) => asking::birthday(&mut self.dice),
             23 => Ask::UseRight(asking::right(&mut self.dice)),
             24..26 => Ask::GetStanding,
             11..16 => Ask::Redeem(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tidegate_protocol::answer::{ActivityRecorded, CheckedIn, Enrolled, Granted, Recorded, RightUsed};
+use tidegate_protocol::answer::{ActivityRecorded, BirthdaySet, CheckedIn, Enrolled, Granted, Recorded, RightUsed};
 use tidegate_protocol::code::answer;
 
 use super::decide::Change;
@@ -78,6 +78,13 @@ impl Bench<'_> {
                 held.progressed(&under, Measure::Growth, *happened_ms, now.now_ms, *growth);
                 held.stand(&under, now.now_ms);
                 due((body.version, body.before, body.after), (version, before, held.points.balance()))?;
+                body.ledger
+            }
+            Change::SetBirthday(birthday) => {
+                expect(told, answer::BIRTHDAY_SET)?;
+                let body: BirthdaySet = told.read()?;
+                held.birthday = Some(*birthday);
+                due((body.version, body.from_year), (version, i32::from(birthday.from_year)))?;
                 body.ledger
             }
             Change::UseRight { slug } => {

@@ -63,6 +63,8 @@ pub enum Ask {
     Act(Act),
     /// One of a right.
     UseRight(String),
+    /// A birthday: month and day.
+    SetBirthday(u8, u8),
     /// An offer of a campaign, both by number.
     Redeem(u32, u32),
     /// What the member has.

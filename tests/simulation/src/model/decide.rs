@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tidegate_protocol::Decode;
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::refusal::{
-    AlreadyCheckedIn, Clock as ServerClock, LimitReached, NotEnoughPoints, NotOpen, NotReached, PaidInTheFuture,
-    SoldOut, TierNotAdmitted,
+    AlreadyCheckedIn, BirthdayLocked, Clock as ServerClock, LimitReached, NotEnoughPoints, NotOpen, NotReached,
+    PaidInTheFuture, SoldOut, TierNotAdmitted,
 };
 
 use super::judge::Bench;
@@ -14,7 +14,7 @@ use super::standing::Under;
 use super::{Act, Ask, Asked, CellName, Line, Member, Order, Told};
 use crate::calendar::Now;
 use crate::earning::{ACTIVITY_AHEAD_MS, Earning, Scope};
-use crate::multipliers::{Given, On};
+use crate::multipliers::{Birthday, Given, On};
 use crate::rules::{AHEAD_MS, BRAND, CHANNELS, Campaign, Offer, Quotas};
 
 /// How far an id may be ahead, and the longest deadline.
@@ -56,6 +56,7 @@ pub(super) enum Change {
     UseRight {
         slug: &'static str,
     },
+    SetBirthday(Birthday),
     Redeem {
         campaign: u32,
         price: i64,
@@ -113,6 +114,7 @@ impl Bench<'_> {
             (Ask::CheckIn, Some(member)) => self.check_in(member),
             (Ask::Redeem(campaign, offer), Some(member)) => self.redeem(member, *campaign, *offer),
             (Ask::Act(act), Some(_)) => self.decide_act(act, None),
+            (Ask::SetBirthday(month, day), Some(member)) => self.set_birthday(member, *month, *day),
             (Ask::UseRight(slug), Some(member)) => {
                 let declared = &self.programme.rules.standing.declared;
                 let Some((slug, _)) = declared.iter().find(|(known, _)| known == slug) else {
@@ -141,9 +143,30 @@ impl Bench<'_> {
         let of_table = rule.cycle.map_or(streak, |cycle| (streak - 1) % cycle + 1);
         let bonus: i64 = rule.streak.iter().filter(|(day, _)| *day == of_table).map(|(_, bonus)| bonus).sum();
         let now_ms = self.now.now_ms;
-        let tier = member.holdings.tier.expect("it is in a tier");
-        let given = Given { on: On::CheckIn, tier, paid_ms: now_ms, now_ms };
+        let given = self.given(On::CheckIn, now_ms);
         Due::Apply(Change::CheckIn { day, streak, points: self.multiplied(rule.points + bonus, &given) })
+    }
+
+    fn set_birthday(&self, member: &Member, month: u8, day: u8) -> Due {
+        let Some((after, _)) = self.programme.rules.birthday else { return plain(answer::NO_BIRTHDAYS) };
+        let days = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let known = usize::from(month).checked_sub(1).and_then(|at| days.get(at));
+        if known.is_none_or(|days| !(1..=*days).contains(&day)) {
+            return plain(answer::INVALID_DATE);
+        }
+        let clock = &self.programme.clock;
+        let (today, year) = (clock.day(self.now.now_ms), clock.date(self.now.now_ms).year());
+        let mut from_year = year;
+        if let Some(before) = member.holdings.birthday {
+            from_year += 1;
+            let open = after.map(|days| before.said_on + days);
+            if open.is_none_or(|open| today < open) {
+                let until_ms = open.map_or(0, |open| clock.begins(open));
+                let fits = move |body: &BirthdayLocked| body.until_ms == until_ms;
+                return with(answer::BIRTHDAY_LOCKED, fits, format!("until {until_ms}"));
+            }
+        }
+        Due::Apply(Change::SetBirthday(Birthday { date: (month as i8, day as i8), from_year, said_on: today }))
     }
 
     fn redeem(&self, member: &Member, campaign_number: u32, offer_number: u32) -> Due {
@@ -325,8 +348,10 @@ impl Bench<'_> {
     }
 
     fn given<'a>(&'a self, on: On<'a>, paid_ms: i64) -> Given<'a> {
-        let tier = self.programme.members[&self.member].holdings.tier.expect("it is in a tier");
-        Given { on, tier, paid_ms, now_ms: self.now.now_ms }
+        let held = &self.programme.members[&self.member].holdings;
+        let tier = held.tier.expect("it is in a tier");
+        let birthday = held.birthday.zip(self.programme.rules.birthday.map(|(_, march)| march));
+        Given { on, tier, birthday, paid_ms, now_ms: self.now.now_ms }
     }
 
     fn multiplied(&self, points: i64, given: &Given<'_>) -> i64 {

@@ -54,7 +54,7 @@ impl Bench<'_> {
             }
             _ if asked.ask.key().is_some() => return self.once(asked, told, reveals),
             Ask::Order(_) => unreachable!("orders have a key"),
-            Ask::Enrol | Ask::CheckIn | Ask::Redeem(..) | Ask::Act(_) | Ask::UseRight(_) => {
+            Ask::Enrol | Ask::CheckIn | Ask::Redeem(..) | Ask::Act(_) | Ask::UseRight(_) | Ask::SetBirthday(..) => {
                 if let Ask::Redeem(campaign, _) = asked.ask {
                     let looked = told.code == answer::SOLD_OUT;
                     let changed = self.programme.block_changed.get(&campaign).copied().unwrap_or(0);
@@ -268,6 +268,9 @@ impl Bench<'_> {
             (view.tier_slug.as_str(), view.measure, view.count, view.until_ms, view.grace == 1),
             (rules.tiers[at].0, standing.ladder.measure as u8, count, until_ms, grace.is_some()),
         )?;
+        let birthday =
+            held.birthday.map_or((0, 0, 0), |it| (it.date.0 as u8, it.date.1 as u8, i32::from(it.from_year)));
+        due((view.birthday_month, view.birthday_day, view.birthday_from), birthday)?;
         let keep = if standing.ladder.over == Over::Life { rules.tiers[at].1 } else { standing.keep[at] };
         let next = rules.tiers.get(at + 1).map_or(("", 0), |(slug, from)| (*slug, from - count));
         due((view.keep, view.next_slug.as_str(), view.missing), (keep, next.0, next.1))?;

@@ -9,6 +9,7 @@ use super::points::Points;
 use crate::calendar::Clock;
 use crate::earning::Caps;
 use crate::ladder::{Award, Each, Measure, Over, When};
+use crate::multipliers::Birthday;
 use crate::rules::Rules;
 use crate::terms::Terms;
 
@@ -48,6 +49,7 @@ pub(super) struct Holdings {
     /// In the order in which they came to be.
     pub(super) rights: Vec<Right>,
     counts: BTreeMap<Counted, (i32, i64)>,
+    pub(super) birthday: Option<Birthday>,
 }
 
 /// The rules by which a member's holdings move, at an instant.
