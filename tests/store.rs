@@ -28,6 +28,8 @@ mod recovery;
 mod resting;
 #[path = "store/sections.rs"]
 mod sections;
+#[path = "store/standing.rs"]
+mod standing;
 
 use std::sync::Arc;
 

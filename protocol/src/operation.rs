@@ -28,7 +28,7 @@ pub struct RecordOrder {
     pub paid_at_ms: i64,
     /// What was paid, in the currency's minor units; 0 is allowed, less is not.
     pub amount_minor: i64,
-    /// The brand, declared in the programme; empty where the programme declares none.
+    /// The brand, declared in the programme.
     pub brand: Text,
     /// The channel, declared in the programme.
     pub channel: Text,
@@ -58,7 +58,7 @@ pub struct RecordOrderLines {
     pub paid_at_ms: i64,
     /// What was paid for bringing it, in the currency's minor units; at least 0.
     pub freight_minor: i64,
-    /// The brand, declared in the programme; empty where the programme declares none.
+    /// The brand, declared in the programme.
     pub brand: Text,
     /// The channel, declared in the programme.
     pub channel: Text,

@@ -22,6 +22,9 @@ use crate::programme::{Award, Calendar, Cap, Giving, LotTerms, Measure, Most, Oc
 /// The most points that one outcome gives, so that sums over members and shards stay below 2^63.
 const POINTS_MOST: i64 = 1_000_000_000_000;
 
+/// Lots that awards bring a member to beyond what it can ask for: as many as an answer has room for.
+const AWARDED_LOTS_MOST: usize = 24;
+
 /// The most rights that a member has beside each other.
 const RIGHTS_MOST: usize = 1_000;
 
@@ -186,8 +189,8 @@ impl<'a> Draft<'a> {
     /// What a tier or a benefit gives, so far as it can be counted: it was not asked for, and nobody is refused for it.
     pub(super) fn award(&mut self, award: &Award, source: u16) {
         if award.points > 0 {
-            // Beyond a bound that nobody comes to who is not refused before.
-            let _ = self.grant(award.points, &award.terms, source, self.at_ms, 2 * LOTS_MOST);
+            // Who has so many lots, or points, loses what is beyond: nobody can be refused for it.
+            let _ = self.grant(award.points, &award.terms, source, self.at_ms, LOTS_MOST + AWARDED_LOTS_MOST);
         }
         if let Some(right) = award.right {
             self.right(right);

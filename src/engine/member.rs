@@ -46,7 +46,13 @@ impl More {
 
     /// The longest of its lists.
     fn longest(&self) -> usize {
-        let lists = [self.counters.len(), self.pending.count(), self.rights.iter().count(), self.plans.iter().count()];
+        // Counters stand in the member itself too.
+        let lists = [
+            self.counters.len() + FirstCounters::default().len(),
+            self.pending.count(),
+            self.rights.iter().count(),
+            self.plans.iter().count(),
+        ];
         lists.into_iter().fold(self.progress.len(), usize::max)
     }
 }

@@ -132,8 +132,7 @@ fn checked_channel(context: &Context<'_>, order: &Order<'_>) -> Result<u16, Refu
     if order.number.is_empty() {
         return Err(Refusal::Plain(answer::NO_ORDER_NUMBER));
     }
-    let declared = if order.brand.is_empty() { programme.brands.is_empty() } else { programme.has_brand(order.brand) };
-    if !declared {
+    if !programme.has_brand(order.brand) {
         return Err(Refusal::Plain(answer::UNKNOWN_BRAND));
     }
     if !order.adds_up() {

@@ -7,10 +7,10 @@
 use super::Context;
 use super::counters::Counter;
 use super::draft::{Draft, counted};
-use super::lots::NEVER_S;
+use super::lots::{NEVER_S, second_of};
 use super::member::Member;
 use super::plans::Plan;
-use crate::programme::{Due, Falls, Ladder, Measure, source};
+use crate::programme::{Due, Falls, Ladder, Measure, Period, source};
 
 /// Whether a member stands as the rules say that are in force. It does after every outcome; only a new version can change that, from its
 /// instant on, for who had no outcome since.
@@ -19,8 +19,8 @@ pub fn stands(context: &Context<'_>, member: &Member) -> bool {
     let programme = context.programme;
     let Some(tier) = programme.tier_numbered(member.tier) else { return false };
     let ladder = &programme.ladder;
-    if ladder.is_plain() {
-        programme.tier_of(member.earned) == tier && !is_planned(member) && has_benefits(context, member, tier)
+    if ladder.is_plain() && programme.benefits.is_empty() {
+        programme.tier_of(member.earned) == tier && !is_planned(member)
     } else {
         // What is counted later for a day of before, or less as days go by, is no matter of the version.
         member.stood_under() == Some(context.version) || stood(context, member, tier)
@@ -31,7 +31,11 @@ pub fn stands(context: &Context<'_>, member: &Member) -> bool {
 fn stood(context: &Context<'_>, member: &Member, tier: usize) -> bool {
     let (programme, ladder) = (context.programme, &context.programme.ladder);
     let since = programme.zone.local_day(context.activated_ms);
-    let reached = programme.tier_of(member.counted(ladder.measure as u8, ladder.counted_days(since)));
+    let count = match ladder.is_plain() {
+        true => member.earned,
+        false => member.counted(ladder.measure as u8, ladder.counted_days(since)),
+    };
+    let reached = programme.tier_of(count);
     let for_life = ladder.is_for_life();
     (if for_life { reached == tier } else { reached <= tier })
         && is_planned(member) == (!for_life && tier > 0)
@@ -45,8 +49,16 @@ fn is_planned(member: &Member) -> bool {
 
 fn has_benefits(context: &Context<'_>, member: &Member, tier: usize) -> bool {
     context.programme.benefits.iter().all(|benefit| {
-        matches!(benefit.when, Due::After(_)) || !benefit.admits(tier) || member.plan_s(benefit.source).is_some()
+        let Due::Each { period, .. } = benefit.when else { return true };
+        let planned = || member.plan_s(benefit.source);
+        !benefit.admits(tier) || planned().is_some_and(|at_s| at_s <= next_s(context, period, context.activated_ms))
     })
+}
+
+/// The second with which the next period begins.
+fn next_s(context: &Context<'_>, period: Period, at_ms: i64) -> u32 {
+    let zone = &context.programme.zone;
+    second_of(zone.day_start_ms(period.next_day(zone.local_day(at_ms))).saturating_add(999))
 }
 
 /// The second until which a tier is held that is kept at the end of `until_ms`: as if it were reached in the moment before.
@@ -83,7 +95,7 @@ impl Draft<'_> {
             }
             if ladder.is_for_life() {
                 self.tier = reached;
-            } else if self.plan_s(Plan::GRACE).is_some() && count >= self.context.programme.tiers[self.tier].keep {
+            } else if self.plan_s(Plan::GRACE).is_some() && self.is_kept(count) {
                 self.hold(ladder.holds_until_s(&self.context.programme.zone, self.at_ms));
             }
             if !self.benefits() {
@@ -99,6 +111,15 @@ impl Draft<'_> {
             self.hold(None);
         } else if self.plan_s(Plan::REVIEW).is_none() && self.plan_s(Plan::GRACE).is_none() {
             self.hold(ladder.holds_until_s(&self.context.programme.zone, self.at_ms));
+        }
+        for benefit in &self.context.programme.benefits {
+            let planned_s = self.plan_s(benefit.source);
+            if let Due::Each { period, .. } = benefit.when
+                && planned_s.is_some_and(|at_s| at_s > next_s(self.context, period, self.at_ms))
+            {
+                // Of longer periods in an earlier version.
+                self.plan(benefit.source, NEVER_S);
+            }
         }
         self.moves();
     }
@@ -121,7 +142,7 @@ impl Draft<'_> {
                 }
             }
             Plan::GRACE if self.tier > 0 && !programme.ladder.is_for_life() => {
-                let closed = self.count_on(programme.ladder.kept_from(last_day));
+                let closed = self.closed_count(last_day).unwrap_or(0);
                 self.fall(self.count_on(last_day).max(closed));
             }
             Plan::REVIEW | Plan::GRACE => {}
@@ -132,6 +153,17 @@ impl Draft<'_> {
 
     fn today(&self) -> i32 {
         self.context.programme.zone.local_day(self.at_ms)
+    }
+
+    /// Whether what is counted now keeps the tier in its grace; or what is counted of the period that closed with it, and was late.
+    fn is_kept(&self, count: i64) -> bool {
+        let keep = self.context.programme.tiers[self.tier].keep;
+        count >= keep || self.closed_count(self.today()).is_some_and(|closed| closed >= keep)
+    }
+
+    /// What is counted of the calendar's period before that of a day; `None` where a ladder looks so far back from each day.
+    fn closed_count(&self, day: i32) -> Option<i64> {
+        self.context.programme.ladder.closed_day(day).map(|closed| self.count_on(closed))
     }
 
     /// What the ladder counts now.
@@ -160,7 +192,7 @@ impl Draft<'_> {
         let one_down = self.tier - 1;
         self.tier = match programme.ladder.falls {
             Falls::ByOne => one_down,
-            Falls::ToFit => programme.tier_of(count).min(one_down),
+            Falls::ToFit => programme.tiers[..=one_down].iter().rposition(|tier| tier.keep <= count).unwrap_or(0),
         };
         let until_s = (self.tier > 0).then(|| held_on(&programme.ladder, self.context, self.at_ms));
         self.hold(until_s);
@@ -196,9 +228,7 @@ impl Draft<'_> {
             if at_once {
                 self.once(benefit, period.first_day(self.today()));
             }
-            let next = programme.zone.day_start_ms(period.next_day(self.today()));
-            self.plan(benefit.source, super::lots::second_of(next.saturating_add(999)));
-            any = true;
+            any = self.plan_next(benefit.source, period);
         }
         any
     }
@@ -214,10 +244,19 @@ impl Draft<'_> {
             Due::After(_) => self.award(&benefit.award, number),
             Due::Each { period, .. } => {
                 self.once(benefit, period.first_day(self.today()));
-                let next = programme.zone.day_start_ms(period.next_day(self.today()));
-                self.plan(number, super::lots::second_of(next.saturating_add(999)));
+                self.plan_next(number, period);
             }
         }
+    }
+
+    /// Plans a benefit for the next period; `false` if there is none that is counted.
+    fn plan_next(&mut self, number: u16, period: Period) -> bool {
+        let next_s = next_s(self.context, period, self.at_ms);
+        let later = i64::from(next_s) * 1000 > self.at_ms;
+        if later {
+            self.plan(number, next_s);
+        }
+        later
     }
 
     fn once(&mut self, benefit: &crate::programme::Benefit, period: i32) {

@@ -6,16 +6,16 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tidegate_client::Client;
-use tidegate_protocol::answer::{CampaignView, LotView, MemberView};
+use tidegate_protocol::answer::{CampaignView, LotView, MemberView, StandingView};
 use tidegate_protocol::hello::NO_ID;
-use tidegate_protocol::operation::{GetCampaign, GetLots, GetMember};
+use tidegate_protocol::operation::{GetCampaign, GetLots, GetMember, GetStanding};
 use tidegate_protocol::{Body, MemberKey, Text};
 
 use super::connect::{Connection, Failure, patient, programme, refused};
 use super::show::{self, Table};
 use crate::programme::date;
 
-/// Show what a member has: points and when they expire, tier, streak, limits used.
+/// Show what a member has: points and when they expire, tier and what is missing for the next, rights, streak, limits used.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tidegate member 1234 --programme monthly-exchange
@@ -36,6 +36,7 @@ struct Found {
     programme: String,
     #[serde(flatten)]
     view: MemberView,
+    standing: StandingView,
     pending: i64,
     lots: Vec<LotView>,
     limits_by_name: Vec<Limit>,
@@ -62,6 +63,8 @@ impl Member {
         let Body::MemberView(view) = answer.body else { return refused(answer) };
         let answer = client.get_lots(number, GetLots { member: self.key }, patient()).await?;
         let Body::LotsView(points) = answer.body else { return refused(answer) };
+        let answer = client.get_standing(number, GetStanding { member: self.key }, patient()).await?;
+        let Body::StandingView(standing) = answer.body else { return refused(answer) };
         let mut campaigns = BTreeMap::new();
         for limit in view.limits.as_slice() {
             if let Entry::Vacant(unknown) = campaigns.entry(limit.campaign) {
@@ -83,7 +86,8 @@ impl Member {
         });
         let limits_by_name = limits_by_name.collect();
         let (pending, lots) = (points.pending, points.lots.as_slice().to_vec());
-        Ok(Found { member: self.key, programme: self.programme.clone(), view, pending, lots, limits_by_name })
+        let (member, programme) = (self.key, self.programme.clone());
+        Ok(Found { member, programme, view, standing, pending, lots, limits_by_name })
     }
 }
 
@@ -106,7 +110,16 @@ impl Found {
             table.pair("pending", format!("{} points", show::count(self.pending)));
         }
         table.pair("earned over life", format!("{} points", show::count(view.earned)));
-        table.pair("tier", format!("{} (number {})", view.tier_slug, view.tier));
+        let standing = &self.standing;
+        table.pair("tier", format!("{} (number {}){}", view.tier_slug, view.tier, held(standing)));
+        if standing.next_tier > 0 {
+            let missing = show::count(standing.missing);
+            table.pair("next tier", format!("{}, {missing} {} more", standing.next_slug, measure(standing.measure)));
+        }
+        if standing.birthday_month > 0 {
+            let (month, day, from) = (standing.birthday_month, standing.birthday_day, standing.birthday_from);
+            table.pair("birthday", format!("{month:02}-{day:02}, counts from {from} on"));
+        }
         table.pair("streak", format!("{} days, best {}", view.streak, view.streak_best));
         let last = if view.last_day == i32::MIN { "never".into() } else { date(view.last_day) };
         table.pair("last check-in", last);
@@ -121,12 +134,58 @@ impl Found {
             lots.row([show::count(lot.points), lot.source.to_string(), opens, expires]);
         }
         let lots = if lots.is_empty() { String::new() } else { format!("\n{lots}") };
+        let rights = rights(standing);
         let mut limits = Table::headed(["campaign", "limit over", "window of", "used"]);
         for limit in &self.limits_by_name {
             let Limit { campaign, offer, window_of, used } = limit;
             limits.row([campaign.clone(), offer.clone(), window_of.clone(), show::count(*used)]);
         }
         let limits = if limits.is_empty() { String::new() } else { format!("\n{limits}") };
-        format!("member {} of {}\n{table}{lots}{limits}", self.member, self.programme)
+        format!("member {} of {}\n{table}{lots}{rights}{limits}", self.member, self.programme)
     }
+}
+
+/// Until when a tier is held.
+fn held(standing: &StandingView) -> String {
+    match (standing.until_ms, standing.grace) {
+        (0, _) => String::new(),
+        (until_ms, 0) => format!(", held until {}", show::instant(until_ms)),
+        (until_ms, _) => format!(", kept until {} by {} in all", show::instant(until_ms), show::count(standing.keep)),
+    }
+}
+
+/// What a ladder counts.
+fn measure(of: u8) -> &'static str {
+    match of {
+        1 => "points",
+        2 => "minor units spent",
+        3 => "orders",
+        _ => "growth",
+    }
+}
+
+/// Rights, what comes by the calendar, and what caps leave: a table each that there is anything of.
+fn rights(standing: &StandingView) -> String {
+    let mut rights = Table::headed(["right", "how many", "expires"]);
+    for right in standing.rights.as_slice() {
+        let (count, expires) = match (right.count, right.expires_ms) {
+            (0, _) => ("while in the tier".into(), "with it".into()),
+            (count, 0) => (show::count(count), "never".into()),
+            (count, at_ms) => (show::count(count), show::instant(at_ms)),
+        };
+        rights.row([right.slug.to_string(), count, expires]);
+    }
+    let mut benefits = Table::headed(["benefit", "given next"]);
+    for benefit in standing.benefits.as_slice() {
+        benefits.row([benefit.slug.to_string(), show::instant(benefit.due_ms)]);
+    }
+    let mut caps = Table::headed(["cap of", "for each", "used", "of at most"]);
+    for cap in standing.caps.as_slice() {
+        let each = ["day", "week", "month", "life"].get(usize::from(cap.each.saturating_sub(1))).copied();
+        let of = if cap.of == 1 { "points" } else { "times" };
+        let most = format!("{} {of}", show::count(cap.most));
+        caps.row([cap.rule.to_string(), each.unwrap_or("period").into(), show::count(cap.used), most]);
+    }
+    let tables = [rights, benefits, caps].into_iter().filter(|table| !table.is_empty());
+    tables.map(|table| format!("\n{table}")).collect()
 }

@@ -1,9 +1,12 @@
 //! Awards: what a tier or a benefit gives of itself, points or a right or both, without being multiplied or capped.
 
 use super::expiry::LotTerms;
-use super::reader::{MAX_POINTS, Value};
+use super::reader::Value;
 use super::rights::{self, Right, RightCount};
 use super::terms;
+
+/// Points of one award: all that a member can come to at once are far from what one outcome gives.
+const POINTS_MOST: i64 = 1_000_000_000;
 
 /// What is given at once.
 #[derive(Debug, Clone)]
@@ -27,7 +30,7 @@ pub(super) const KEYS: [&str; 5] = ["points", "expires", "pending", "right", "co
 
 /// An award, in a table of which it takes those keys. One that gives nothing is reported.
 pub(super) fn award(value: &Value, fields: &super::reader::Fields, scope: &Scope) -> Option<Award> {
-    let points = fields.get("points").map_or(Some(0), |value| value.integer(1..=MAX_POINTS));
+    let points = fields.get("points").map_or(Some(0), |value| value.integer(1..=POINTS_MOST));
     let terms = scope.lives.terms(fields);
     let right = rights::given(fields, scope.rights);
     let award = Award { points: points?, terms: terms?, right: right? };

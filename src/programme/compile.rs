@@ -8,7 +8,7 @@ use super::bundle::MAIN_FILE;
 use super::campaigns::{self, Scope};
 use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
-use super::{Bundle, Channel, Currency, Finding, Numbering, OrderRules, Programme, Report, Zone};
+use super::{Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Zone};
 use super::{
     activities, awards, benefits, birthday, check_in, earning, grammar, ladder, multipliers, punctuation, rights,
     terms, tiers,
@@ -35,6 +35,8 @@ const TOP_KEYS: [&str; 18] = [
     "campaign",
 ];
 const DAYS_MS: i64 = 86_400_000;
+/// Caps of a programme at a time, over all rules: as many as an answer tells.
+const CAPS_MOST: usize = 256;
 const DEFAULT_ORDERS: OrderRules = OrderRules { remember_ms: 180 * DAYS_MS, ahead_ms: 10 * 60_000 };
 
 /// A programme and what came with it.
@@ -151,6 +153,18 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let entries = tiers::awards(tier_list.as_ref(), &mut tiers, &awards);
     let benefits =
         benefits::read(top.get("benefit"), &mut benefits::Scope { zone: &zone, tiers: &bare, awards, numbering });
+    let rules = check_in.iter().flatten().map(|rule| &rule.giving);
+    let rules = rules.chain(earning.iter().flatten().map(|rule| &rule.giving));
+    let rules = rules.chain(activities.iter().flatten().map(|rule| &rule.giving));
+    let caps: usize = rules.map(|giving| giving.caps.len()).sum();
+    if caps > CAPS_MOST {
+        let right = format!("a programme has at most {CAPS_MOST}, over all its rules");
+        source.error(&(0..0), format!("there are {caps} caps"), right);
+    }
+    let growth = check_in.iter().flatten().any(|rule| rule.growth > 0)
+        || earning.iter().flatten().any(|rule| rule.growth.is_some())
+        || activities.iter().flatten().any(|rule| rule.growth > 0);
+    feeds(source, &ladder, tiers.len() > 1, growth, top.get("earning").is_some());
     let birthday = top.get("birthday").map(|value| birthday::read(&value));
     let known = channels.as_deref().unwrap_or_default();
     let multipliers = multipliers::Scope { zone: &zone, tiers: &bare, channels: known, birthdays: birthday.is_some() };
@@ -183,6 +197,29 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         channels,
         activities,
     })
+}
+
+/// Warns of a ladder that nothing feeds, and of growth that no ladder counts.
+fn feeds(source: &Source, ladder: &Ladder, has_tiers: bool, growth: bool, orders: bool) {
+    let counts = match ladder.measure {
+        Measure::Growth if !growth => {
+            Some(("growth, and no rule gives any", "add `growth` to [earning], [check-in] or an activity"))
+        }
+        Measure::Spend | Measure::Orders if !orders => {
+            Some(("what orders come to, and none are recorded", "add [earning]"))
+        }
+        _ => None,
+    };
+    if let Some((what, right)) = counts.filter(|_| has_tiers) {
+        source.warn(&(0..0), format!("[tiers] counts {what}: no tier above the first can be reached"), right);
+    }
+    if growth && ladder.measure != Measure::Growth {
+        source.warn(
+            &(0..0),
+            "rules give growth, and [tiers] counts something else",
+            "write by = \"growth\" in [tiers], or leave `growth` out",
+        );
+    }
 }
 
 fn by_slug<'s>(slugs: impl Iterator<Item = &'s String>) -> HashMap<String, usize> {

@@ -176,8 +176,11 @@ pub(super) fn read(value: &Value, named: &Named, lives: &Lives) -> Option<Earnin
             tariffs.push(other);
         }
     }
-    if tariffs.len() > RATES_MOST {
-        value.error(format!("there are {} rates", tariffs.len()), format!("a programme has at most {RATES_MOST}"));
+    // Channels are bounded by themselves.
+    let rates = tariffs.len() - own[Scope::Channel as usize].len();
+    if rates > RATES_MOST {
+        let right = format!("a programme has at most {RATES_MOST} beside those of channels");
+        value.error(format!("there are {rates} rates"), right);
         whole = false;
     }
     let first = first(&fields, &own);

@@ -148,7 +148,9 @@ fn closes_s(window: &Window, from_ms: i64) -> u32 {
 impl Rolling {
     pub(super) fn new(length: Length, end_of: EndOf, zone: &Zone) -> Rolling {
         let mut rolling = Rolling { length, end_of, ends_s: ByDay::default() };
-        rolling.ends_s = ByDay::new(|day| end_s(zone, rolling.last_day(day)));
+        if zone.takes_table() {
+            rolling.ends_s = ByDay::new(|day| end_s(zone, rolling.last_day(day)));
+        }
         rolling
     }
 
@@ -183,6 +185,9 @@ impl Dates {
         let mut days: Vec<i32> = years.flat_map(|year| dates.of_year(year)).collect();
         days.sort_unstable();
         let next = |day: i32| days.get(days.partition_point(|known| *known < day + at_least));
+        if !zone.takes_table() {
+            return dates;
+        }
         dates.ends_s = ByDay::new(|day| end_s(zone, next(day).copied().unwrap_or_else(|| dates.last_day(day))));
         dates
     }

@@ -80,6 +80,11 @@ impl Ladder {
         }
     }
 
+    /// Whether what another ladder counted so far is what this one counts.
+    pub fn counts_as(&self, other: &Ladder) -> bool {
+        (self.measure, self.over) == (other.measure, other.over)
+    }
+
     /// Whether it counts the points earned over a life, which every member has at hand.
     #[inline]
     pub fn is_plain(&self) -> bool {
@@ -111,9 +116,19 @@ impl Ladder {
     /// The days that count on a day, as they are summed up.
     pub fn counted_days(&self, today: i32) -> RangeInclusive<i32> {
         match self.over {
-            Over::Period(period) => period.first_day(today)..=period.first_day(today),
+            // What was summed up by shorter periods, or from day to day, in an earlier version counts as well.
+            Over::Period(Period::Life) => i32::MIN..=i32::MAX,
+            Over::Period(period) => period.first_day(today)..=period.next_day(today).saturating_sub(1),
             Over::Last(Length::Days(days)) => today.saturating_sub(days - 1)..=i32::MAX,
             Over::Last(Length::Months(months)) => months_after(today, -months).saturating_add(1)..=i32::MAX,
+        }
+    }
+
+    /// A day of the calendar's period before that of a day; `None` where the ladder does not count by the calendar.
+    pub fn closed_day(&self, day: i32) -> Option<i32> {
+        match self.over {
+            Over::Period(Period::Life) | Over::Last(_) => None,
+            Over::Period(period) => Some(period.first_day(day).saturating_sub(1)),
         }
     }
 

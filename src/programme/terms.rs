@@ -8,6 +8,8 @@ use super::{Campaign, Tier, Zone};
 use super::{grammar, punctuation};
 
 const EXPIRES: &str = "\"never\", \"12 months from grant, to end of month\", \"on 06-30 or 12-31, after at least 30d\", or \"with campaign ID\"";
+const RIGHT_EXPIRES: &str =
+    "\"never\", \"30d from grant, to end of day\", or \"on 06-30 or 12-31, after at least 30d\"";
 const SLIDES: &str = "\"12 months from last activity, to end of month\"";
 const PENDING: &str = "\"7d from grant, to end of day\" or \"until 2026-12-01 00:00\"";
 
@@ -79,7 +81,14 @@ impl Lives<'_> {
 /// Until when something that is given can be used: the key `expires`, which says it here or nowhere.
 pub(super) fn expires(fields: &Fields, scope: &Scope) -> Option<LotTerms> {
     let value = fields.need("expires", "expires = \"30d from grant, to end of day\", or expires = \"never\"")?;
-    expiries(&value, scope, EXPIRES).map(|expiry| LotTerms { opening: None, expiry })
+    if value.if_text().is_some_and(|text| text.starts_with("with campaign ")) {
+        value.error(
+            format!("`{}` follows a campaign, which only points can", value.name),
+            format!("write {RIGHT_EXPIRES}"),
+        );
+        return None;
+    }
+    expiries(&value, scope, RIGHT_EXPIRES).map(|expiry| LotTerms { opening: None, expiry })
 }
 
 /// A length from something on, up to the end of a day, month, quarter or year.

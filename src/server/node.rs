@@ -161,11 +161,22 @@ impl Node {
         Some(if self.disk_full.load(Ordering::Relaxed) { Later::StorageFull } else { Later::Busy })
     }
 
-    /// Puts a programme's version in force.
+    /// Puts a programme's version in force. Waits a moment for what is due to be written down; not for a thread that serves.
     pub fn activate(&self, bundle: Bundle, replaces: u32, dry_run: bool) -> Result<Activated, ActivationError> {
-        let activated = self.store.activate(bundle, replaces, dry_run, self.clock.now_ms())?;
-        self.log.doorbell.ring();
-        Ok(activated)
+        for _ in 0..BEHIND_TRIES {
+            match self.store.activate(bundle.clone(), replaces, dry_run, self.clock.now_ms()) {
+                Err(ActivationError::Behind) => {
+                    self.log.doorbell.ring();
+                    std::thread::sleep(BEHIND_PAUSE);
+                }
+                Err(error) => return Err(error),
+                Ok(activated) => {
+                    self.log.doorbell.ring();
+                    return Ok(activated);
+                }
+            }
+        }
+        Err(ActivationError::Behind)
     }
 
     /// Refuses changes from now on.
@@ -241,6 +252,9 @@ struct Housekeeping {
     policy: SnapshotPolicy,
 }
 
+/// How often, and after which pause, an activation is tried again that waits for what is due to be written down.
+const BEHIND_TRIES: u32 = 200;
+const BEHIND_PAUSE: Duration = Duration::from_millis(10);
 /// How often it looks at the clock and the disk.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Members swept in one go; and how much longer than it took the sweep rests, so that requests go first.

@@ -21,6 +21,9 @@ use crate::programme::{Bundle, BundleFile, Numbering, Programme, Span, compile, 
 /// As many as a server names to those who connect.
 const PROGRAMMES_MOST: u32 = 1_024;
 
+const COUNTS_OTHERWISE: &str = "[tiers] counts something else, or over another time, than the version in force: members stand by what was \
+    counted so far of the new, which may be nothing";
+
 /// The kind of an activation's record.
 pub(super) const ACTIVATED: u8 = 96;
 
@@ -40,9 +43,7 @@ pub enum ActivationError {
     #[error("{0}")]
     Bounds(String),
     /// What time did under the version before is not written down yet.
-    #[error(
-        "what was due under the version in force is not all written down yet, as the disk is behind; try again in a moment"
-    )]
+    #[error("what is due under the version in force is not all written down yet; try again in a moment")]
     Behind,
 }
 
@@ -130,6 +131,9 @@ impl Store {
         dry_run: bool,
         now_ms: i64,
     ) -> Result<Activated, ActivationError> {
+        // What is due by now is decided by the rules that are in force by now, and who strays from them still is put right. Epochs are
+        // cut meanwhile, and nobody waits.
+        while self.sweep(now_ms, usize::MAX) > 0 {}
         let mut spare = self.structure.lock();
         let world = self.world.load_full();
         let slug = bundle.slug().map_err(|report| ActivationError::Bundle(report.to_string()))?;
@@ -151,7 +155,9 @@ impl Store {
         if let Some(before) = before {
             check_windows(&compiled.programme, before, now_ms.max(self.latest_ms()))?;
         }
-        let warnings = compiled.warnings.iter().map(ToString::to_string).collect();
+        let other = before.is_some_and(|before| !compiled.programme.ladder.counts_as(&before.programme.ladder));
+        let other = other.then(|| COUNTS_OTHERWISE.to_owned());
+        let warnings = compiled.warnings.iter().map(ToString::to_string).chain(other).collect();
         let version = in_force.checked_add(1).ok_or_else(|| {
             ActivationError::Bounds(format!("programme `{slug}` has as many versions as are counted; name it anew"))
         })?;
@@ -159,7 +165,7 @@ impl Store {
         if dry_run {
             return Ok(activated);
         }
-        // What is due by now is decided by the rules that are in force by now, and who strays from them still is put right.
+        // What came meanwhile.
         while self.sweep(now_ms, usize::MAX) > 0 {}
         let mut blocks = before.map_or_else(Vec::new, |active| active.blocks.clone());
         let fresh = new_blocks(&mut blocks, &compiled.programme, number, world.blocks.len());

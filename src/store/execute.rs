@@ -263,6 +263,7 @@ impl Run<'_> {
         }
         let mut part = engine::enrol(context, place.members.free_slot(), &asked.request);
         self.apply(place, &mut part, self.store.epochs.filling(), asked);
+        place.members.enrolled(part.slot);
         Ok(())
     }
 

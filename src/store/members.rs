@@ -320,6 +320,13 @@ impl Members {
         self.seen = 0;
     }
 
+    /// A member that enrolled under the rules in force stands as they say.
+    pub fn enrolled(&mut self, slot: u32) {
+        if slot == self.seen {
+            self.seen += 1;
+        }
+    }
+
     /// Whether every member was looked at since.
     pub fn are_all_seen(&self) -> bool {
         self.seen as usize >= self.len()

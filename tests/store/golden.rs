@@ -3,9 +3,10 @@
 //! stay what they are.
 
 use tidegate::engine::{
-    Change, Counter, Effect, Effects, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Record,
-    read_record, write_member,
+    Change, Counter, Effect, Effects, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan,
+    Record, Right, read_record, write_member,
 };
+use tidegate::programme::Birthday;
 use tidegate::store::{Section, SectionKind};
 use tidegate_protocol::{MemberKey, RequestId};
 
@@ -112,7 +113,24 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
         ),
         unasked,
     ];
-    for (part, hex) in cases.into_iter().zip(TODAY) {
+    let right = Effect::RightGiven(Right { number: 3, count: 200, expires_s: 1_800_000_002 });
+    let standing = [
+        right,
+        Effect::RightUsed { number: 3 },
+        Effect::RightsExpired { count: 1 << 20, through_s: 1_800_000_003 },
+        Effect::Planned(Plan { what: Plan::REVIEW, at_s: 1_800_000_004 }),
+        Effect::Progressed { measure: 2, day: 20_600, value: -300 },
+        Effect::ProgressForgotten { from: 20_500 },
+        Effect::Birthday(Birthday { month: 2, day: 29, from_year: 2026, said_on: 20_600 }),
+    ];
+    let acted = |fingerprint| Change::Acted { activity: 64, happened_ms: BASE_MS, fingerprint };
+    let later = [
+        part(None, 110, 1, acted(None), &standing),
+        part(None, 110, 1, acted(Some([8; 16])), &[]),
+        part(None, 110, 1, Change::UsedRight { number: 3, left: 300 }, &[Effect::RightUsed { number: 3 }]),
+        part(None, 110, 1, Change::SaidBirthday { from_year: -2 }, &[]),
+    ];
+    for (part, hex) in cases.into_iter().chain(later).zip(TODAY) {
         let mut written = Vec::new();
         write_member(&mut written, &part, BASE_MS);
         assert_eq!(written, bytes(hex), "{}", written.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
@@ -120,7 +138,7 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
     }
 }
 
-const TODAY: [&str; 5] = [
+const TODAY: [&str; 9] = [
     "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000000101010000000505050505050505050505050505050500",
     "7b00050107000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
@@ -131,6 +149,15 @@ const TODAY: [&str; 5] = [
     "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000dc01010402000900ac0202050a0702000900fdffffffc801",
     "270005020700000005000000030000002900000000000000000200008b01000501044601d2496b",
+    "74000500070000000500000003000000090909090909090909090909090909098877665544332211290000000000000000 \
+     020000dc01010640000068e5cf8b01000007080300c80102d2496b0903000a80804003d2496b0b010004d2496b0c027850 \
+     0000d7040d145000000e021dea0778500000",
+    "53000500070000000500000003000000090909090909090909090909090909098877665544332211290000000000000000 \
+     020000dc01010740000068e5cf8b0100000808080808080808080808080808080800",
+    "40000500070000000500000003000000090909090909090909090909090909098877665544332211290000000000000000 \
+     020000dc0101080300ac0201090300",
+    "3b000500070000000500000003000000090909090909090909090909090909098877665544332211290000000000000000 \
+     020000dc010109feff00",
 ];
 
 const RECORDS: [&str; 6] = [

@@ -15,7 +15,7 @@ use tidegate_protocol::answer::{LotsView, MemberView};
 use tidegate_protocol::code::answer;
 
 use super::asking::{Dice, bundle};
-use super::{Client, DAY_MS, NOON_MS, SEED, club, drain, hot, lots, open, opened_with, options, snapshot};
+use super::{Client, DAY_MS, NOON_MS, SEED, club, drain, hot, open, opened_with, options, snapshot, standing};
 
 /// A random request of a random member.
 fn random_request(client: &mut Client<'_>, dice: &mut Dice, members: u64) {
@@ -358,39 +358,28 @@ fn a_directory_of_version_2_is_read() {
     assert_eq!(shown_with_lots(&opened.store), std::fs::read_to_string(folder.join("shown.json")).unwrap().trim());
 }
 
-/// Lots of every kind, expired and opened before and behind the snapshots.
-fn with_lots() -> Memory {
-    let memory = Memory::new();
-    let mut opened = data::open(Arc::new(memory.clone()), small(), Some(SEED), &mut |_| {}).unwrap();
-    let terms = "[points]\nexpires = \"3d from last activity, to end of day\"\n[check-in]\npoints = 5\npending = \"1d from grant, to end of day\"\nexpires = \"1d from grant, to end of day\"";
-    let programme = lots::with_points(terms);
-    opened.store.activate(bundle(&programme), 0, false, NOON_MS - DAY_MS).unwrap();
-    let store = opened.store.clone();
-    let mut client = Client::new(&store);
-    for round in 0..4 {
-        for member in 0..4 + round {
-            client.enrol(member);
-            client.check_in(member);
-            client.order(member, &format!("{round}-{member}"), 20 + member as i64);
-            client.redeem(member % 3, 1, 1 + (member % 2) as u32);
-            drain(&mut opened);
-        }
-        client.now_ms += DAY_MS;
-        store.sweep(client.now_ms, 2);
-        drain(&mut opened);
-        if (1..3).contains(&round) {
-            snapshot(&mut opened, |_| {});
-        }
-    }
-    opened.flusher.close().unwrap();
-    memory.power_loss(Loss::Kept)
+/// And those written since members have tiers that are held, rights, plans, what a ladder counts, and birthdays.
+#[test]
+fn a_directory_with_standings_is_read() {
+    let folder = fixture("data-v3");
+    let opened = opened_from(&folder);
+    assert_eq!(shown_with_standings(&opened.store), std::fs::read_to_string(folder.join("shown.json")).unwrap().trim());
+}
+
+fn shown_with_standings(store: &Store) -> String {
+    let mut client = Client { now_ms: NOON_MS + 55 * DAY_MS, ..Client::new(store) };
+    let members: Vec<MemberView> = (0..7).map(|member| client.member(member)).collect();
+    let lots: Vec<LotsView> = (0..7).map(|member| client.lots(member)).collect();
+    let standings: Vec<_> = (0..7).map(|member| client.standing(member)).collect();
+    let shown = serde_json::json!({ "members": members, "lots": lots, "standings": standings });
+    serde_json::to_string_pretty(&shown).unwrap()
 }
 
 /// Run by hand, once a version: `cargo test --test store -- --ignored write_the_directory`.
 #[test]
 #[ignore = "writes the committed directory anew"]
-fn write_the_directory_of_version_2() {
-    let (memory, folder) = (with_lots(), fixture("data-v2"));
+fn write_the_directory_with_standings() {
+    let (memory, folder) = (standing::lived(), fixture("data-v3"));
     std::fs::create_dir_all(&folder).unwrap();
     for path in memory.paths() {
         let file = std::fs::File::create(folder.join(format!("{}.gz", path.replace('/', "--")))).unwrap();
@@ -398,7 +387,7 @@ fn write_the_directory_of_version_2() {
         packed.write_all(&memory.bytes(&path).unwrap()).unwrap();
         packed.finish().unwrap();
     }
-    std::fs::write(folder.join("shown.json"), shown_with_lots(&opened_from(&folder).store) + "\n").unwrap();
+    std::fs::write(folder.join("shown.json"), shown_with_standings(&opened_from(&folder).store) + "\n").unwrap();
 }
 
 #[test]

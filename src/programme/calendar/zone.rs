@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -12,6 +13,9 @@ use super::DAY_MS;
 /// 2020-01-01 and 2046-01-01 as days since 1970-01-01: what the tables cover.
 pub(in crate::programme) const FIRST_DAY: i32 = 18_262;
 pub(in crate::programme) const LAST_DAY: i32 = 27_759;
+
+/// Tables by day that one programme has at most: 38 KB each.
+const TABLES_MOST: u32 = 256;
 
 /// Instants between which changes of the offset are listed: a year and more around the tables.
 const COVERED_MS: std::ops::Range<i64> = (FIRST_DAY as i64 - 400) * DAY_MS..(LAST_DAY as i64 + 400) * DAY_MS;
@@ -32,6 +36,8 @@ pub struct Zone {
     /// Instants at which the offset changes, around the days of the tables, with the offset from then on. Most readings are
     /// far from all of them, so that tables of thousands of days are made without asking the database for each.
     changes: Arc<[(i64, Offset)]>,
+    /// How many more tables by day are made for it.
+    tables: Arc<AtomicU32>,
     /// Starts of the local days `FIRST_DAY..=LAST_DAY`, ascending; two are equal where a date was skipped.
     days: Arc<[i64]>,
 }
@@ -45,9 +51,17 @@ impl Zone {
         let changes = tz.following(first).map(|change| (change.timestamp().as_millisecond(), change.offset()));
         let changes = changes.take_while(|(ms, _)| COVERED_MS.contains(ms));
         let changes = std::iter::once((COVERED_MS.start, tz.to_offset(first))).chain(changes).collect();
-        let mut zone = Zone { name, tz, changes, days: Arc::from([]) };
+        let tables = Arc::new(AtomicU32::new(TABLES_MOST));
+        let mut zone = Zone { name, tz, changes, tables, days: Arc::from([]) };
         zone.days = (FIRST_DAY..=LAST_DAY).map(|day| zone.begins(i64::from(day) * DAY_MS)).collect();
         Ok(zone)
+    }
+
+    /// Whether one more table of all days may be made for this zone of a programme; what has none is worked out each time, and comes to
+    /// the same.
+    pub(in crate::programme) fn takes_table(&self) -> bool {
+        let one_less = |left: u32| left.checked_sub(1);
+        self.tables.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 
     /// The IANA name, as the database spells it.

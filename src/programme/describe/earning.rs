@@ -23,6 +23,14 @@ impl Programme {
                 format!("同一渠道内每个订单号只计一次；支付超过 {days} 天的订单可能因过旧而被拒绝。"),
             ),
         ];
+        if let Some(rate) = &earning.growth {
+            let (value, per, currency) = (rate.points, self.currency.show(rate.per_minor), self.currency);
+            let (en_round, zh_round) = rounded(rate.rounding);
+            sentences.push(said(
+                format!("They also give growth: {value} for each {per} {currency} that counts, {en_round}."),
+                format!("同时每 {per} {currency} 得 {value} 成长值，{zh_round}。"),
+            ));
+        }
         if earning.counts != (Counts { paid: true, coupon: false, points: false, freight: false }) {
             sentences.push(describe_counts(earning.counts));
         }
@@ -106,7 +114,11 @@ fn describe_activity(activity: &Activity) -> Title {
         en += &format!(", from {} {} on", threshold.least, threshold.field);
         zh += &format!("，需 {} ≥ {}", threshold.field, threshold.least);
     }
-    let (en_caps, zh_caps) = describe_caps(&activity.giving, "when it happened", "发生");
+    let (mut en_caps, mut zh_caps) = describe_caps(&activity.giving, "when it happened", "发生");
+    if activity.growth > 0 {
+        en_caps += &format!(", and {} growth", activity.growth);
+        zh_caps += &format!("，并得 {} 成长值", activity.growth);
+    }
     let late = activity.late_ms as f64 / DAY_MS as f64;
     let days = if late == 1.0 { "day" } else { "days" };
     said(

@@ -82,6 +82,10 @@ impl Programme {
             en += &format!("; after {cycle} days the table starts again");
             zh += &format!("；每满 {cycle} 天奖励表重新开始");
         }
+        if check_in.growth > 0 {
+            en += &format!("; each gives {} growth", check_in.growth);
+            zh += &format!("；每次签到得 {} 成长值", check_in.growth);
+        }
         let (en_caps, zh_caps) = earning::describe_caps(&check_in.giving, "", "");
         Some(said(en + &en_caps + ".", zh + &zh_caps + "。"))
     }

@@ -139,9 +139,9 @@ impl Programme {
     fn describe_award(&self, award: &Award) -> Title {
         let (mut en, mut zh) = (Vec::new(), Vec::new());
         if award.points > 0 {
-            let expires = self.describe_expiry(&award.terms);
-            en.push(format!("{} that {}", points(award.points), expires.en));
-            zh.push(format!("{} 积分（{}）", award.points, expires.zh));
+            let (opens, expires) = (award.terms.describe_opening(), self.describe_expiry(&award.terms));
+            en.push(format!("{} that {} and {}", points(award.points), opens.en, expires.en));
+            zh.push(format!("{} 积分（{}，{}）", award.points, opens.zh, expires.zh));
         }
         if let Some(right) = award.right {
             let right = self.describe_count(right);

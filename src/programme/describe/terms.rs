@@ -71,7 +71,7 @@ impl Programme {
 }
 
 impl LotTerms {
-    fn describe_opening(&self) -> Title {
+    pub(super) fn describe_opening(&self) -> Title {
         match &self.opening {
             None => said("can be spent at once".to_owned(), "即时可用".to_owned()),
             Some(Opening::After(rolling)) => {

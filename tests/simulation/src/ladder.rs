@@ -212,7 +212,7 @@ impl Standing {
         let benefits = BENEFITS.iter().filter_map(|slug| {
             let award = award(dice, 25)?;
             let when = match *slug {
-                "monthly" => When::Every(Each::Month, dice.chance(50)),
+                "monthly" => When::Every(*dice.one(&[Each::Month, Each::Week]), dice.chance(50)),
                 "weekly" => When::Every(Each::Week, dice.chance(50)),
                 _ => When::After(Length { days: Some(dice.between(0, 4)), months: 0, end_of: EndOf::Day }),
             };

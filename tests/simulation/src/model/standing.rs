@@ -107,7 +107,8 @@ impl Under<'_> {
     /// The first and the last day that count on a day.
     fn counted(&self, today: i32) -> (i32, i32) {
         match (self.period(), self.rules.standing.ladder.over) {
-            (Some(each), _) => (first_day(each, today), first_day(each, today)),
+            (Some(Each::Life), _) => (i32::MIN, i32::MAX),
+            (Some(each), _) => (first_day(each, today), next_day(each, today) - 1),
             (None, Over::Days(back)) => (today - back + 1, i32::MAX),
             (None, Over::Months(back)) => (days(date(today).checked_sub(back.months()).expect("a date")) + 1, i32::MAX),
             _ => unreachable!("all others are periods"),
@@ -235,7 +236,9 @@ impl Holdings {
             }
             if under.for_life() {
                 self.set_tier(under, reached);
-            } else if self.plans.contains_key(&What::Grace) && count >= standing.keep[tier] {
+            } else if self.plans.contains_key(&What::Grace)
+                && (count >= standing.keep[tier] || self.closed(under, today) >= standing.keep[tier])
+            {
                 self.hold(under, at_ms);
             }
             if !self.benefits(under, at_ms) {
@@ -378,8 +381,7 @@ impl Holdings {
                 }
             }
             What::Grace if held => {
-                let closed = self.count_on(under, under.kept_from(last_day));
-                let count = self.count_on(under, last_day).max(closed);
+                let count = self.count_on(under, last_day).max(self.closed(under, last_day));
                 self.fall(under, count, at_ms);
             }
             What::Benefit(slug) => {
@@ -401,9 +403,19 @@ impl Holdings {
         self.stand(under, at_ms);
     }
 
+    /// What is counted of the calendar's period before that of a day, if it is counted so.
+    fn closed(&self, under: &Under<'_>, day: i32) -> i64 {
+        match under.period() {
+            None | Some(Each::Life) => 0,
+            Some(each) => self.count_on(under, first_day(each, day) - 1),
+        }
+    }
+
     fn fall(&mut self, under: &Under<'_>, count: i64, at_ms: i64) {
         let one_down = self.tier_at(under.rules) - 1;
-        let to = if under.rules.standing.ladder.by_one { one_down } else { under.tier_of(count).min(one_down) };
+        let keep = &under.rules.standing.keep;
+        let fits = (0..=one_down).rev().find(|at| keep[*at] <= count).unwrap_or(0);
+        let to = if under.rules.standing.ladder.by_one { one_down } else { fits };
         self.set_tier(under, to);
         if to > 0 {
             self.hold_on(under, at_ms);
@@ -424,6 +436,15 @@ impl Holdings {
             self.plans.remove(&What::Grace);
         } else if !self.plans.contains_key(&What::Review) && !self.plans.contains_key(&What::Grace) {
             self.hold(under, at_ms);
+        }
+        for benefit in &under.rules.standing.benefits {
+            if let When::Every(each, _) = benefit.when {
+                let next = under.clock.begins(next_day(each, under.clock.day(at_ms)));
+                let what = What::Benefit(benefit.slug);
+                if self.plans.get(&what).is_some_and(|at| *at > next) {
+                    self.plans.remove(&what);
+                }
+            }
         }
         self.stand(under, at_ms);
     }
