@@ -24,7 +24,7 @@ use tidegate_protocol::refusal::NotEnoughPoints;
 
 const ORDERS: &[u8] = include_bytes!("data/journey-orders.csv.gz");
 /// What the tiers take within a year, in minor units; what the cup costs in each; and what is given to who enters it.
-const FROM_MINOR: [i64; 3] = [0, 300_00, 1_500_00];
+const FROM_MINOR: [i64; 3] = [0, 30_000, 150_000];
 const PRICES: [i64; 3] = [150, 140, 120];
 const ENTRY: [i64; 3] = [0, 10, 75];
 /// Months that points live beside that in which they are given.

@@ -51,7 +51,6 @@ pub(super) enum Asked {
 
 /// What has a natural key.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it stands in a box")]
 pub(super) enum Once {
     Order(RecordOrder),
     Lines(RecordOrderLines),
