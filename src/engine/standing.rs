@@ -50,8 +50,10 @@ fn is_planned(member: &Member) -> bool {
 fn has_benefits(context: &Context<'_>, member: &Member, tier: usize) -> bool {
     context.programme.benefits.iter().all(|benefit| {
         let Due::Each { period, .. } = benefit.when else { return true };
-        let planned = || member.plan_s(benefit.source);
-        !benefit.admits(tier) || planned().is_some_and(|at_s| at_s <= next_s(context, period, context.activated_ms))
+        match member.plan_s(benefit.source) {
+            None => !benefit.admits(tier),
+            Some(at_s) => at_s <= next_s(context, period, context.activated_ms),
+        }
     })
 }
 

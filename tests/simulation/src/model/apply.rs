@@ -27,7 +27,7 @@ impl Bench<'_> {
         let held = &mut member.holdings;
         let before = held.points.balance();
         let (rules, clock) = (&*programme.rules, &programme.clock);
-        let under = Under { rules, clock };
+        let under = Under { rules, clock, benefits: &programme.benefits };
         held.points.slide(rules, clock, now.now_ms);
         let ledger = match change {
             Change::Enrol => {

@@ -187,7 +187,8 @@ impl Bench<'_> {
         let price_of = |slug: &str| offer.prices.iter().find(|(tier, _)| *tier == slug).map(|(_, price)| *price);
         let Some(price) = price_of(tier) else {
             let next = programme.rules.tiers[tier_at + 1..].iter().find(|(slug, _)| price_of(slug).is_some());
-            let under = Under { rules: &programme.rules, clock: &programme.clock };
+            let benefits = &programme.benefits;
+            let under = Under { rules: &programme.rules, clock: &programme.clock, benefits };
             let count = member.holdings.count_on(&under, programme.clock.day(self.now.now_ms));
             let missing = next.map_or(0, |(_, from)| from - count);
             let fits = move |body: &TierNotAdmitted| body.missing == missing;

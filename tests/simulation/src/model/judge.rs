@@ -260,7 +260,7 @@ impl Bench<'_> {
         let view: StandingView = told.read()?;
         let (rules, clock, held) = (&programme.rules, &programme.clock, &member.holdings);
         let (standing, today) = (&rules.standing, clock.day(self.now.now_ms));
-        let under = Under { rules, clock };
+        let under = Under { rules, clock, benefits: &programme.benefits };
         let (at, count) = (held.tier_at(rules), held.count_on(&under, today));
         let (review, grace) = (held.plans.get(&What::Review), held.plans.get(&What::Grace));
         let until_ms = grace.or(review).copied().unwrap_or(0);

@@ -75,6 +75,7 @@ struct Programme {
     campaigns: Vec<String>,
     offers: BTreeMap<u32, Vec<String>>,
     tiers: Vec<&'static str>,
+    benefits: Vec<&'static str>,
     members: BTreeMap<u64, Member>,
     /// By natural key.
     recorded: BTreeMap<(String, String), Recording>,
@@ -145,6 +146,7 @@ impl Model {
                 campaigns: Vec::new(),
                 offers: BTreeMap::new(),
                 tiers: Vec::new(),
+                benefits: Vec::new(),
                 members: BTreeMap::new(),
                 recorded: BTreeMap::new(),
                 forgettable_ms: i64::MIN,
@@ -157,6 +159,9 @@ impl Model {
         for (slug, _) in &rules.tiers {
             number_of(&mut programme.tiers, *slug);
         }
+        for benefit in &rules.standing.benefits {
+            number_of(&mut programme.benefits, benefit.slug);
+        }
         for campaign in &rules.campaigns {
             let number = number_of(&mut programme.campaigns, campaign.slug.clone());
             let offers = programme.offers.entry(number).or_default();
@@ -167,8 +172,9 @@ impl Model {
         (programme.version, programme.activated) = (programme.version + 1, epoch);
         let (before, after) = (std::mem::replace(&mut programme.rules, Rc::new(rules)), Rc::clone(&programme.rules));
         for member in programme.members.values_mut() {
-            member.holdings.settle(&Under { rules: &before, clock: &programme.clock }, now_ms);
-            member.holdings.align(&Under { rules: &after, clock: &programme.clock }, now_ms);
+            let (clock, benefits) = (&programme.clock, &programme.benefits[..]);
+            member.holdings.settle(&Under { rules: &before, clock, benefits }, now_ms);
+            member.holdings.align(&Under { rules: &after, clock, benefits }, now_ms);
         }
     }
 
@@ -201,9 +207,9 @@ impl Model {
         // What time did is only seen, unless something changes: the clock may be set back before the next start, as long as nothing
         // stands in the log that is later.
         let before = programme.members.get(&asked.member).map(|member| member.holdings.clone());
-        let (rules, clock) = (Rc::clone(&programme.rules), programme.clock.clone());
+        let Programme { rules, clock, benefits, .. } = programme;
         if let Some(member) = programme.members.get_mut(&asked.member) {
-            member.holdings.settle(&Under { rules: &rules, clock: &clock }, now.now_ms);
+            member.holdings.settle(&Under { rules, clock, benefits }, now.now_ms);
         }
         let mut bench =
             Bench { programme, entries: &mut self.entries, now, member: asked.member, ample: self.ample, full };

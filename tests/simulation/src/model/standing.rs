@@ -57,6 +57,8 @@ pub(super) struct Holdings {
 pub(super) struct Under<'r> {
     pub(super) rules: &'r Rules,
     pub(super) clock: &'r Clock,
+    /// Benefits in the order in which they first appeared: what is due at one instant comes in it.
+    pub(super) benefits: &'r [&'static str],
 }
 
 fn days(date: Date) -> i32 {
@@ -168,7 +170,12 @@ impl Holdings {
     pub(super) fn settle(&mut self, under: &Under<'_>, now_ms: i64) {
         loop {
             let opens_ms = self.points.later().first().map(|later| later.opens_ms).filter(|at| *at <= now_ms);
-            let plan = self.plans.iter().map(|(what, at)| (*at, *what)).min().filter(|(at, _)| *at <= now_ms);
+            let rank = |what: &What| match what {
+                What::Benefit(slug) => under.benefits.iter().position(|known| known == slug),
+                _ => None,
+            };
+            let plan = self.plans.iter().map(|(what, at)| (*at, rank(what), *what)).min();
+            let plan = plan.map(|(at, _, what)| (at, what)).filter(|(at, _)| *at <= now_ms);
             match (opens_ms, plan) {
                 (Some(opens_ms), plan) if plan.is_none_or(|(at, _)| opens_ms <= at) => self.open(under, opens_ms),
                 (_, Some((at, what))) => {
