@@ -132,11 +132,15 @@ fn what_is_due_is_decided_by_the_version_before() {
     }
     assert_eq!(tier(&mut client, 7), "gold");
     // March was enough, April is not: held to the end of April, and then three days of grace.
+    client.now_ms += 21 * DAY_MS;
+    for member in 0..40 {
+        client.order(member, &format!("april-{member}"), 60);
+    }
     let may_4_ms = 1_777_824_000_000;
     client.now_ms = may_4_ms;
-    // The next version would keep them; but at its instant they have fallen.
+    // By the next version April would have been enough; but at its instant they have fallen.
     loop {
-        match store.activate(bundle(&club(1)), 1, false, client.now_ms) {
+        match store.activate(bundle(&club(50)), 1, false, client.now_ms) {
             Ok(_) => break,
             Err(ActivationError::Behind) => drain(&mut opened),
             Err(error) => panic!("{error}"),
