@@ -19,8 +19,8 @@ use crate::programme::Measure;
 /// The next of what is due to a member; `None` if nothing is. To be asked again, once it is applied, until there is none.
 ///
 /// What a new version of the rules changes comes first, from its instant on; then what time does, in the order of the instants at which
-/// points open and plans are due. What expires until then is one part, whose effects state the newest second that was due: with a sweep behind
-/// it, the only one.
+/// plans are due, and at which points open where a tier could follow that gives something. What else opens and expires until then is one part, whose
+/// effects state the newest second that was due: with a sweep behind it, the only one.
 #[inline]
 pub fn settle(context: &Context<'_>, slot: u32, member: &Member) -> Option<MemberPart> {
     let now_s = second_of(context.now_ms);
@@ -38,8 +38,11 @@ fn due(context: &Context<'_>, slot: u32, member: &Member, now_s: u32) -> Option<
         return Some(draft.finish());
     }
     let plan = member.next_plan().filter(|plan| plan.at_s <= now_s);
-    let opens_s = member.pending().next().map_or(now_s, |first| first.opens_s);
-    let through_s = plan.map_or(now_s, |plan| plan.at_s).min(opens_s);
+    let mut through_s = plan.map_or(now_s, |plan| plan.at_s);
+    // Where points that open can bring something with them, they do so at their own instant.
+    if context.programme.gives_with_tiers() {
+        through_s = member.pending().next().map_or(through_s, |first| first.opens_s.min(through_s));
+    }
     if let Some(part) = pass(context, slot, member, through_s) {
         return Some(part);
     }

@@ -110,6 +110,11 @@ impl Programme {
         self.tier_index.get(u32::from(number))
     }
 
+    /// Whether a member that earns points can come to more than the next tier with them: an award, a benefit, a time for which a tier is held.
+    pub fn gives_with_tiers(&self) -> bool {
+        !self.ladder.is_plain() || !self.benefits.is_empty() || self.tiers.iter().any(|tier| tier.entry.is_some())
+    }
+
     /// The activity with this slug.
     pub fn activity(&self, slug: &str) -> Option<&Activity> {
         self.activity_index.get(slug).map(|index| &self.activities[*index])
