@@ -357,14 +357,34 @@ fn the_streak_table_starts_again_after_its_cycle() {
     for streak in 0..100 {
         let on = |day| match (streak, day) {
             (0, _) => 0,
-            (_, 3) => 7,
-            (_, 7) => 52,
-            _ => 2,
+            (_, 3) => 5,
+            (_, 7) => 50,
+            _ => 0,
         };
-        assert_eq!(once.points(streak), on(streak), "{streak}");
-        assert_eq!(again.points(streak), on(if streak % 7 == 0 { 7 } else { streak % 7 }), "{streak}");
+        assert_eq!(once.bonus(streak), on(streak), "{streak}");
+        assert_eq!(again.bonus(streak), on(if streak % 7 == 0 { 7 } else { streak % 7 }), "{streak}");
     }
-    assert_eq!((once.points(u32::MAX), again.points(u32::MAX)), (2, if u32::MAX % 7 == 3 { 7 } else { 2 }));
+    assert_eq!((once.bonus(u32::MAX), again.bonus(u32::MAX)), (0, if u32::MAX % 7 == 3 { 5 } else { 0 }));
+}
+
+#[test]
+fn how_far_a_day_can_be_reached_is_held_to_its_words() {
+    let text = format!(
+        "{HEAD}tags = [\"koc\", \"koc\"]\n[check-in]\npoints = 2\nlate = \"32d\"\n\
+         make_up = {{ within = \"0d\", card = \"card\", earns = \"yes\" }}\nzones = [\"Mars/Base\", \"Asia/Shanghai\"]\n"
+    );
+    says(
+        &text,
+        &[
+            "5:16: error: \"koc\" is listed twice; list it once",
+            "8:8: error: `check-in.late` is \"32d\"; write 0s to 31d: a whole number and one of ms, s, m, h, d, without a space",
+            "9:22: error: `check-in.make_up.within` is no number of days; write \"1d\" to \"31d\"",
+            "9:35: error: there is no right \"card\"; add [right.card]",
+            "9:51: error: `check-in.make_up.earns` is a text; write true or false, without quotes",
+            "10:10: error: there is no time zone \"Mars/Base\"; write an IANA name, such as \"Asia/Shanghai\" or \"America/New_York\"",
+            "10:23: error: \"Asia/Shanghai\" is there already; list each once; the programme's own is always allowed",
+        ],
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub struct CheckedIn {
     pub version: u32,
     /// The local day, days since 1970-01-01.
     pub day: i32,
-    /// The days in a row, this one included.
+    /// The days in a row up to the newest check-in, which as a rule is this one.
     pub streak: u32,
     /// Points before.
     pub before: i64,
@@ -104,6 +104,24 @@ pub struct BirthdaySet {
     pub version: u32,
     /// The first year in which it counts.
     pub from_year: i32,
+}
+
+/// Code `zone-set`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ZoneSet {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+}
+
+/// Code `tag-set`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct TagSet {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
 }
 
 /// Code `member`.
@@ -192,6 +210,36 @@ pub struct StandingView {
     pub benefits: List<BenefitView, 16>,
     /// What caps leave in the periods of now.
     pub caps: List<CapView, 256>,
+}
+
+/// Code `profile`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ProfileView {
+    /// The zone in which its days are counted.
+    pub zone: Text,
+    /// Today there, days since 1970-01-01.
+    pub today: i32,
+    /// 1 if it has checked in today, else 0.
+    pub checked_in: u8,
+    /// When its next day begins.
+    pub next_ms: i64,
+    /// Days in a row that ended before the newest, as far as one of their days can be reached, the latest first.
+    pub runs: List<RunView, 32>,
+    /// The earliest local day that can still be made up for or come late; what is before it cannot.
+    pub reach: i32,
+    /// Make-up cards that it has.
+    pub cards: u32,
+    /// Its tags.
+    pub tags: List<Text, 64>,
+}
+
+/// Days in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct RunView {
+    /// The last of them, days since 1970-01-01.
+    pub last: i32,
+    /// How many.
+    pub days: u32,
 }
 
 /// A right of a member's.

@@ -18,6 +18,14 @@ pub mod op {
     pub const USE_RIGHT: u16 = 0x0007;
     /// [`crate::operation::SetBirthday`].
     pub const SET_BIRTHDAY: u16 = 0x0008;
+    /// [`crate::operation::RecordCheckIn`].
+    pub const RECORD_CHECK_IN: u16 = 0x0009;
+    /// [`crate::operation::MakeUp`].
+    pub const MAKE_UP: u16 = 0x000a;
+    /// [`crate::operation::SetZone`].
+    pub const SET_ZONE: u16 = 0x000b;
+    /// [`crate::operation::SetTag`].
+    pub const SET_TAG: u16 = 0x000c;
     /// [`crate::operation::GetMember`].
     pub const GET_MEMBER: u16 = 0x0041;
     /// [`crate::operation::GetCampaign`].
@@ -28,6 +36,8 @@ pub mod op {
     pub const GET_LOTS: u16 = 0x0044;
     /// [`crate::operation::GetStanding`].
     pub const GET_STANDING: u16 = 0x0045;
+    /// [`crate::operation::GetProfile`].
+    pub const GET_PROFILE: u16 = 0x0046;
     /// [`crate::operator::GetStatus`].
     pub const GET_STATUS: u16 = 0x0101;
     /// [`crate::operator::TakeSnapshot`].
@@ -52,11 +62,16 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::RECORD_ACTIVITY, "record-activity", "RecordActivity"),
     (op::USE_RIGHT, "use-right", "UseRight"),
     (op::SET_BIRTHDAY, "set-birthday", "SetBirthday"),
+    (op::RECORD_CHECK_IN, "record-check-in", "RecordCheckIn"),
+    (op::MAKE_UP, "make-up", "MakeUp"),
+    (op::SET_ZONE, "set-zone", "SetZone"),
+    (op::SET_TAG, "set-tag", "SetTag"),
     (op::GET_MEMBER, "get-member", "GetMember"),
     (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
     (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
     (op::GET_LOTS, "get-lots", "GetLots"),
     (op::GET_STANDING, "get-standing", "GetStanding"),
+    (op::GET_PROFILE, "get-profile", "GetProfile"),
     (op::GET_STATUS, "get-status", "GetStatus"),
     (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
     (op::ACTIVATE, "activate", "Activate"),
@@ -148,18 +163,21 @@ macro_rules! answers {
 
 answers! {
     ENROLLED = 0x0001, "enrolled", Yes, Done, "Enrolled", "The member is enrolled.";
-    CHECKED_IN = 0x0002, "checked-in", Yes, Done, "CheckedIn", "The check-in counts.";
+    CHECKED_IN = 0x0002, "checked-in", Yes, Done, "CheckedIn", "The check-in counts, today's or an earlier day's.";
     RECORDED = 0x0003, "recorded", Yes, Done, "Recorded", "The order is recorded.";
     GRANTED = 0x0004, "granted", Yes, Done, "Granted", "The offer is granted and paid for.";
     ALREADY_RECORDED = 0x0005, "already-recorded", Before, Done, "AlreadyRecorded", "This very order or activity was recorded before.";
     ACTIVITY_RECORDED = 0x0006, "activity-recorded", Yes, Done, "ActivityRecorded", "The activity is recorded.";
     RIGHT_USED = 0x0007, "right-used", Yes, Done, "RightUsed", "One of the right is used.";
     BIRTHDAY_SET = 0x0008, "birthday-set", Yes, Done, "BirthdaySet", "The birthday is kept.";
+    ZONE_SET = 0x0009, "zone-set", Yes, Done, "ZoneSet", "The member's days are counted in this zone.";
+    TAG_SET = 0x000a, "tag-set", Yes, Done, "TagSet", "The member has the tag, or has it no longer.";
     MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
     CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
     OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
     LOTS = 0x0044, "lots", No, Done, "LotsView", "The member's points, lot by lot.";
     STANDING = 0x0045, "standing", No, Done, "StandingView", "Where the member stands, and what it may do.";
+    PROFILE = 0x0046, "profile", No, Done, "ProfileView", "What is kept of the member beside its points.";
     STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
     SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
     ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
@@ -191,13 +209,17 @@ answers! {
     UNKNOWN_ACTIVITY = 0x0115, "unknown-activity", No, Correct, "Plain", "The programme declares no such activity.";
     FIELD_MISSING = 0x0116, "field-missing", No, Correct, "FieldMissing", "The activity lacks a field that the programme reads.";
     NOT_REACHED = 0x0117, "not-reached", No, NewId, "NotReached", "The activity does not come to what counts.";
-    TOO_LATE = 0x0118, "too-late", No, Correct, "TooOld", "The activity happened longer ago than the programme allows.";
-    IN_THE_FUTURE = 0x0119, "in-the-future", No, NewId, "PaidInTheFuture", "The activity happened later than now.";
+    TOO_LATE = 0x0118, "too-late", No, Correct, "TooOld", "The activity or check-in happened longer ago than the programme allows.";
+    IN_THE_FUTURE = 0x0119, "in-the-future", No, NewId, "PaidInTheFuture", "The activity or check-in happened later than now.";
     UNKNOWN_RIGHT = 0x011a, "unknown-right", No, Correct, "Plain", "The programme declares no such right.";
     NO_RIGHT_LEFT = 0x011b, "no-right-left", No, NewId, "Plain", "The member has none of this right to use.";
     NO_BIRTHDAYS = 0x011c, "no-birthdays", No, Correct, "Plain", "The programme keeps no birthdays.";
     INVALID_DATE = 0x011d, "invalid-date", No, Correct, "Plain", "No year has this month and day.";
     BIRTHDAY_LOCKED = 0x011e, "birthday-locked", No, NewId, "BirthdayLocked", "The member has said its birthday, and cannot say another yet.";
+    DAY_OUT_OF_REACH = 0x011f, "day-out-of-reach", No, Correct, "DayOutOfReach", "The day is none that can still be checked in: too long ago, not over, or before what is known of the member's days.";
+    NO_MAKE_UP = 0x0120, "no-make-up", No, Correct, "Plain", "The programme has no make-up cards.";
+    UNKNOWN_ZONE = 0x0121, "unknown-zone", No, Correct, "Plain", "The programme allows no such zone.";
+    UNKNOWN_TAG = 0x0122, "unknown-tag", No, Correct, "Plain", "The programme declares no such tag.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

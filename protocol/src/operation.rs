@@ -132,6 +132,44 @@ pub struct SetBirthday {
     pub day: u8,
 }
 
+/// A check-in that comes in late: of the local day on which it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct RecordCheckIn {
+    /// Who checked in.
+    pub member: MemberKey,
+    /// When, milliseconds since 1970.
+    pub happened_ms: i64,
+}
+
+/// A day without a check-in is made up for, with one of the member's make-up cards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct MakeUp {
+    /// Whose day.
+    pub member: MemberKey,
+    /// The local day, days since 1970-01-01.
+    pub day: i32,
+}
+
+/// The zone in which a member's days are counted from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct SetZone {
+    /// Whose.
+    pub member: MemberKey,
+    /// Its IANA name, one of those that the programme allows.
+    pub zone: Text,
+}
+
+/// A member is given a tag, or loses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct SetTag {
+    /// Whose.
+    pub member: MemberKey,
+    /// The tag, declared in the programme.
+    pub tag: Text,
+    /// 1: the member has it from now on; 0: no longer.
+    pub on: u8,
+}
+
 /// What a member has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetMember {
@@ -149,6 +187,13 @@ pub struct GetLots {
 /// Where a member stands: its tier, what is missing for the next, its rights, and what caps leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetStanding {
+    /// Whose.
+    pub member: MemberKey,
+}
+
+/// What is kept of a member beside its points: its days, its zone, its tags, who invited it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetProfile {
     /// Whose.
     pub member: MemberKey,
 }

@@ -103,6 +103,15 @@ pub struct BirthdayLocked {
     pub until_ms: i64,
 }
 
+/// Code `day-out-of-reach`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct DayOutOfReach {
+    /// The earliest local day within reach, days since 1970-01-01.
+    pub from: i32,
+    /// The latest; before `from` if there is none.
+    pub until: i32,
+}
+
 /// Codes `too-old`: it happened before the remembered horizon, so that it cannot be told from a repeat; and `too-late`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct TooOld {

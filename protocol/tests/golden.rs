@@ -164,11 +164,20 @@ fn operations() -> Vec<String> {
         case("RecordActivity", &operation(op::RECORD_ACTIVITY), plain_activity),
         case("UseRight", &operation(op::USE_RIGHT), UseRight { member: member(), right: text("free-drink") }),
         case("SetBirthday", &operation(op::SET_BIRTHDAY), SetBirthday { member: member(), month: 2, day: 29 }),
+        case(
+            "RecordCheckIn",
+            &operation(op::RECORD_CHECK_IN),
+            RecordCheckIn { member: member(), happened_ms: NOW_MS - 86_400_000 },
+        ),
+        case("MakeUp", &operation(op::MAKE_UP), MakeUp { member: member(), day: DAY - 2 }),
+        case("SetZone", &operation(op::SET_ZONE), SetZone { member: member(), zone: text("America/Los_Angeles") }),
+        case("SetTag", &operation(op::SET_TAG), SetTag { member: member(), tag: text("koc"), on: 1 }),
         case("GetMember", &operation(op::GET_MEMBER), GetMember { member: member() }),
         case("GetCampaign", &operation(op::GET_CAMPAIGN), GetCampaign { campaign: 0, slug: text("monthly-gift") }),
         case("GetOutcome", &operation(op::GET_OUTCOME), GetOutcome { member: member(), id: id() }),
         case("GetLots", &operation(op::GET_LOTS), GetLots { member: member() }),
         case("GetStanding", &operation(op::GET_STANDING), GetStanding { member: member() }),
+        case("GetProfile", &operation(op::GET_PROFILE), GetProfile { member: member() }),
         case("GetStatus", &operation(op::GET_STATUS), GetStatus { books: 1 }),
         case("TakeSnapshot", &operation(op::TAKE_SNAPSHOT), TakeSnapshot {}),
         case("Activate", &operation(op::ACTIVATE), Activate { replaces: 3, dry_run: 0, files: List::cut([file]) }),
@@ -216,7 +225,7 @@ fn files() -> [Body; 3] {
     [Body::FilesView(files), Body::FileBytes(FileBytes { bytes }), Body::FileChecked(checked)]
 }
 
-fn views() -> [Body; 7] {
+fn views() -> [Body; 8] {
     let member = MemberView {
         balance: 1_200,
         earned: 5_400,
@@ -283,6 +292,16 @@ fn views() -> [Body; 7] {
         benefits: List::cut([BenefitView { slug: text("monthly-points"), due_ms: NOW_MS + 864_000_000 }]),
         caps: List::cut([CapView { rule: text("read-article"), each: 1, of: 1, most: 20, used: 5 }]),
     };
+    let profile = ProfileView {
+        zone: text("America/Los_Angeles"),
+        today: DAY,
+        checked_in: 1,
+        next_ms: NOW_MS + 50_400_000,
+        runs: List::cut([RunView { last: DAY - 5, days: 12 }]),
+        reach: DAY - 7,
+        cards: 2,
+        tags: List::cut([text("koc")]),
+    };
     let status = StatusView {
         figures: List::cut([Figure { name: text("members"), value: 1_000_000 }]),
         facts: List::cut([Fact { name: text("state_hash"), value: Prose::cut("9f86d081884c7d65") }]),
@@ -294,6 +313,7 @@ fn views() -> [Body; 7] {
         Body::OutcomeView(outcome),
         Body::LotsView(lots),
         Body::StandingView(standing),
+        Body::ProfileView(profile),
         Body::StatusView(status),
         Body::Activated(activated),
     ]
@@ -311,6 +331,8 @@ fn bodies() -> Vec<Body> {
         Body::ActivityRecorded(ActivityRecorded { ledger, version, tier: 2, before: 15, after: 20 }),
         Body::RightUsed(RightUsed { ledger, version, left: 1 }),
         Body::BirthdaySet(BirthdaySet { ledger, version, from_year: 2026 }),
+        Body::ZoneSet(ZoneSet { ledger, version }),
+        Body::TagSet(TagSet { ledger, version }),
         Body::SnapshotTaken(SnapshotTaken {
             first_epoch: 900,
             last_epoch: 912,
@@ -333,6 +355,7 @@ fn bodies() -> Vec<Body> {
         Body::FieldMissing(FieldMissing { field: text("minutes") }),
         Body::BirthdayLocked(BirthdayLocked { until_ms: NOW_MS + 31_536_000_000 }),
         Body::NotReached(NotReached { field: text("minutes"), told: 3, least: 4 }),
+        Body::DayOutOfReach(DayOutOfReach { from: DAY - 7, until: DAY - 1 }),
         Body::Stale(Stale { mark: id() }),
         Body::Clock(Clock { server_ms: NOW_MS }),
         Body::Later(Later { retry_ms: 250 }),

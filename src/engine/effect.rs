@@ -6,6 +6,7 @@
 use smallvec::SmallVec;
 
 use super::counters::Counter;
+use super::days::Run;
 use super::lots::LotName;
 use super::pending::Pending;
 use super::plans::Plan;
@@ -83,6 +84,25 @@ pub enum Effect {
     },
     /// The member's birthday was said.
     Birthday(Birthday),
+    /// Days in a row that are not the newest: runs within are part of it.
+    Ran(Run),
+    /// Nothing is known of this local day and those before it: runs that ended before are forgotten.
+    DaysKnown {
+        /// The day.
+        after: i32,
+    },
+    /// The member's days are counted in another zone.
+    ZoneSet {
+        /// Its number; 0 for the programme's.
+        zone: u16,
+    },
+    /// A tag was given, or taken.
+    Tagged {
+        /// Its number.
+        number: u16,
+        /// Whether the member has it now.
+        on: bool,
+    },
     /// What a ladder counted for days before this one is of interest no longer.
     ProgressForgotten {
         /// The first local day that still is.

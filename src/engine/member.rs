@@ -6,6 +6,7 @@
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::counters::{self, Counter, FirstCounters};
+use super::days::{Days, Run};
 use super::effect::Effect;
 use super::lots::{Lots, NEVER_S};
 use super::part::{Change, MemberPart};
@@ -33,6 +34,9 @@ struct More {
     plans: Plans,
     progress: Progress,
     birthday: Option<Birthday>,
+    days: Days,
+    /// Numbers of tags, ascending.
+    tags: Vec<u16>,
     /// The programme's version that the newest part was decided by; 0 where there was none yet.
     version: u32,
 }
@@ -52,6 +56,8 @@ impl More {
             self.pending.count(),
             self.rights.iter().count(),
             self.plans.iter().count(),
+            self.days.runs().len(),
+            self.tags.len(),
         ];
         lists.into_iter().fold(self.progress.len(), usize::max)
     }
@@ -215,6 +221,31 @@ impl Member {
         self.more.get_or_insert_default().birthday = Some(birthday);
     }
 
+    /// What is kept of its days beside the newest run; `None` if there is nothing.
+    pub fn days(&self) -> Option<&Days> {
+        self.more.as_ref().map(|more| &more.days)
+    }
+
+    /// The same, to change it.
+    pub fn days_mut(&mut self) -> &mut Days {
+        &mut self.more.get_or_insert_default().days
+    }
+
+    /// Numbers of its tags, ascending.
+    pub fn tags(&self) -> &[u16] {
+        self.more.as_ref().map_or(&[], |more| &more.tags)
+    }
+
+    /// Gives a tag, or takes it.
+    pub fn set_tag(&mut self, number: u16, on: bool) {
+        let tags = &mut self.more.get_or_insert_default().tags;
+        match (tags.binary_search(&number), on) {
+            (Err(at), true) => tags.insert(at, number),
+            (Ok(at), false) => drop(tags.remove(at)),
+            _ => {}
+        }
+    }
+
     /// When the rules look at it again.
     pub fn plans(&self) -> impl Iterator<Item = &Plan> {
         self.more.iter().flat_map(|more| more.plans.iter())
@@ -290,10 +321,20 @@ impl Member {
     }
 
     fn make(&mut self, part: &MemberPart) -> Result<(), Misfit> {
-        if let Change::CheckedIn { day, streak } = part.change {
-            self.last_day = day;
-            self.streak = streak;
-            self.streak_best = self.streak_best.max(streak);
+        match part.change {
+            Change::CheckedIn { day, streak } => {
+                self.last_day = day;
+                self.set_streak(streak);
+                if let Some(more) = &mut self.more {
+                    more.days.former = more.days.zone;
+                }
+            }
+            Change::FilledIn { streak, .. } => {
+                self.set_streak(streak);
+                let newest = Run { last: self.last_day, days: streak };
+                self.days_mut().forget_within(newest);
+            }
+            _ => {}
         }
         for effect in &part.effects {
             self.effect(effect)?;
@@ -308,6 +349,11 @@ impl Member {
         let longest = self.more.as_ref().map_or(0, |more| more.longest());
         let countable = self.lots.places().max(longest) <= usize::from(u16::MAX);
         if self.balance() == part.after && countable { Ok(()) } else { Err(Misfit) }
+    }
+
+    fn set_streak(&mut self, streak: u16) {
+        self.streak = streak;
+        self.streak_best = self.streak_best.max(streak);
     }
 
     fn effect(&mut self, effect: &Effect) -> Result<(), Misfit> {
@@ -359,6 +405,13 @@ impl Member {
                 self.add_progress(Bucket { measure, day, value }).ok_or(Misfit)?;
             }
             Effect::Birthday(birthday) => self.set_birthday(birthday),
+            Effect::Ran(run) => {
+                self.days_mut().add(run);
+                self.streak_best = self.streak_best.max(run.days);
+            }
+            Effect::DaysKnown { after } => self.days_mut().forget_through(after),
+            Effect::ZoneSet { zone } => self.days_mut().zone = zone,
+            Effect::Tagged { number, on } => self.set_tag(number, on),
             Effect::ProgressForgotten { from } => {
                 if let Some(more) = &mut self.more {
                     more.progress.forget_before(from);

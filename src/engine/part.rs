@@ -74,6 +74,25 @@ pub enum Change {
         /// Days in a row, this one included.
         streak: u16,
     },
+    /// It checked in for a day before its last.
+    FilledIn {
+        /// The local day.
+        day: i32,
+        /// Days in a row up to its last day.
+        streak: u16,
+    },
+    /// Its days are counted in another zone.
+    ChangedZone {
+        /// The zone's number; 0 for the programme's.
+        zone: u16,
+    },
+    /// It was given a tag, or lost it.
+    Tagged {
+        /// The tag's number.
+        number: u16,
+        /// Whether it has it now.
+        on: bool,
+    },
     /// It paid an order.
     Ordered {
         /// The channel's number.

@@ -37,6 +37,8 @@ pub enum Refusal {
     NotReached(wire::NotReached),
     /// See [`wire::BirthdayLocked`].
     BirthdayLocked(wire::BirthdayLocked),
+    /// See [`wire::DayOutOfReach`].
+    DayOutOfReach(wire::DayOutOfReach),
     /// See [`wire::KeyConflict`].
     KeyConflict(wire::KeyConflict),
     /// See [`wire::Stale`].
@@ -68,6 +70,7 @@ impl Refusal {
             Refusal::FieldMissing(_) => answer::FIELD_MISSING,
             Refusal::NotReached(_) => answer::NOT_REACHED,
             Refusal::BirthdayLocked(_) => answer::BIRTHDAY_LOCKED,
+            Refusal::DayOutOfReach(_) => answer::DAY_OUT_OF_REACH,
             Refusal::KeyConflict(_) => answer::KEY_CONFLICT,
             Refusal::Stale(_) => answer::STALE,
             Refusal::Expired(_) => answer::EXPIRED,
@@ -91,6 +94,7 @@ impl Refusal {
             Refusal::FieldMissing(body) => push_answer(out, index, code, body),
             Refusal::NotReached(body) => push_answer(out, index, code, body),
             Refusal::BirthdayLocked(body) => push_answer(out, index, code, body),
+            Refusal::DayOutOfReach(body) => push_answer(out, index, code, body),
             Refusal::KeyConflict(body) => push_answer(out, index, code, body),
             Refusal::Stale(body) => push_answer(out, index, code, body),
             Refusal::Expired(body) | Refusal::IdAhead(body) => push_answer(out, index, code, body),

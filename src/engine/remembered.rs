@@ -36,10 +36,14 @@ impl Remembered {
         }
         let (code, detail) = match part.change {
             Change::Enrolled { .. } => (answer::ENROLLED, u64::from(part.tier)),
-            Change::CheckedIn { day, streak } => (answer::CHECKED_IN, u64::from(day as u32) << 32 | u64::from(streak)),
+            Change::CheckedIn { day, streak } | Change::FilledIn { day, streak } => {
+                (answer::CHECKED_IN, u64::from(day as u32) << 32 | u64::from(streak))
+            }
             Change::Ordered { .. } | Change::Settled => return None,
             Change::Acted { .. } => (answer::ACTIVITY_RECORDED, u64::from(part.tier)),
             Change::SaidBirthday { from_year } => (answer::BIRTHDAY_SET, from_year as u16 as u64),
+            Change::ChangedZone { .. } => (answer::ZONE_SET, 0),
+            Change::Tagged { .. } => (answer::TAG_SET, 0),
             Change::UsedRight { left, .. } => (answer::RIGHT_USED, u64::from(left)),
             Change::Redeemed { grant, .. } => (answer::GRANTED, grant),
         };
@@ -59,13 +63,17 @@ impl Remembered {
                 | answer::ACTIVITY_RECORDED
                 | answer::RIGHT_USED
                 | answer::BIRTHDAY_SET
+                | answer::ZONE_SET
+                | answer::TAG_SET
         );
         code && self.after.checked_sub(self.change).is_some()
     }
 
     /// Appends the answer as it was given the first time.
     pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
-        use tidegate_protocol::answer::{ActivityRecorded, BirthdaySet, CheckedIn, Enrolled, Granted, RightUsed};
+        use tidegate_protocol::answer::{
+            ActivityRecorded, BirthdaySet, CheckedIn, Enrolled, Granted, RightUsed, TagSet, ZoneSet,
+        };
         use tidegate_protocol::{batch::push_answer, code::answer};
         let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
         let (version, after, before) = (self.version, self.after, self.after - self.change);
@@ -85,6 +93,8 @@ impl Remembered {
                 let from_year = i32::from(self.detail as u16 as i16);
                 push_answer(out, index, self.code, &BirthdaySet { ledger, version, from_year });
             }
+            answer::ZONE_SET => push_answer(out, index, self.code, &ZoneSet { ledger, version }),
+            answer::TAG_SET => push_answer(out, index, self.code, &TagSet { ledger, version }),
             answer::RIGHT_USED => {
                 push_answer(out, index, self.code, &RightUsed { ledger, version, left: self.detail as u32 });
             }

@@ -8,19 +8,20 @@ use super::bundle::MAIN_FILE;
 use super::campaigns::{self, Scope};
 use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
-use super::{Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Zone};
+use super::{Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Tag, Zone};
 use super::{
     activities, awards, benefits, birthday, check_in, earning, grammar, ladder, multipliers, punctuation, rights,
     terms, tiers,
 };
 
-const TOP_KEYS: [&str; 18] = [
+const TOP_KEYS: [&str; 19] = [
     "programme",
     "title",
     "zone",
     "currency",
     "brands",
     "channels",
+    "tags",
     "tiers",
     "tier",
     "right",
@@ -34,6 +35,8 @@ const TOP_KEYS: [&str; 18] = [
     "orders",
     "campaign",
 ];
+/// As many tags as an answer tells.
+const TAGS_MOST: usize = 64;
 const DAYS_MS: i64 = 86_400_000;
 /// Caps of a programme at a time, over all rules: as many as an answer tells.
 const CAPS_MOST: usize = 256;
@@ -115,6 +118,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let currency = currency(&top);
     let brands = brands(&top);
     let channels = channels(&top, numbering);
+    let tags = tags(&top, numbering);
     let (zone, slug) = (zone?, slug?);
     let ladder = ladder::read(top.get("tiers"), &zone)?;
     let tier_list = top.get("tier");
@@ -141,7 +145,10 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let scope = terms::Scope { zone: &zone, tiers: &bare, campaigns: campaigns.as_deref().unwrap_or_default() };
     let points = terms::points(top.get("points"), &scope);
     let lives = terms::Lives { scope, points: points.as_ref() };
-    let check_in = top.get("check-in").map(|value| check_in::read(&value, &lives));
+    let check_in = top.get("check-in").map(|value| {
+        let scope = &mut check_in::Scope { lives: &lives, rights: known_rights, zone: &zone, numbering };
+        check_in::read(&value, scope)
+    });
     let earning = match (top.get("earning"), &currency, &channels, &brands) {
         (Some(value), Some(currency), Some(channels), Some(brands)) => {
             Some(earning::read(&value, &earning::Named { currency, channels, brands }, &lives))
@@ -187,6 +194,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         tier_index: ByNumber::new(tiers.iter().map(|tier| u32::from(tier.number))),
         tiers,
         rights: rights?,
+        tags: tags?,
         benefits: benefits?,
         orders: orders?,
         bundle_hash: [0; 32],
@@ -291,6 +299,25 @@ fn channels(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Channel>> {
         }
     }
     Some(channels)
+}
+
+/// What members can be tagged with.
+fn tags(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Tag>> {
+    let Some(value) = top.get("tags") else { return Some(Vec::new()) };
+    let names = value.names()?;
+    if names.len() > TAGS_MOST {
+        value.error(format!("there are {} tags", names.len()), format!("a programme has at most {TAGS_MOST}"));
+        return None;
+    }
+    let mut tags = Vec::new();
+    for slug in names {
+        let Ok(number) = numbering.rule(&format!("tag/{slug}")) else {
+            value.error("there are no numbers left for new tags", "a programme names at most 8000 rules over its life");
+            return None;
+        };
+        tags.push(Tag { number, slug });
+    }
+    Some(tags)
 }
 
 /// An amount above zero in minor units.

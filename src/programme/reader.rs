@@ -174,6 +174,14 @@ impl<'v> Value<'v> {
         }
     }
 
+    /// True or false.
+    pub(super) fn boolean(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => self.wrong_type("true or false, without quotes"),
+        }
+    }
+
     /// An amount of money, as the text of it; a float is refused with the fix shown.
     pub(super) fn amount_text(&self, example: &str) -> Option<&'v str> {
         let bare = match self.value {

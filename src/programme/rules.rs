@@ -61,6 +61,8 @@ pub struct Programme {
     pub rights: Vec<Right>,
     /// What members are given by the calendar.
     pub benefits: Vec<Benefit>,
+    /// What members can be tagged with.
+    pub tags: Vec<Tag>,
     /// What members do beside buying and checking in.
     pub activities: Vec<Activity>,
     /// Campaigns in the order of the file.
@@ -120,6 +122,12 @@ impl Programme {
         self.activity_index.get(slug).map(|index| &self.activities[*index])
     }
 
+    /// The zone of a number in which members' days can be counted; the programme's own, if it allows it no longer.
+    pub fn zone_of(&self, number: u16) -> &Zone {
+        let zones = self.check_in.iter().flat_map(|rule| &rule.zones);
+        zones.into_iter().find(|(known, _)| *known == number).map_or(&self.zone, |(_, zone)| zone)
+    }
+
     /// The right with this slug.
     pub fn right_by_slug(&self, slug: &str) -> Option<&Right> {
         self.rights.iter().find(|right| right.slug == slug)
@@ -149,6 +157,15 @@ impl Programme {
 /// A channel orders come through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
+    /// Its number, given once.
+    pub number: u16,
+    /// Its name, opaque text of at most 64 bytes.
+    pub slug: String,
+}
+
+/// What a member can be tagged with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
     /// Its number, given once.
     pub number: u16,
     /// Its name, opaque text of at most 64 bytes.

@@ -194,6 +194,7 @@ impl Run<'_> {
             Asked::GetMember => self.get_member(&place, &context, slot, asked.index),
             Asked::GetLots => self.get_lots(&place, &context, slot, asked.index),
             Asked::GetStanding => self.get_standing(&place, &context, slot, asked.index),
+            Asked::GetProfile => self.get_profile(&place, &context, slot, asked.index),
             Asked::GetOutcome(id) => self.get_outcome(&place, slot, *id, now_ms, asked.index),
             Asked::Once(once, key) => self.once(&mut place, &context, slot, asked, once, *key),
             Asked::Enrol
@@ -201,7 +202,11 @@ impl Run<'_> {
             | Asked::Redeem(_)
             | Asked::Act(_)
             | Asked::UseRight(_)
-            | Asked::SetBirthday(_) => {
+            | Asked::SetBirthday(_)
+            | Asked::RecordCheckIn(_)
+            | Asked::MakeUp(_)
+            | Asked::SetZone(_)
+            | Asked::SetTag(_) => {
                 self.remembered_request(&mut place, world, active, &context, slot, asked);
             }
         }
@@ -245,6 +250,10 @@ impl Run<'_> {
                 let decided = match &asked.asked {
                     Asked::Act(body) => engine::record_activity(context, slot, member, None, request, body),
                     Asked::SetBirthday(body) => engine::set_birthday(context, slot, member, request, body),
+                    Asked::RecordCheckIn(body) => engine::record_check_in(context, slot, member, request, body),
+                    Asked::MakeUp(body) => engine::make_up(context, slot, member, request, body),
+                    Asked::SetZone(body) => engine::set_zone(context, slot, member, request, body),
+                    Asked::SetTag(body) => engine::set_tag(context, slot, member, request, body),
                     Asked::UseRight(body) => engine::use_right(context, slot, member, request, body),
                     _ => engine::check_in(context, slot, member, request),
                 };
@@ -451,6 +460,13 @@ impl Run<'_> {
         let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
         let member = engine::seen_at(context, slot, place.members.member(slot));
         self.large(index, answer::STANDING, &super::read::standing_view(context, &member));
+    }
+
+    #[inline(never)]
+    fn get_profile(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
+        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        let member = engine::seen_at(context, slot, place.members.member(slot));
+        self.large(index, answer::PROFILE, &super::read::profile_view(context, &member));
     }
 
     /// Gives an answer that may be large, or asks to come again if the frame has too many of them.

@@ -8,7 +8,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 use super::pool::WINDOW;
 use crate::engine::{
     Block, Bucket, Cell, CellName, Counter, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Plan, Remembered,
-    Right,
+    Right, Run,
 };
 use crate::programme::Birthday;
 
@@ -21,6 +21,9 @@ const PLANS: u8 = 5;
 const PROGRESS: u8 = 6;
 const STOOD_UNDER: u8 = 7;
 const BIRTHDAY: u8 = 8;
+const DAYS: u8 = 9;
+const RUNS: u8 = 10;
+const TAGS: u8 = 11;
 
 /// Appends a member and its answers.
 pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
@@ -74,6 +77,18 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
         out.extend_from_slice(&birthday.from_year.to_le_bytes());
         out.extend_from_slice(&birthday.said_on.to_le_bytes());
     });
+    let days = member.days().filter(|days| (days.zone, days.former, days.after) != (0, 0, None));
+    write_list(out, lists, DAYS, days.into_iter(), |out, days| {
+        out.extend_from_slice(&days.zone.to_le_bytes());
+        out.extend_from_slice(&days.former.to_le_bytes());
+        out.push(u8::from(days.after.is_some()));
+        out.extend_from_slice(&days.after.unwrap_or(0).to_le_bytes());
+    });
+    write_list(out, lists, RUNS, member.days().into_iter().flat_map(|days| days.runs()), |out, run| {
+        out.extend_from_slice(&run.last.to_le_bytes());
+        out.extend_from_slice(&run.days.to_le_bytes());
+    });
+    write_list(out, lists, TAGS, member.tags().iter(), |out, tag| out.extend_from_slice(&tag.to_le_bytes()));
     out.push(answers.len() as u8);
     answers.iter().for_each(|answer| write_answer(out, answer));
 }
@@ -169,6 +184,22 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
                 from_year: i16::from_le_bytes(fields.take()?),
                 said_on: fields.i32()?,
             }),
+            DAYS if count == 1 => {
+                let days = member.days_mut();
+                (days.zone, days.former) = (fields.u16()?, fields.u16()?);
+                let (known, after) = (fields.u8()?, fields.i32()?);
+                days.after = (known != 0).then_some(after);
+            }
+            RUNS => {
+                for _ in 0..count {
+                    member.days_mut().add(Run { last: fields.i32()?, days: fields.u16()? });
+                }
+            }
+            TAGS => {
+                for _ in 0..count {
+                    member.set_tag(fields.u16()?, true);
+                }
+            }
             _ => return Err("a list of a member that a newer Tidegate may know"),
         }
     }

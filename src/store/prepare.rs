@@ -3,8 +3,8 @@
 use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, RecordActivity, RecordOrder,
-    RecordOrderLines, Redeem, SetBirthday, UseRight,
+    CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetStanding, MakeUp, RecordActivity,
+    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, MemberKey, Prose, RequestId, decode};
@@ -41,12 +41,17 @@ pub(super) enum Asked {
     Act(Box<RecordActivity>),
     UseRight(Box<UseRight>),
     SetBirthday(SetBirthday),
+    RecordCheckIn(RecordCheckIn),
+    MakeUp(MakeUp),
+    SetZone(Box<SetZone>),
+    SetTag(Box<SetTag>),
     /// What happens once for ever by its key.
     Once(Box<Once>, NaturalKey),
     GetMember,
     GetOutcome(RequestId),
     GetLots,
     GetStanding,
+    GetProfile,
 }
 
 /// What has a natural key.
@@ -60,7 +65,15 @@ pub(super) enum Once {
 impl Asked {
     /// Whether the member's window remembers what it is answered.
     pub(super) fn is_remembered(&self) -> bool {
-        !matches!(self, Asked::Once(..) | Asked::GetMember | Asked::GetOutcome(_) | Asked::GetLots | Asked::GetStanding)
+        !matches!(
+            self,
+            Asked::Once(..)
+                | Asked::GetMember
+                | Asked::GetOutcome(_)
+                | Asked::GetLots
+                | Asked::GetStanding
+                | Asked::GetProfile
+        )
     }
 }
 
@@ -158,11 +171,16 @@ impl Store {
             }),
             op::SET_BIRTHDAY => body(entry, |body: SetBirthday| (body.member, Asked::SetBirthday(body))),
             op::USE_RIGHT => body(entry, |body: UseRight| (body.member, Asked::UseRight(Box::new(body)))),
+            op::RECORD_CHECK_IN => body(entry, |body: RecordCheckIn| (body.member, Asked::RecordCheckIn(body))),
+            op::MAKE_UP => body(entry, |body: MakeUp| (body.member, Asked::MakeUp(body))),
+            op::SET_ZONE => body(entry, |body: SetZone| (body.member, Asked::SetZone(Box::new(body)))),
+            op::SET_TAG => body(entry, |body: SetTag| (body.member, Asked::SetTag(Box::new(body)))),
             op::REDEEM => body(entry, |body: Redeem| (body.member, Asked::Redeem(body))),
             op::GET_MEMBER => body(entry, |body: GetMember| (body.member, Asked::GetMember)),
             op::GET_OUTCOME => body(entry, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),
             op::GET_LOTS => body(entry, |body: GetLots| (body.member, Asked::GetLots)),
             op::GET_STANDING => body(entry, |body: GetStanding| (body.member, Asked::GetStanding)),
+            op::GET_PROFILE => body(entry, |body: GetProfile| (body.member, Asked::GetProfile)),
             op::GET_CAMPAIGN => match decode::<GetCampaign>(entry.body) {
                 Ok(body) => return frame.campaigns.push(AskedCampaign { index, programme: entry.programme, body }),
                 Err(error) => Err(error.to_string()),

@@ -1,8 +1,8 @@
 //! Reads: what a member has, what a campaign offers, what became of a request. They write nothing.
 
 use tidegate_protocol::answer::{
-    BenefitView, CampaignView, CapView, LimitUse, LotView, LotsView, MemberView, OfferView, OutcomeView, QuotaUse,
-    RefusalCount, RightView, StandingView,
+    BenefitView, CampaignView, CapView, LimitUse, LotView, LotsView, MemberView, OfferView, OutcomeView, ProfileView,
+    QuotaUse, RefusalCount, RightView, RunView, StandingView,
 };
 use tidegate_protocol::{LedgerId, List, Prose, RequestId, Text};
 
@@ -78,6 +78,28 @@ pub(super) fn standing_view(context: &Context<'_>, member: &Member) -> StandingV
         rights: List::cut(always.chain(counted)),
         benefits: List::cut(benefits),
         caps: List::cut(caps(context, member)),
+    }
+}
+
+/// What is kept of a member beside its points, that was settled.
+pub(super) fn profile_view(context: &Context<'_>, member: &Member) -> ProfileView {
+    let programme = context.programme;
+    let zone = engine::zone(context, member);
+    let today = zone.local_day(context.now_ms);
+    let rule = programme.check_in.as_ref();
+    let back = rule.map_or(0, |rule| rule.reach_days());
+    let card = rule.and_then(|rule| rule.make_up.as_ref()).map(|make_up| make_up.card);
+    let runs = member.days().map_or(&[][..], |days| days.runs());
+    let tag = |number: &u16| programme.tags.iter().find(|tag| tag.number == *number).map(|tag| text(&tag.slug));
+    ProfileView {
+        zone: text(zone.name()),
+        today,
+        checked_in: u8::from(member.last_day >= today),
+        next_ms: zone.day_start_ms(today.max(member.last_day).saturating_add(1)),
+        runs: List::cut(runs.iter().rev().map(|run| RunView { last: run.last, days: u32::from(run.days) })),
+        reach: engine::known_from(member).max(today.saturating_sub(back)),
+        cards: card.map_or(0, |card| u32::try_from(member.right_count(card)).unwrap_or(u32::MAX)),
+        tags: List::cut(member.tags().iter().filter_map(tag)),
     }
 }
 

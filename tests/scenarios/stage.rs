@@ -16,11 +16,11 @@ use tidegate::server::{Endpoint, Node, SnapshotPolicy};
 use tidegate::storage::Memory;
 use tidegate::store::Limits;
 use tidegate_client::{Answer, CallOptions, Client, ClientOptions, client_config};
-use tidegate_protocol::answer::{LotsView, MemberView, StandingView};
+use tidegate_protocol::answer::{LotsView, MemberView, ProfileView, StandingView};
 use tidegate_protocol::code::{Applied, row};
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, Field, GetLots, GetMember, GetStanding, OrderLine, RecordActivity, RecordOrder, RecordOrderLines,
-    Redeem, SetBirthday, UseRight,
+    CheckIn, Enrol, Field, GetLots, GetMember, GetProfile, GetStanding, MakeUp, OrderLine, RecordActivity,
+    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{Body, List, MemberKey, Text};
 use tokio::sync::Notify;
@@ -92,6 +92,35 @@ impl Stage {
 
     pub async fn check_in(&self, member: u64) -> Body {
         self.client.check_in(1, CheckIn { member: MemberKey::from_number(member) }, patient()).await.unwrap().body
+    }
+
+    /// A check-in that happened at a reading of the clock that has passed.
+    pub async fn checked_in_at(&self, member: u64, reading: &str) -> Answer {
+        let body = RecordCheckIn { member: MemberKey::from_number(member), happened_ms: self.instant_ms(reading) };
+        self.client.record_check_in(1, body, patient()).await.unwrap()
+    }
+
+    /// A missed day is made up for: a date such as `2026-06-01`.
+    pub async fn make_up(&self, member: u64, date: &str) -> Answer {
+        let body = MakeUp { member: MemberKey::from_number(member), day: local_day(date) };
+        self.client.make_up(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn set_zone(&self, member: u64, zone: &str) -> Answer {
+        let body = SetZone { member: MemberKey::from_number(member), zone: Text::try_from(zone).unwrap() };
+        self.client.set_zone(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn set_tag(&self, member: u64, tag: &str, on: bool) -> Answer {
+        let (member, tag) = (MemberKey::from_number(member), Text::try_from(tag).unwrap());
+        self.client.set_tag(1, SetTag { member, tag, on: u8::from(on) }, patient()).await.unwrap()
+    }
+
+    pub async fn profile(&self, member: u64) -> ProfileView {
+        let asked = GetProfile { member: MemberKey::from_number(member) };
+        let body = self.client.get_profile(1, asked, patient()).await.unwrap().body;
+        let Body::ProfileView(view) = body else { panic!("{body:?}") };
+        view
     }
 
     /// An order of so many yuan, paid now.
@@ -277,6 +306,12 @@ impl Sale {
 fn instant_ms(zone: &TimeZone, reading: &str) -> i64 {
     let reading: DateTime = reading.replace(' ', "T").parse().unwrap();
     zone.to_timestamp(reading).unwrap().as_millisecond()
+}
+
+/// A date as days since 1970-01-01.
+pub fn local_day(date: &str) -> i32 {
+    let date: jiff::civil::Date = date.parse().unwrap();
+    jiff::civil::Date::constant(1970, 1, 1).until(date).unwrap().get_days()
 }
 
 fn patient() -> CallOptions {

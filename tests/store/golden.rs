@@ -4,7 +4,7 @@
 
 use tidegate::engine::{
     Change, Counter, Effect, Effects, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan,
-    Record, Right, read_record, write_member,
+    Record, Right, Run, read_record, write_member,
 };
 use tidegate::programme::Birthday;
 use tidegate::store::{Section, SectionKind};
@@ -130,7 +130,19 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
         part(None, 110, 1, Change::UsedRight { number: 3, left: 300 }, &[Effect::RightUsed { number: 3 }]),
         part(None, 110, 1, Change::SaidBirthday { from_year: -2 }, &[]),
     ];
-    for (part, hex) in cases.into_iter().chain(later).zip(TODAY) {
+    let days = [
+        Effect::Ran(Run { last: 20_600, days: 300 }),
+        Effect::DaysKnown { after: -5 },
+        Effect::ZoneSet { zone: 65 },
+        Effect::Tagged { number: 66, on: true },
+    ];
+    let kept = [
+        part(None, 110, 1, Change::FilledIn { day: 20_599, streak: 9 }, &days),
+        part(None, 110, 1, Change::ChangedZone { zone: 65 }, &[]),
+        part(None, 110, 1, Change::Tagged { number: 66, on: false }, &[Effect::Tagged { number: 66, on: false }]),
+    ];
+    let all = cases.into_iter().chain(later).chain(kept);
+    for (part, hex) in all.zip(TODAY) {
         let mut written = Vec::new();
         write_member(&mut written, &part, BASE_MS);
         assert_eq!(written, bytes(hex), "{}", written.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
@@ -138,7 +150,7 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
     }
 }
 
-const TODAY: [&str; 9] = [
+const TODAY: [&str; 12] = [
     "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000000101010000000505050505050505050505050505050500",
     "7b00050107000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
@@ -158,6 +170,12 @@ const TODAY: [&str; 9] = [
      020000dc0101080300ac0201090300",
     "3b000500070000000500000003000000090909090909090909090909090909098877665544332211290000000000000000 \
      020000dc010109feff00",
+    "5200050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc01010a775000000900040f785000002c0110fbffffff11410012420001",
+    "3b00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc01010b410000",
+    "4000050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc01010c4200000112420000",
 ];
 
 const RECORDS: [&str; 6] = [

@@ -364,6 +364,14 @@ calls! {
     use_right: USE_RIGHT operation::UseRight, programme;
     /// Says a member's birthday.
     set_birthday: SET_BIRTHDAY operation::SetBirthday, programme;
+    /// Records a check-in that comes in late.
+    record_check_in: RECORD_CHECK_IN operation::RecordCheckIn, programme;
+    /// Makes up for a day that a member missed.
+    make_up: MAKE_UP operation::MakeUp, programme;
+    /// Says in which zone a member's days are counted.
+    set_zone: SET_ZONE operation::SetZone, programme;
+    /// Gives a member a tag, or takes it.
+    set_tag: SET_TAG operation::SetTag, programme;
     /// Redeems points for a campaign's offer.
     redeem: REDEEM operation::Redeem, programme;
     /// What a member has.
@@ -376,6 +384,8 @@ calls! {
     get_lots: GET_LOTS operation::GetLots, programme;
     /// Where a member stands, and what it may do.
     get_standing: GET_STANDING operation::GetStanding, programme;
+    /// What is kept of a member beside its points.
+    get_profile: GET_PROFILE operation::GetProfile, programme;
     /// The state of the server.
     status: GET_STATUS operator::GetStatus;
     /// Takes a snapshot.

@@ -7,6 +7,7 @@
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::super::counters::Counter;
+use super::super::days::Run;
 use super::super::effect::{EFFECTS_MOST, Effect, Effects};
 use super::super::lots::LotName;
 use super::super::member::LedgerAt;
@@ -31,6 +32,9 @@ const ACTED: u8 = 6;
 const ACTED_ONCE: u8 = 7;
 const USED_RIGHT: u8 = 8;
 const SAID_BIRTHDAY: u8 = 9;
+const FILLED_IN: u8 = 10;
+const CHANGED_ZONE: u8 = 11;
+const TAGGED: u8 = 12;
 
 const EFFECT_GRANTED: u8 = 1;
 const EFFECT_PENDED: u8 = 2;
@@ -46,6 +50,10 @@ const EFFECT_PLANNED: u8 = 11;
 const EFFECT_PROGRESSED: u8 = 12;
 const EFFECT_PROGRESS_FORGOTTEN: u8 = 13;
 const EFFECT_BIRTHDAY: u8 = 14;
+const EFFECT_RAN: u8 = 15;
+const EFFECT_DAYS_KNOWN: u8 = 16;
+const EFFECT_ZONE_SET: u8 = 17;
+const EFFECT_TAGGED: u8 = 18;
 
 /// Appends a member's part.
 pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
@@ -91,6 +99,20 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             out.push(CHECKED_IN);
             out.extend_from_slice(&day.to_le_bytes());
             out.extend_from_slice(&streak.to_le_bytes());
+        }
+        Change::FilledIn { day, streak } => {
+            out.push(FILLED_IN);
+            out.extend_from_slice(&day.to_le_bytes());
+            out.extend_from_slice(&streak.to_le_bytes());
+        }
+        Change::ChangedZone { zone } => {
+            out.push(CHANGED_ZONE);
+            out.extend_from_slice(&zone.to_le_bytes());
+        }
+        Change::Tagged { number, on } => {
+            out.push(TAGGED);
+            out.extend_from_slice(&number.to_le_bytes());
+            out.push(u8::from(*on));
         }
         Change::Ordered { channel, fingerprint, paid_at_ms, amount_minor } => {
             out.push(ORDERED);
@@ -185,6 +207,24 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             out.extend_from_slice(&from_year.to_le_bytes());
             out.extend_from_slice(&said_on.to_le_bytes());
         }
+        Effect::Ran(Run { last, days }) => {
+            out.push(EFFECT_RAN);
+            out.extend_from_slice(&last.to_le_bytes());
+            out.extend_from_slice(&days.to_le_bytes());
+        }
+        Effect::DaysKnown { after } => {
+            out.push(EFFECT_DAYS_KNOWN);
+            out.extend_from_slice(&after.to_le_bytes());
+        }
+        Effect::ZoneSet { zone } => {
+            out.push(EFFECT_ZONE_SET);
+            out.extend_from_slice(&zone.to_le_bytes());
+        }
+        Effect::Tagged { number, on } => {
+            out.push(EFFECT_TAGGED);
+            out.extend_from_slice(&number.to_le_bytes());
+            out.push(u8::from(*on));
+        }
         Effect::ProgressForgotten { from } => {
             out.push(EFFECT_PROGRESS_FORGOTTEN);
             out.extend_from_slice(&from.to_le_bytes());
@@ -255,6 +295,9 @@ fn read_change(fields: &mut Fields<'_>) -> Result<Change, BadRecord> {
         },
         REDEEMED => Change::Redeemed { campaign: fields.u16()?, offer: fields.u16()?, grant: read_short(fields)? },
         SETTLED => Change::Settled,
+        FILLED_IN => Change::FilledIn { day: fields.i32()?, streak: fields.u16()? },
+        CHANGED_ZONE => Change::ChangedZone { zone: fields.u16()? },
+        TAGGED => Change::Tagged { number: fields.u16()?, on: flag(fields)? },
         kind @ (ACTED | ACTED_ONCE) => Change::Acted {
             activity: fields.u16()?,
             happened_ms: fields.i64()?,
@@ -306,9 +349,21 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
             from_year: i16::from_le_bytes(fields.take()?),
             said_on: fields.i32()?,
         }),
+        EFFECT_RAN => Effect::Ran(Run { last: fields.i32()?, days: fields.u16()? }),
+        EFFECT_DAYS_KNOWN => Effect::DaysKnown { after: fields.i32()? },
+        EFFECT_ZONE_SET => Effect::ZoneSet { zone: fields.u16()? },
+        EFFECT_TAGGED => Effect::Tagged { number: fields.u16()?, on: flag(fields)? },
         EFFECT_PROGRESS_FORGOTTEN => Effect::ProgressForgotten { from: fields.i32()? },
         _ => return Err(BadRecord::Value(fields.kind)),
     })
+}
+
+fn flag(fields: &mut Fields<'_>) -> Result<bool, BadRecord> {
+    match fields.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(BadRecord::Value(fields.kind)),
+    }
 }
 
 fn points(fields: &mut Fields<'_>) -> Result<i64, BadRecord> {

@@ -57,6 +57,7 @@ impl Programme {
         sentences.extend(self.describe_tiers());
         sentences.extend(self.describe_benefits());
         sentences.extend(self.describe_check_in());
+        sentences.extend(self.describe_days());
         sentences.extend(self.describe_earning());
         sentences.extend(self.describe_activities());
         sentences.extend(self.describe_multipliers());
@@ -88,6 +89,42 @@ impl Programme {
         }
         let (en_caps, zh_caps) = earning::describe_caps(&check_in.giving, "", "");
         Some(said(en + &en_caps + ".", zh + &zh_caps + "。"))
+    }
+
+    /// Which days can still be checked in, and in which zone they are counted.
+    fn describe_days(&self) -> Vec<Title> {
+        let mut sentences = Vec::new();
+        let Some(check_in) = &self.check_in else { return sentences };
+        if check_in.late_ms > 0 {
+            let days = check_in.late_ms as f64 / DAY_MS as f64;
+            sentences.push(said(
+                format!("A check-in may come in up to {days} days late, and counts for the day on which it happened."),
+                format!("签到最多可延迟 {days} 天上报，按实际发生日计算。"),
+            ));
+        }
+        if let Some(make_up) = &check_in.make_up {
+            let card = self.right(make_up.card).map(|right| &right.title);
+            let (en_card, zh_card) = card.map_or(Default::default(), |title| (title.en.clone(), title.zh.clone()));
+            let (en_earns, zh_earns) = match make_up.earns {
+                true => ("gives its points", "并补发积分"),
+                false => ("gives no points of its own", "但不补发积分"),
+            };
+            let days = make_up.within_days;
+            sentences.push(said(
+                format!(
+                    "A missed day of the last {days} can be made up for with one {en_card}: it counts for the streak, and {en_earns}."
+                ),
+                format!("最近 {days} 天内漏签可用一张“{zh_card}”补签：计入连续天数，{zh_earns}。"),
+            ));
+        }
+        if !check_in.zones.is_empty() {
+            let zones: Vec<&str> = check_in.zones.iter().map(|(_, zone)| zone.name()).collect();
+            sentences.push(said(
+                format!("A member's days may be counted in {} instead.", zones.join(", ")),
+                format!("会员签到日可改按以下时区计算：{}。", zones.join("、")),
+            ));
+        }
+        sentences
     }
 
     fn describe_campaign(&self, campaign: &Campaign) -> Title {

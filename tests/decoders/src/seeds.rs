@@ -14,8 +14,8 @@ use tidegate_protocol::batch;
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, Kind};
 use tidegate_protocol::operation::{
-    CheckIn, Field, GetCampaign, GetLots, GetMember, GetStanding, OrderLine, RecordActivity, RecordOrder,
-    RecordOrderLines, Redeem, UseRight,
+    CheckIn, Field, GetCampaign, GetLots, GetMember, GetProfile, GetStanding, OrderLine, RecordActivity, RecordOrder,
+    RecordOrderLines, Redeem, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{Encode, List, MemberKey, Text, encode};
 
@@ -273,6 +273,9 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         (op::GET_CAMPAIGN, body(&GetCampaign { campaign: 0, slug: text("hot") })),
         (op::GET_LOTS, body(&GetLots { member: member(1) })),
         (op::GET_STANDING, body(&GetStanding { member: member(1) })),
+        (op::SET_ZONE, body(&SetZone { member: member(1), zone: text("America/New_York") })),
+        (op::SET_TAG, body(&SetTag { member: member(1), tag: text("koc"), on: 0 })),
+        (op::GET_PROFILE, body(&GetProfile { member: member(2) })),
         (op::RECORD_ORDER_LINES, body(&lines)),
         (op::RECORD_ACTIVITY, body(&activity)),
         (op::USE_RIGHT, body(&UseRight { member: member(4), right: text("drink") })),

@@ -5,7 +5,10 @@ use std::sync::{Arc, OnceLock};
 use tidegate::programme::{Bundle, BundleFile};
 use tidegate::store::{HashKeys, Limits, Scope, Section, Shape, Store, Turn};
 use tidegate_protocol::code::op;
-use tidegate_protocol::operation::{CheckIn, Enrol, Field, RecordActivity, RecordOrder, Redeem, SetBirthday, UseRight};
+use tidegate_protocol::operation::{
+    CheckIn, Enrol, Field, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, Redeem, SetBirthday, SetTag, SetZone,
+    UseRight,
+};
 use tidegate_protocol::{Encode, List, MemberKey, RequestId, Text, batch};
 
 /// 2026-03-20 10:00 in Shanghai: the hot offer has just opened.
@@ -21,8 +24,8 @@ zone = "Asia/Shanghai"
 currency = "CNY"
 brands = ["house"]
 channels = ["mall"]
+tags = ["koc"]
 earning = { points = 1, per = "1.00", rounding = "down" }
-check-in = { points = 5, pending = "0d from grant, to end of day", expires = "never" }
 points = { expires = "1 month from last activity, to end of month" }
 orders = { remember = "30d" }
 [tiers]
@@ -52,6 +55,13 @@ tiers = ["gold"]
 [benefit.stayed]
 points = 9
 after = "7d from enrolment, to end of day"
+[check-in]
+points = 5
+pending = "0d from grant, to end of day"
+expires = "never"
+late = "2d"
+make_up = { within = "7d", card = "drink", earns = true }
+zones = ["America/New_York"]
 [birthday]
 change = "after 30d"
 leap_day = "03-01"
@@ -171,6 +181,14 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
         story.push((op::RECORD_ACTIVITY, body(&activity)));
         story.push((op::SET_BIRTHDAY, body(&SetBirthday { member, month: 2, day: 29 })));
         story.push((op::USE_RIGHT, body(&UseRight { member, right: text("drink") })));
+        story.push((op::SET_TAG, body(&SetTag { member, tag: text("koc"), on: 1 })));
+        if number.is_multiple_of(2) {
+            story.push((op::SET_ZONE, body(&SetZone { member, zone: text("America/New_York") })));
+            story.push((op::RECORD_CHECK_IN, body(&RecordCheckIn { member, happened_ms: NOW_MS - 40_000_000 })));
+        } else {
+            // Before it enrolled, on the first day; between, on the second.
+            story.push((op::MAKE_UP, body(&MakeUp { member, day: (NOW_MS / 86_400_000) as i32 })));
+        }
     }
     story
 }

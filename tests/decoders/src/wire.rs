@@ -12,8 +12,8 @@ use tidegate_protocol::files::{CheckFile, ListFiles, ReadFile};
 use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, RecordActivity, RecordOrder,
-    RecordOrderLines, Redeem, SetBirthday, UseRight,
+    CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetStanding, MakeUp, RecordActivity,
+    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::operator::{Activate, GetStatus, TakeSnapshot};
 use tidegate_protocol::{Body, Decode, Encode, decode, encode};
@@ -81,6 +81,11 @@ fn batch_of_requests(body: &[u8]) {
             op::RECORD_ACTIVITY => same::<RecordActivity>(entry.body),
             op::SET_BIRTHDAY => same::<SetBirthday>(entry.body),
             op::USE_RIGHT => same::<UseRight>(entry.body),
+            op::RECORD_CHECK_IN => same::<RecordCheckIn>(entry.body),
+            op::MAKE_UP => same::<MakeUp>(entry.body),
+            op::SET_ZONE => same::<SetZone>(entry.body),
+            op::SET_TAG => same::<SetTag>(entry.body),
+            op::GET_PROFILE => same::<GetProfile>(entry.body),
             op::GET_LOTS => same::<GetLots>(entry.body),
             op::GET_STANDING => same::<GetStanding>(entry.body),
             op::GET_STATUS => same::<GetStatus>(entry.body),

@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::earning::{ACTIVITIES, ACTIVITY_AHEAD_MS, CATEGORIES, STORES};
 use crate::model::{Act, Ask, Line, Order};
-use crate::rules::{AHEAD_MS, CHANNELS};
+use crate::rules::{AHEAD_MS, CHANNELS, MEMBERS_ZONES, TAGS};
 
 /// How long ago something is said to have happened.
 const BACK_MS: [i64; 6] = [0, 1_000, 3_600_000, 90_000_000, 250_000_000, 300_000_000];
@@ -48,6 +48,21 @@ pub fn act(dice: &mut Dice, now_ms: i64, keys: u64) -> Act {
 /// The slug of a right, perhaps of none.
 pub fn right(dice: &mut Dice) -> String {
     (*dice.one(&["drink", "drink", "discount", "nothing"])).into()
+}
+
+/// A check-in that comes in late, a missed day made up for, another zone, a tag, or a look at them.
+pub fn days(dice: &mut Dice, now_ms: i64) -> Ask {
+    match dice.below(8) {
+        0..3 => {
+            let ahead_ms = *dice.one(&[0, 0, 0, 0, AHEAD_MS, AHEAD_MS + 1]);
+            Ask::RecordCheckIn(now_ms + ahead_ms - *dice.one(&BACK_MS))
+        }
+        3..5 => Ask::MakeUp(now_ms.div_euclid(86_400_000) as i32 - dice.between(-1, 9) as i32),
+        5 => Ask::SetZone((*dice.one(&MEMBERS_ZONES)).into()),
+        6 if dice.chance(30) => Ask::SetZone((*dice.one(&["Asia/Shanghai", "Europe/Paris", "Mars/Base"])).into()),
+        6 => Ask::SetTag((*dice.one(&[TAGS[0], TAGS[1], "nothing"])).into(), dice.chance(70)),
+        _ => Ask::GetProfile,
+    }
 }
 
 /// A birthday, most often one of March, perhaps none.

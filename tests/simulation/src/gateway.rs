@@ -96,7 +96,7 @@ impl Gateway {
         }
         // First there must be members.
         let young = self.sent.len() < 30 && self.dice.chance(50);
-        let ask = match if young { 0 } else { self.dice.below(24) } {
+        let ask = match if young { 0 } else { self.dice.below(26) } {
             0..2 => Ask::Enrol,
             2..6 => Ask::CheckIn,
             6..10 => Ask::Order(asking::order(&mut self.dice, server_ms, 120)),
@@ -104,6 +104,7 @@ impl Gateway {
             23 if self.dice.chance(50) => asking::birthday(&mut self.dice),
             22 => Ask::UseRight(asking::right(&mut self.dice)),
             23 => Ask::GetStanding,
+            24 | 25 => asking::days(&mut self.dice, server_ms),
             10..16 => {
                 let beyond = u64::from(self.dice.chance(5));
                 let campaign = 1 + self.dice.below(u64::from(campaigns(programme)) + beyond) as u32;
@@ -216,6 +217,10 @@ fn changes(asked: &Asked) -> bool {
             | Ask::Act(_)
             | Ask::UseRight(_)
             | Ask::SetBirthday(..)
+            | Ask::RecordCheckIn(_)
+            | Ask::MakeUp(_)
+            | Ask::SetZone(_)
+            | Ask::SetTag(..)
     )
 }
 

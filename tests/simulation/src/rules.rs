@@ -15,6 +15,12 @@ use crate::terms::{Expiry, Terms};
 /// Zones with and without daylight saving, on both sides of the globe.
 const ZONES: [&str; 4] = ["Asia/Shanghai", "America/New_York", "Europe/Paris", "Australia/Sydney"];
 
+/// Zones that members may have, a day apart.
+pub const MEMBERS_ZONES: [&str; 3] = ["Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York"];
+
+/// What members may be tagged with.
+pub const TAGS: [&str; 2] = ["koc", "店员"];
+
 /// Slugs of tiers, from the lowest.
 const TIERS: [&str; 3] = ["basic", "silver", "gold"];
 
@@ -72,6 +78,12 @@ pub struct CheckIn {
     pub cycle: Option<u32>,
     /// Growth.
     pub growth: i64,
+    /// How late one may come in.
+    pub late_ms: i64,
+    /// How many days back one can be made up for, with which right, and whether that gives points.
+    pub make_up: Option<(i32, &'static str, bool)>,
+    /// Zones that members may have.
+    pub zones: Vec<&'static str>,
     /// Caps.
     pub caps: Caps,
 }
@@ -138,6 +150,8 @@ pub struct Rules {
     pub activities: Vec<Activity>,
     /// Whether birthdays are kept: after how many days another can be said, and whether 29 February is 1 March in other years.
     pub birthday: Option<(Option<i32>, bool)>,
+    /// Tags.
+    pub tags: Vec<&'static str>,
     /// Points for check-ins.
     pub check_in: Option<CheckIn>,
     /// Days that order numbers are remembered.
@@ -167,12 +181,13 @@ impl Rules {
             earning: dice.chance(90).then(|| Earning::random(dice)),
             activities: Vec::new(),
             birthday: dice.chance(60).then(|| (*dice.one(&[None, Some(1), Some(40)]), dice.chance(50))),
+            tags: TAGS.into_iter().filter(|_| dice.chance(70)).collect(),
             check_in: None,
             remember_days: dice.between(1, 3),
             campaigns: Vec::new(),
         };
         rules.activities = Activity::random(dice, rules.tiers.len(), "campaign-0");
-        rules.check_in = dice.chance(90).then(|| check_in(dice));
+        rules.check_in(dice, 90);
         for number in 0..=dice.below(2) {
             rules.campaigns.push(rules.campaign(dice, &format!("campaign-{number}"), start_ms));
         }
@@ -228,7 +243,7 @@ impl Rules {
                     (offer.prices, offer.quotas) = (prices(dice, &tiers), quotas(dice, &tiers));
                 }
             }
-            3 => self.check_in = dice.chance(80).then(|| check_in(dice)),
+            3 => self.check_in(dice, 80),
             _ => {
                 let at = dice.below(self.campaigns.len() as u64) as usize;
                 self.campaigns[at].limit = limit(dice);
@@ -236,11 +251,20 @@ impl Rules {
         }
     }
 
+    fn check_in(&mut self, dice: &mut Dice, chance: u64) {
+        let declared: Vec<&'static str> = self.standing.declared.iter().map(|(slug, _)| *slug).collect();
+        let zone = self.zone;
+        self.check_in = dice.chance(chance).then(|| check_in(dice, zone, &declared));
+    }
+
     /// Which rights offers give, of those that are declared.
     fn give(&mut self, dice: &mut Dice) {
         let declared: Vec<&'static str> = self.standing.declared.iter().map(|(slug, _)| *slug).collect();
         for offer in self.campaigns.iter_mut().flat_map(|campaign| &mut campaign.offers) {
             offer.gives = gives(dice, &declared);
+        }
+        if let Some(check_in) = &mut self.check_in {
+            check_in.make_up = make_up(dice, &declared);
         }
     }
 
@@ -283,6 +307,9 @@ impl Rules {
             "programme = \"{}\"\nzone = \"{}\"\ncurrency = \"CNY\"\nbrands = [\"{BRAND}\"]\n",
             self.slug, self.zone
         );
+        if !self.tags.is_empty() {
+            let _ = writeln!(out, "tags = [\"{}\"]", self.tags.join("\", \""));
+        }
         if self.earning.is_some() {
             let _ = writeln!(out, "channels = [\"{}\", \"{}\"]", CHANNELS[0], CHANNELS[1]);
         }
@@ -310,7 +337,13 @@ impl Rules {
             if let Some(cycle) = check_in.cycle {
                 let _ = writeln!(out, "cycle = {cycle}");
             }
-            let _ = writeln!(out, "growth = {}", check_in.growth);
+            let _ = writeln!(out, "growth = {}\nlate = \"{}ms\"", check_in.growth, check_in.late_ms);
+            if let Some((within, card, earns)) = check_in.make_up {
+                let _ = writeln!(out, "make_up = {{ within = \"{within}d\", card = \"{card}\", earns = {earns} }}");
+            }
+            if !check_in.zones.is_empty() {
+                let _ = writeln!(out, "zones = [\"{}\"]", check_in.zones.join("\", \""));
+            }
             let _ = write!(out, "{}{}", self.check_in_terms.to_toml(&self.tiers), check_in.caps.to_toml(None));
         }
         self.campaigns.iter().for_each(|campaign| campaign.write(&mut out));
@@ -383,10 +416,24 @@ fn gives(dice: &mut Dice, declared: &[&'static str]) -> Option<(&'static str, u3
     (!declared.is_empty() && dice.chance(30)).then(|| (*dice.one(declared), dice.between(1, 3) as u32))
 }
 
-fn check_in(dice: &mut Dice) -> CheckIn {
+fn make_up(dice: &mut Dice, declared: &[&'static str]) -> Option<(i32, &'static str, bool)> {
+    (!declared.is_empty() && dice.chance(70)).then(|| (dice.between(1, 9) as i32, *dice.one(declared), dice.chance(60)))
+}
+
+fn check_in(dice: &mut Dice, zone: &str, declared: &[&'static str]) -> CheckIn {
     let streak = if dice.chance(70) { vec![(2, 3), (3, 10)] } else { Vec::new() };
     let cycle = (!streak.is_empty() && dice.chance(60)).then(|| dice.between(3, 5) as u32);
-    CheckIn { points: dice.between(1, 5), streak, cycle, growth: dice.between(0, 5), caps: Caps::random(dice) }
+    let zones = MEMBERS_ZONES.into_iter().filter(|it| *it != zone && dice.chance(60)).collect();
+    CheckIn {
+        points: dice.between(1, 5),
+        streak,
+        cycle,
+        growth: dice.between(0, 5),
+        late_ms: *dice.one(&[0, 0, 90_000_000, 5 * 86_400_000]),
+        make_up: make_up(dice, declared),
+        zones,
+        caps: Caps::random(dice),
+    }
 }
 
 fn limit(dice: &mut Dice) -> Option<(u32, bool)> {

@@ -3,8 +3,8 @@
 use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetStanding, OrderLine, RecordActivity,
-    RecordOrder, RecordOrderLines, Redeem, SetBirthday, UseRight,
+    CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetStanding, MakeUp, OrderLine,
+    RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{List, MemberKey, Text, decode};
 
@@ -58,6 +58,19 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
             let body = SetBirthday { member, month: *month, day: *day };
             push_entry(out, op::SET_BIRTHDAY, programme, deadline_ms, id, &body);
         }
+        Ask::RecordCheckIn(happened_ms) => {
+            let body = RecordCheckIn { member, happened_ms: *happened_ms };
+            push_entry(out, op::RECORD_CHECK_IN, programme, deadline_ms, id, &body);
+        }
+        Ask::MakeUp(day) => push_entry(out, op::MAKE_UP, programme, deadline_ms, id, &MakeUp { member, day: *day }),
+        Ask::SetZone(zone) => {
+            push_entry(out, op::SET_ZONE, programme, deadline_ms, id, &SetZone { member, zone: text(zone) });
+        }
+        Ask::SetTag(tag, on) => {
+            let body = SetTag { member, tag: text(tag), on: u8::from(*on) };
+            push_entry(out, op::SET_TAG, programme, deadline_ms, id, &body);
+        }
+        Ask::GetProfile => push_entry(out, op::GET_PROFILE, programme, deadline_ms, id, &GetProfile { member }),
         Ask::UseRight(right) => {
             push_entry(out, op::USE_RIGHT, programme, deadline_ms, id, &UseRight { member, right: text(right) });
         }
@@ -119,6 +132,23 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
             let SetBirthday { member, month, day } = decode(entry.body).expect(read);
             (number(member), Ask::SetBirthday(month, day))
         }
+        op::RECORD_CHECK_IN => {
+            let RecordCheckIn { member, happened_ms } = decode(entry.body).expect(read);
+            (number(member), Ask::RecordCheckIn(happened_ms))
+        }
+        op::MAKE_UP => {
+            let MakeUp { member, day } = decode(entry.body).expect(read);
+            (number(member), Ask::MakeUp(day))
+        }
+        op::SET_ZONE => {
+            let SetZone { member, zone } = decode(entry.body).expect(read);
+            (number(member), Ask::SetZone(zone.as_str().to_owned()))
+        }
+        op::SET_TAG => {
+            let SetTag { member, tag, on } = decode(entry.body).expect(read);
+            (number(member), Ask::SetTag(tag.as_str().to_owned(), on != 0))
+        }
+        op::GET_PROFILE => (number(decode::<GetProfile>(entry.body).expect(read).member), Ask::GetProfile),
         op::USE_RIGHT => {
             let UseRight { member, right } = decode(entry.body).expect(read);
             (number(member), Ask::UseRight(right.as_str().to_owned()))

@@ -111,7 +111,7 @@ impl World {
         random[2..].copy_from_slice(&self.minted.to_be_bytes());
         let id = RequestId::mint(self.now_ms, random);
         let member = self.dice.below(MEMBERS);
-        let ask = match self.dice.below(26) {
+        let ask = match self.dice.below(29) {
             0 => Ask::Enrol,
             1..6 => Ask::CheckIn,
             6..11 => Ask::Order(asking::order(&mut self.dice, self.now_ms, 4_000)),
@@ -119,6 +119,7 @@ impl World {
             25 if self.dice.chance(20) => asking::birthday(&mut self.dice),
             23 => Ask::UseRight(asking::right(&mut self.dice)),
             24..26 => Ask::GetStanding,
+            26..29 => asking::days(&mut self.dice, self.now_ms),
             11..16 => Ask::Redeem(
                 1 + self.dice.below(u64::from(self.model.campaigns(1))) as u32,
                 1 + self.dice.below(2) as u32,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tidegate_protocol::answer::{ActivityRecorded, BirthdaySet, CheckedIn, Enrolled, Granted, Recorded, RightUsed};
+use tidegate_protocol::answer::{
+    ActivityRecorded, BirthdaySet, CheckedIn, Enrolled, Granted, Recorded, RightUsed, TagSet, ZoneSet,
+};
 use tidegate_protocol::code::answer;
 
 use super::decide::Change;
@@ -34,23 +36,28 @@ impl Bench<'_> {
                 expect(told, answer::ENROLLED)?;
                 let body: Enrolled = told.read()?;
                 held.enrolled(&under, now.now_ms);
+                member.days.enrolled(rules.check_in.as_ref(), clock.day(now.now_ms));
                 let tier = programme.tiers.iter().position(|slug| Some(*slug) == held.tier).map_or(0, |at| at + 1);
                 due((body.version, usize::from(body.tier)), (version, tier))?;
                 body.ledger
             }
-            Change::CheckIn { day, streak, points } => {
+            Change::CheckIn { day, skipped, points, happened_ms, card, earns } => {
                 expect(told, answer::CHECKED_IN)?;
                 let body: CheckedIn = told.read()?;
-                (member.last_day, member.streak) = (Some(*day), *streak);
-                member.streak_best = member.streak_best.max(*streak);
                 let rule = rules.check_in.as_ref().ok_or("no check-in")?;
-                let points = held.capped("check-in", *points, &rule.caps, *day);
-                held.earn(&under, (points, &rules.check_in_terms, "check-in"), now.now_ms, now.now_ms);
-                held.progressed(&under, Measure::Growth, now.now_ms, now.now_ms, rule.growth);
-                held.stand(&under, now.now_ms);
+                member.days.check(rule, *day, *skipped);
+                if let Some(card) = card {
+                    held.use_right(card).ok_or("a card that is not there")?;
+                }
+                if *earns {
+                    let points = held.capped("check-in", *points, &rule.caps, clock.day(*happened_ms));
+                    held.earn(&under, (points, &rules.check_in_terms, "check-in"), *happened_ms, now.now_ms);
+                    held.progressed(&under, Measure::Growth, *happened_ms, now.now_ms, rule.growth);
+                    held.stand(&under, now.now_ms);
+                }
                 due(
                     (body.version, body.day, body.streak, body.before, body.after),
-                    (version, *day, *streak, before, held.points.balance()),
+                    (version, *day, member.days.streak(), before, held.points.balance()),
                 )?;
                 body.ledger
             }
@@ -78,6 +85,24 @@ impl Bench<'_> {
                 held.progressed(&under, Measure::Growth, *happened_ms, now.now_ms, *growth);
                 held.stand(&under, now.now_ms);
                 due((body.version, body.before, body.after), (version, before, held.points.balance()))?;
+                body.ledger
+            }
+            Change::SetZone(zone) => {
+                expect(told, answer::ZONE_SET)?;
+                let body: ZoneSet = told.read()?;
+                member.days.set_zone(*zone);
+                due(body.version, version)?;
+                body.ledger
+            }
+            Change::SetTag(tag, on) => {
+                expect(told, answer::TAG_SET)?;
+                let body: TagSet = told.read()?;
+                if *on {
+                    member.tags.insert(tag)
+                } else {
+                    member.tags.remove(tag)
+                };
+                due(body.version, version)?;
                 body.ledger
             }
             Change::SetBirthday(birthday) => {

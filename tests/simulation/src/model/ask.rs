@@ -61,6 +61,14 @@ pub enum Ask {
     Order(Order),
     /// Something that the programme declares.
     Act(Act),
+    /// A check-in that comes in late: when it happened.
+    RecordCheckIn(i64),
+    /// A missed day is made up for.
+    MakeUp(i32),
+    /// The zone of the member's days.
+    SetZone(String),
+    /// A tag, given or taken.
+    SetTag(String, bool),
     /// One of a right.
     UseRight(String),
     /// A birthday: month and day.
@@ -73,6 +81,8 @@ pub enum Ask {
     GetLots,
     /// Where the member stands.
     GetStanding,
+    /// What is kept of the member beside its points.
+    GetProfile,
     /// What a campaign, by number, offers.
     GetCampaign(u32),
     /// What became of an id.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tidegate_protocol::Decode;
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::refusal::{
-    AlreadyCheckedIn, BirthdayLocked, Clock as ServerClock, LimitReached, NotEnoughPoints, NotOpen, NotReached,
-    PaidInTheFuture, SoldOut, TierNotAdmitted,
+    BirthdayLocked, Clock as ServerClock, LimitReached, NotEnoughPoints, NotOpen, NotReached, PaidInTheFuture, SoldOut,
+    TierNotAdmitted,
 };
 
 use super::judge::Bench;
@@ -37,9 +37,16 @@ pub(super) enum Change {
     Enrol,
     CheckIn {
         day: i32,
-        streak: u32,
+        /// Whether the day before it was skipped by a change of the zone.
+        skipped: bool,
         points: i64,
+        happened_ms: i64,
+        /// The right that it takes one of.
+        card: Option<&'static str>,
+        earns: bool,
     },
+    SetZone(Option<&'static str>),
+    SetTag(&'static str, bool),
     /// Points, what counts of the amount, and growth.
     Order {
         points: i64,
@@ -70,7 +77,7 @@ pub(super) fn plain(code: u16) -> Due {
     Due::Refusal(code, Box::new(|_| Ok(())))
 }
 
-fn with<T: Decode<()> + PartialEq + std::fmt::Debug + 'static>(
+pub(super) fn with<T: Decode<()> + PartialEq + std::fmt::Debug + 'static>(
     code: u16,
     fits: impl Fn(&T) -> bool + 'static,
     due: String,
@@ -115,6 +122,13 @@ impl Bench<'_> {
             (Ask::Redeem(campaign, offer), Some(member)) => self.redeem(member, *campaign, *offer),
             (Ask::Act(act), Some(_)) => self.decide_act(act, None),
             (Ask::SetBirthday(month, day), Some(member)) => self.set_birthday(member, *month, *day),
+            (Ask::RecordCheckIn(happened_ms), Some(member)) => self.record_check_in(member, *happened_ms),
+            (Ask::MakeUp(day), Some(member)) => self.make_up(member, *day),
+            (Ask::SetZone(zone), Some(_)) => self.set_zone(zone),
+            (Ask::SetTag(tag, on), Some(_)) => match self.programme.rules.tags.iter().find(|known| *known == tag) {
+                Some(tag) => Due::Apply(Change::SetTag(tag, *on)),
+                None => plain(answer::UNKNOWN_TAG),
+            },
             (Ask::UseRight(slug), Some(member)) => {
                 let declared = &self.programme.rules.standing.declared;
                 let Some((slug, _)) = declared.iter().find(|(known, _)| known == slug) else {
@@ -125,26 +139,6 @@ impl Bench<'_> {
             }
             _ => unreachable!("the other operations are judged elsewhere"),
         }
-    }
-
-    fn check_in(&self, member: &Member) -> Due {
-        let Some(rule) = &self.programme.rules.check_in else { return plain(answer::NO_CHECK_IN) };
-        let day = self.programme.clock.day(self.now.now_ms);
-        if let Some(last) = member.last_day.filter(|last| *last >= day) {
-            let (streak, next_ms) = (member.streak, self.programme.clock.begins(last + 1));
-            let due = AlreadyCheckedIn { day: last, streak, next_ms };
-            return with(
-                answer::ALREADY_CHECKED_IN,
-                move |body: &AlreadyCheckedIn| *body == due,
-                format!("{due:?} is due"),
-            );
-        }
-        let streak = if member.last_day == Some(day - 1) { member.streak + 1 } else { 1 };
-        let of_table = rule.cycle.map_or(streak, |cycle| (streak - 1) % cycle + 1);
-        let bonus: i64 = rule.streak.iter().filter(|(day, _)| *day == of_table).map(|(_, bonus)| bonus).sum();
-        let now_ms = self.now.now_ms;
-        let given = self.given(On::CheckIn, now_ms);
-        Due::Apply(Change::CheckIn { day, streak, points: self.multiplied(rule.points + bonus, &given) })
     }
 
     fn set_birthday(&self, member: &Member, month: u8, day: u8) -> Due {
@@ -348,14 +342,14 @@ impl Bench<'_> {
         })
     }
 
-    fn given<'a>(&'a self, on: On<'a>, paid_ms: i64) -> Given<'a> {
+    pub(super) fn given<'a>(&'a self, on: On<'a>, paid_ms: i64) -> Given<'a> {
         let held = &self.programme.members[&self.member].holdings;
         let tier = held.tier.expect("it is in a tier");
         let birthday = held.birthday.zip(self.programme.rules.birthday.map(|(_, march)| march));
         Given { on, tier, birthday, paid_ms, now_ms: self.now.now_ms }
     }
 
-    fn multiplied(&self, points: i64, given: &Given<'_>) -> i64 {
+    pub(super) fn multiplied(&self, points: i64, given: &Given<'_>) -> i64 {
         let multipliers = self.programme.rules.multipliers.as_ref();
         multipliers.map_or(points, |it| it.points(points, given, &self.programme.clock))
     }

@@ -46,6 +46,7 @@ impl Bench<'_> {
             Ask::GetMember => self.member(asked.member, told)?,
             Ask::GetLots => self.lots(asked.member, told)?,
             Ask::GetStanding => self.standing(asked.member, told)?,
+            Ask::GetProfile => self.profile(asked.member, told)?,
             Ask::GetOutcome(id) => self.outcome(asked.member, *id, told)?,
             Ask::GetCampaign(number) => {
                 self.campaign(*number, told)?;
@@ -54,7 +55,7 @@ impl Bench<'_> {
             }
             _ if asked.ask.key().is_some() => return self.once(asked, told, reveals),
             Ask::Order(_) => unreachable!("orders have a key"),
-            Ask::Enrol | Ask::CheckIn | Ask::Redeem(..) | Ask::Act(_) | Ask::UseRight(_) | Ask::SetBirthday(..) => {
+            _ => {
                 if let Ask::Redeem(campaign, _) = asked.ask {
                     let looked = told.code == answer::SOLD_OUT;
                     let changed = self.programme.block_changed.get(&campaign).copied().unwrap_or(0);
@@ -208,9 +209,9 @@ impl Bench<'_> {
             member.holdings.points.balance(),
             member.holdings.earned,
             member.holdings.tier.expect("it is in a tier"),
-            member.streak,
-            member.streak_best,
-            member.last_day.unwrap_or(i32::MIN),
+            member.days.streak(),
+            member.days.best(),
+            member.days.last().unwrap_or(i32::MIN),
         );
         due(
             (view.balance, view.earned, view.tier_slug.as_str(), view.streak, view.streak_best, view.last_day),

@@ -8,6 +8,7 @@
 
 mod apply;
 mod ask;
+mod days;
 mod decide;
 mod judge;
 mod points;
@@ -23,6 +24,7 @@ use tidegate_protocol::{LedgerId, RequestId};
 use crate::calendar::Clock;
 use crate::rules::{Campaign, Offer, Rules};
 pub use ask::{Act, Ask, Asked, Circumstances, Line, Order, Told, Verdict};
+use days::Days;
 use judge::{Bench, Judged, expect, tells_of};
 use standing::{Holdings, Under};
 
@@ -38,9 +40,8 @@ struct Applied {
 #[derive(Debug, Clone, Default)]
 struct Member {
     holdings: Holdings,
-    streak: u32,
-    streak_best: u32,
-    last_day: Option<i32>,
+    days: Days,
+    tags: BTreeSet<&'static str>,
     /// Every id of this member that ever changed the state, for ever.
     applied: BTreeMap<RequestId, Vec<Rc<Applied>>>,
     /// Those among them that are no orders: only these can be forgotten, or be a mark.
