@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tidegate::operator::{
     activate::Activate, backup::Backup, campaign::Campaign, certs::Certs, check::Check, demo::Demo, inspect::Inspect,
-    member::Member, outcome::Outcome, restore::Restore, serve::Serve, snapshot::Snapshot, status::Status,
+    member::Member, outcome::Outcome, quiz::Quiz, restore::Restore, serve::Serve, snapshot::Snapshot, status::Status,
     verify::Verify,
 };
 
@@ -39,6 +39,7 @@ enum Command {
     Campaign(Campaign),
     Member(Member),
     Outcome(Outcome),
+    Quiz(Quiz),
     Snapshot(Snapshot),
     Activate(Activate),
     Backup(Backup),
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Campaign(command) => command.run(),
         Command::Member(command) => command.run(),
         Command::Outcome(command) => command.run(),
+        Command::Quiz(command) => command.run(),
         Command::Snapshot(command) => command.run(),
         Command::Activate(command) => command.run(),
         Command::Backup(command) => command.run(),

@@ -7,6 +7,8 @@
 mod days;
 #[path = "scenarios/earning.rs"]
 mod earning;
+#[path = "scenarios/quiz.rs"]
+mod quiz;
 #[path = "scenarios/stage.rs"]
 mod stage;
 #[path = "scenarios/standing.rs"]

@@ -124,6 +124,25 @@ pub struct TagSet {
     pub version: u32,
 }
 
+/// Code `answered`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Answered {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// 1 if it is the right answer, else 0.
+    pub right: u8,
+    /// Which of the first right answers it is, from 1; 0 if it is none of those that have something beside.
+    pub place: u32,
+    /// How often the member may answer the question still.
+    pub left: u32,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
 /// Code `member`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct MemberView {
@@ -275,6 +294,38 @@ pub struct CapView {
     pub most: u32,
     /// What is used of it.
     pub used: u32,
+}
+
+/// Code `quiz`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct QuizView {
+    /// Its slug.
+    pub slug: Text,
+    /// How often a member may answer one question.
+    pub attempts: u32,
+    /// How many of the first right answers to a question have something beside.
+    pub places: u32,
+    /// The questions that are published, the newest first.
+    pub questions: List<QuestionView, 256>,
+}
+
+/// A question of a quiz.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct QuestionView {
+    /// Its slug.
+    pub slug: Text,
+    /// What is asked.
+    pub text: Prose<1024>,
+    /// What can be answered.
+    pub options: List<Text, 16>,
+    /// When it opens, or opened.
+    pub opens_ms: i64,
+    /// When it closes, or closed.
+    pub closes_ms: i64,
+    /// How many of the first places are left.
+    pub places_left: u32,
+    /// The right answer, once it is closed; empty until then.
+    pub right: Text,
 }
 
 /// What a member has used of one limit.

@@ -26,6 +26,8 @@ pub mod op {
     pub const SET_ZONE: u16 = 0x000b;
     /// [`crate::operation::SetTag`].
     pub const SET_TAG: u16 = 0x000c;
+    /// [`crate::operation::AnswerQuestion`].
+    pub const ANSWER_QUESTION: u16 = 0x000d;
     /// [`crate::operation::GetMember`].
     pub const GET_MEMBER: u16 = 0x0041;
     /// [`crate::operation::GetCampaign`].
@@ -38,6 +40,8 @@ pub mod op {
     pub const GET_STANDING: u16 = 0x0045;
     /// [`crate::operation::GetProfile`].
     pub const GET_PROFILE: u16 = 0x0046;
+    /// [`crate::operation::GetQuiz`].
+    pub const GET_QUIZ: u16 = 0x0047;
     /// [`crate::operator::GetStatus`].
     pub const GET_STATUS: u16 = 0x0101;
     /// [`crate::operator::TakeSnapshot`].
@@ -50,6 +54,10 @@ pub mod op {
     pub const READ_FILE: u16 = 0x0105;
     /// [`crate::files::CheckFile`].
     pub const CHECK_FILE: u16 = 0x0106;
+    /// [`crate::operator::PublishQuestion`].
+    pub const PUBLISH_QUESTION: u16 = 0x0107;
+    /// [`crate::operator::GetResults`].
+    pub const GET_RESULTS: u16 = 0x0108;
 }
 
 /// Every operation: its code, its name in texts, metrics and reports, and the body it carries.
@@ -66,18 +74,22 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::MAKE_UP, "make-up", "MakeUp"),
     (op::SET_ZONE, "set-zone", "SetZone"),
     (op::SET_TAG, "set-tag", "SetTag"),
+    (op::ANSWER_QUESTION, "answer-question", "AnswerQuestion"),
     (op::GET_MEMBER, "get-member", "GetMember"),
     (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
     (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
     (op::GET_LOTS, "get-lots", "GetLots"),
     (op::GET_STANDING, "get-standing", "GetStanding"),
     (op::GET_PROFILE, "get-profile", "GetProfile"),
+    (op::GET_QUIZ, "get-quiz", "GetQuiz"),
     (op::GET_STATUS, "get-status", "GetStatus"),
     (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
     (op::ACTIVATE, "activate", "Activate"),
     (op::LIST_FILES, "list-files", "ListFiles"),
     (op::READ_FILE, "read-file", "ReadFile"),
     (op::CHECK_FILE, "check-file", "CheckFile"),
+    (op::PUBLISH_QUESTION, "publish-question", "PublishQuestion"),
+    (op::GET_RESULTS, "get-results", "GetResults"),
 ];
 
 /// Application close codes of QUIC streams and connections.
@@ -172,18 +184,22 @@ answers! {
     BIRTHDAY_SET = 0x0008, "birthday-set", Yes, Done, "BirthdaySet", "The birthday is kept.";
     ZONE_SET = 0x0009, "zone-set", Yes, Done, "ZoneSet", "The member's days are counted in this zone.";
     TAG_SET = 0x000a, "tag-set", Yes, Done, "TagSet", "The member has the tag, or has it no longer.";
+    ANSWERED = 0x000b, "answered", Yes, Done, "Answered", "The answer counts, right or wrong.";
     MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
     CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
     OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
     LOTS = 0x0044, "lots", No, Done, "LotsView", "The member's points, lot by lot.";
     STANDING = 0x0045, "standing", No, Done, "StandingView", "Where the member stands, and what it may do.";
     PROFILE = 0x0046, "profile", No, Done, "ProfileView", "What is kept of the member beside its points.";
+    QUIZ = 0x0047, "quiz", No, Done, "QuizView", "The quiz's questions.";
     STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
     SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
     ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
     FILES = 0x0084, "files", No, Done, "FilesView", "The files of the data directory.";
     FILE_BYTES = 0x0085, "file-bytes", No, Done, "FileBytes", "A piece of the file.";
     FILE_CHECKED = 0x0086, "file-checked", No, Done, "FileChecked", "Every byte of the file is what was written.";
+    QUESTION_PUBLISHED = 0x0087, "question-published", Yes, Done, "QuestionPublished", "The question can be answered from when it opens.";
+    RESULTS = 0x0088, "results", No, Done, "ResultsView", "What a quiz's questions were answered.";
 
     NO_SUCH_MEMBER = 0x0100, "no-such-member", No, NewId, "Plain", "The member is not enrolled.";
     ALREADY_ENROLLED = 0x0101, "already-enrolled", No, Done, "Plain", "The member is enrolled, by another request.";
@@ -191,11 +207,11 @@ answers! {
     ALREADY_CHECKED_IN = 0x0103, "already-checked-in", No, NewId, "AlreadyCheckedIn", "The member has checked in on this local day.";
     NO_SUCH_CAMPAIGN = 0x0104, "no-such-campaign", No, Correct, "Plain", "The programme has no such campaign.";
     NO_SUCH_OFFER = 0x0105, "no-such-offer", No, Correct, "Plain", "The campaign has no such offer.";
-    NOT_YET_OPEN = 0x0106, "not-yet-open", No, NewId, "NotOpen", "The campaign's first window has not opened yet.";
-    CLOSED = 0x0107, "closed", No, NewId, "NotOpen", "The campaign's window is closed.";
+    NOT_YET_OPEN = 0x0106, "not-yet-open", No, NewId, "NotOpen", "The campaign's first window, or the question, has not opened yet.";
+    CLOSED = 0x0107, "closed", No, NewId, "NotOpen", "The campaign's window, or the question, is closed.";
     TIER_NOT_ADMITTED = 0x0108, "tier-not-admitted", No, NewId, "TierNotAdmitted", "The offer has no price for the member's tier.";
     NOT_ENOUGH_POINTS = 0x0109, "not-enough-points", No, NewId, "NotEnoughPoints", "The member has fewer points than the price.";
-    LIMIT_REACHED = 0x010a, "limit-reached", No, NewId, "LimitReached", "The member has used the window's limit.";
+    LIMIT_REACHED = 0x010a, "limit-reached", No, NewId, "LimitReached", "The member has used the window's limit, or the question's attempts.";
     SOLD_OUT = 0x010b, "sold-out", No, NewId, "SoldOut", "A quota of the window is used up.";
     UNKNOWN_CHANNEL = 0x010c, "unknown-channel", No, Correct, "Plain", "The programme declares no such channel.";
     UNKNOWN_BRAND = 0x010d, "unknown-brand", No, Correct, "Plain", "The programme declares no such brand.";
@@ -220,6 +236,10 @@ answers! {
     NO_MAKE_UP = 0x0120, "no-make-up", No, Correct, "Plain", "The programme has no make-up cards.";
     UNKNOWN_ZONE = 0x0121, "unknown-zone", No, Correct, "Plain", "The programme allows no such zone.";
     UNKNOWN_TAG = 0x0122, "unknown-tag", No, Correct, "Plain", "The programme declares no such tag.";
+    NO_SUCH_QUIZ = 0x0123, "no-such-quiz", No, Correct, "Plain", "The programme declares no such quiz.";
+    NO_SUCH_QUESTION = 0x0124, "no-such-question", No, NewId, "Plain", "The quiz has no such question published.";
+    NO_SUCH_OPTION = 0x0125, "no-such-option", No, Correct, "Plain", "The question has no such option.";
+    ANSWERED_RIGHT = 0x0126, "answered-right", No, Done, "Plain", "The member has answered the question right already.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";
@@ -245,6 +265,7 @@ answers! {
     NO_SUCH_FILE = 0x0503, "no-such-file", No, NewId, "Plain", "There is no such file, or no longer: list the files again.";
     FILE_DAMAGED = 0x0504, "file-damaged", No, Correct, "Because", "The file is not what was written.";
     FILE_UNREADABLE = 0x0505, "file-unreadable", No, NewId, "Because", "The storage does not give the file's bytes.";
+    QUESTION_REFUSED = 0x0506, "question-refused", No, Correct, "Because", "The question cannot be published so.";
 }
 
 /// The specification of one answer; `None` for a code that this crate does not know, which a client takes as final and

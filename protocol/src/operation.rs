@@ -1,4 +1,4 @@
-//! What a gateway can ask. Every body begins with the member's key (but for [`GetCampaign`]), at offset 0, so that a
+//! What a gateway can ask. Every body begins with the member's key (but for [`GetCampaign`] and [`GetQuiz`]), at offset 0, so that a
 //! server can route it undecoded.
 
 use serde::Serialize;
@@ -170,6 +170,19 @@ pub struct SetTag {
     pub on: u8,
 }
 
+/// An answer to a question of a quiz.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct AnswerQuestion {
+    /// Who answers.
+    pub member: MemberKey,
+    /// The quiz's slug.
+    pub quiz: Text,
+    /// The question's slug.
+    pub question: Text,
+    /// One of its options, byte by byte.
+    pub answer: Text,
+}
+
 /// What a member has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetMember {
@@ -205,6 +218,13 @@ pub struct GetCampaign {
     pub campaign: u32,
     /// Its slug, read only when the number is 0.
     pub slug: Text,
+}
+
+/// The questions of a quiz that are published, without their right answers as long as they can be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetQuiz {
+    /// Its slug.
+    pub quiz: Text,
 }
 
 /// What became of an earlier request.

@@ -97,3 +97,79 @@ pub struct VersionConflict {
     /// The version in force; 0 if the programme is unknown.
     pub in_force: u32,
 }
+
+/// A question of a quiz, published or changed. One that was answered already can only be made to close at another time.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct PublishQuestion {
+    /// The programme's slug.
+    pub programme: Text,
+    /// The quiz's slug.
+    pub quiz: Text,
+    /// The question's slug: of the operator's choosing, once in its quiz.
+    pub question: Text,
+    /// What is asked, for people.
+    pub text: Prose<1024>,
+    /// What can be answered; 2 to 16, each once.
+    pub options: List<Text, 16>,
+    /// The right one of them.
+    pub right: Text,
+    /// When it opens.
+    pub opens_ms: i64,
+    /// When it closes.
+    pub closes_ms: i64,
+}
+
+/// Code `question-published`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct QuestionPublished {
+    /// Its number in its quiz.
+    pub number: u32,
+    /// 1 if it was there already and was changed, else 0.
+    pub changed: u8,
+}
+
+/// What a quiz's questions were answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetResults {
+    /// The programme's slug.
+    pub programme: Text,
+    /// The quiz's slug.
+    pub quiz: Text,
+}
+
+/// Code `results`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ResultsView {
+    /// The questions that are published, the newest first.
+    pub questions: List<QuestionResults, 256>,
+}
+
+/// What a question was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct QuestionResults {
+    /// Its number in its quiz.
+    pub number: u32,
+    /// Its slug.
+    pub question: Text,
+    /// What is asked.
+    pub text: Prose<1024>,
+    /// When it opens, or opened.
+    pub opens_ms: i64,
+    /// When it closes, or closed.
+    pub closes_ms: i64,
+    /// The first places that are taken.
+    pub places_taken: u32,
+    /// By option: how often it was answered.
+    pub options: List<OptionResult, 16>,
+}
+
+/// How often an option was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct OptionResult {
+    /// The option.
+    pub option: Text,
+    /// 1 if it is the right one, else 0.
+    pub right: u8,
+    /// How often.
+    pub times: u32,
+}

@@ -148,6 +148,16 @@ fn operations() -> Vec<String> {
     };
     let plain_activity = RecordActivity { key: text(""), fields: List::cut([]), ..activity.clone() };
     let file = BundleFile { name: text("programme.toml"), contents: Prose::cut("programme = \"club\"\n") };
+    let question = PublishQuestion {
+        programme: text("live-quiz"),
+        quiz: text("daily"),
+        question: text("2026-11-20"),
+        text: Prose::cut("今天是什么色号？"),
+        options: List::cut([text("A"), text("B")]),
+        right: text("B"),
+        opens_ms: NOW_MS,
+        closes_ms: NOW_MS + 60_000,
+    };
     let operation = |code: u16| {
         let (_, name, _) = code::OPERATIONS.iter().find(|row| row.0 == code).unwrap();
         format!(r#""operation": "{name}", "code": {code}, "#)
@@ -172,12 +182,18 @@ fn operations() -> Vec<String> {
         case("MakeUp", &operation(op::MAKE_UP), MakeUp { member: member(), day: DAY - 2 }),
         case("SetZone", &operation(op::SET_ZONE), SetZone { member: member(), zone: text("America/Los_Angeles") }),
         case("SetTag", &operation(op::SET_TAG), SetTag { member: member(), tag: text("koc"), on: 1 }),
+        case(
+            "AnswerQuestion",
+            &operation(op::ANSWER_QUESTION),
+            AnswerQuestion { member: member(), quiz: text("daily"), question: text("2026-11-20"), answer: text("B") },
+        ),
         case("GetMember", &operation(op::GET_MEMBER), GetMember { member: member() }),
         case("GetCampaign", &operation(op::GET_CAMPAIGN), GetCampaign { campaign: 0, slug: text("monthly-gift") }),
         case("GetOutcome", &operation(op::GET_OUTCOME), GetOutcome { member: member(), id: id() }),
         case("GetLots", &operation(op::GET_LOTS), GetLots { member: member() }),
         case("GetStanding", &operation(op::GET_STANDING), GetStanding { member: member() }),
         case("GetProfile", &operation(op::GET_PROFILE), GetProfile { member: member() }),
+        case("GetQuiz", &operation(op::GET_QUIZ), GetQuiz { quiz: text("daily") }),
         case("GetStatus", &operation(op::GET_STATUS), GetStatus { books: 1 }),
         case("TakeSnapshot", &operation(op::TAKE_SNAPSHOT), TakeSnapshot {}),
         case("Activate", &operation(op::ACTIVATE), Activate { replaces: 3, dry_run: 0, files: List::cut([file]) }),
@@ -187,6 +203,12 @@ fn operations() -> Vec<String> {
             "CheckFile",
             &operation(op::CHECK_FILE),
             CheckFile { kind: 2, number: 57, known_epoch: 912, known_hash: HASH },
+        ),
+        case("PublishQuestion", &operation(op::PUBLISH_QUESTION), question),
+        case(
+            "GetResults",
+            &operation(op::GET_RESULTS),
+            GetResults { programme: text("live-quiz"), quiz: text("daily") },
         ),
     ]
 }
@@ -225,7 +247,7 @@ fn files() -> [Body; 3] {
     [Body::FilesView(files), Body::FileBytes(FileBytes { bytes }), Body::FileChecked(checked)]
 }
 
-fn views() -> [Body; 8] {
+fn views() -> [Body; 10] {
     let member = MemberView {
         balance: 1_200,
         earned: 5_400,
@@ -302,6 +324,29 @@ fn views() -> [Body; 8] {
         cards: 2,
         tags: List::cut([text("koc")]),
     };
+    let question = QuestionView {
+        slug: text("2026-11-20"),
+        text: Prose::cut("今天是什么色号？"),
+        options: List::cut([text("A"), text("B")]),
+        opens_ms: NOW_MS,
+        closes_ms: NOW_MS + 60_000,
+        places_left: 12,
+        right: text(""),
+    };
+    let quiz = QuizView { slug: text("daily"), attempts: 1, places: 100, questions: List::cut([question]) };
+    let results = QuestionResults {
+        number: 7,
+        question: text("2026-11-20"),
+        text: Prose::cut("今天是什么色号？"),
+        opens_ms: NOW_MS,
+        closes_ms: NOW_MS + 60_000,
+        places_taken: 88,
+        options: List::cut([
+            OptionResult { option: text("A"), right: 0, times: 1_204 },
+            OptionResult { option: text("B"), right: 1, times: 88 },
+        ]),
+    };
+    let results = ResultsView { questions: List::cut([results]) };
     let status = StatusView {
         figures: List::cut([Figure { name: text("members"), value: 1_000_000 }]),
         facts: List::cut([Fact { name: text("state_hash"), value: Prose::cut("9f86d081884c7d65") }]),
@@ -314,6 +359,8 @@ fn views() -> [Body; 8] {
         Body::LotsView(lots),
         Body::StandingView(standing),
         Body::ProfileView(profile),
+        Body::QuizView(quiz),
+        Body::ResultsView(results),
         Body::StatusView(status),
         Body::Activated(activated),
     ]
@@ -333,6 +380,8 @@ fn bodies() -> Vec<Body> {
         Body::BirthdaySet(BirthdaySet { ledger, version, from_year: 2026 }),
         Body::ZoneSet(ZoneSet { ledger, version }),
         Body::TagSet(TagSet { ledger, version }),
+        Body::Answered(Answered { ledger, version, right: 1, place: 3, left: 0, before: 2, after: 62 }),
+        Body::QuestionPublished(QuestionPublished { number: 7, changed: 0 }),
         Body::SnapshotTaken(SnapshotTaken {
             first_epoch: 900,
             last_epoch: 912,

@@ -11,7 +11,7 @@ use crate::engine::{PlaceId, PlaceKind};
 use crate::log::{self, LogError, LogIdentity, Reach, Scanned};
 use crate::snapshot::{Manifest, SNAPSHOTS_KEPT, SnapshotEntry, SnapshotError, SnapshotReader};
 use crate::storage::Storage;
-use crate::store::{LoggedTail, Section, SectionKind, Store};
+use crate::store::{LoggedTail, Section, Store};
 
 /// The state from the newest snapshot and the log behind it, as `read_log` reads it; with what that gives beside.
 pub(super) fn rebuild<R>(
@@ -214,7 +214,7 @@ fn load_one(
     }
     let (read, fault) = with_crew(store, workers, |crew| {
         while let Some(section) = reader.next_section()? {
-            let alone = matches!(section.kind, SectionKind::Block | SectionKind::Programme);
+            let alone = !matches!(section.place.kind(), PlaceKind::Members | PlaceKind::Directory);
             let piece = PlacedSection { section, end: reader.position() };
             if alone {
                 crew.put_alone(&piece)

@@ -32,6 +32,8 @@ const RIGHTS_MOST: usize = 1_000;
 pub(super) mod counted {
     /// The first of them.
     pub const FROM: u16 = 65_520;
+    /// Answers to questions, by 8 times the quiz's source and the question's lane, and the question's number.
+    pub const QUIZ: u16 = 65_532;
     /// Benefits, by their source and the first day of their period.
     pub const BENEFIT: u16 = 65_533;
     /// Entries into tiers, by the tier's number and the first day of the period in which they give something once.

@@ -6,6 +6,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 use super::effect::Effects;
 use super::keyed::KeyEntry;
 use super::member::LedgerAt;
+use super::question::Question;
 use super::quota::CellName;
 
 /// The most quota cells that one redemption can change.
@@ -104,6 +105,21 @@ pub enum Change {
         /// What was paid, minor units.
         amount_minor: i64,
     },
+    /// It answered a question of a quiz.
+    Answered {
+        /// The quiz's number among the sources of points.
+        quiz: u16,
+        /// The question's number in its quiz.
+        question: u32,
+        /// The index of the option.
+        option: u8,
+        /// Whether it is the right one.
+        right: bool,
+        /// How often it may answer it still.
+        left: u16,
+        /// Which of the first right answers it is; 0 if it is none of those that have something beside.
+        place: u32,
+    },
     /// It redeemed an offer.
     Redeemed {
         /// The campaign's number.
@@ -165,6 +181,20 @@ pub enum BlockPart {
         now_ms: i64,
         /// Every cell it counts in; the first is the offer's own.
         cells: ArrayVec<CellUse, QUOTAS_MOST>,
+    },
+    /// A question of a quiz was published, or one that was there changed.
+    Published {
+        /// The decision's instant.
+        now_ms: i64,
+        /// As it is from now on.
+        question: Box<Question>,
+    },
+    /// A question whose cells are folded is known no longer.
+    QuestionForgotten {
+        /// The decision's instant.
+        now_ms: i64,
+        /// Its number.
+        number: u32,
     },
     /// A cell of a window long closed went into the campaign's totals.
     Folded {

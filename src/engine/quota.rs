@@ -6,6 +6,7 @@
 use hashbrown::HashMap;
 
 use super::part::BlockPart;
+use super::question::Question;
 use crate::planted::{Bug, planted};
 
 /// Which units a cell counts.
@@ -37,7 +38,14 @@ pub struct Block {
     granted: u64,
     folded: u64,
     folded_through: i32,
+    /// A quiz's, ascending by number.
+    questions: Vec<Question>,
+    /// The number of the newest question that there ever was.
+    newest_question: u32,
 }
+
+/// Questions of a quiz that are kept at a time.
+pub const QUESTIONS_MOST: usize = 256;
 
 impl Default for Block {
     fn default() -> Block {
@@ -55,7 +63,36 @@ impl Block {
                 None => free.push(slot as u32),
             }
         }
-        Block { cells, by_name, free, granted, folded, folded_through }
+        Block { cells, by_name, free, granted, folded, folded_through, questions: Vec::new(), newest_question: 0 }
+    }
+
+    /// Puts a quiz's questions back, as a snapshot states them; `None` if they cannot be.
+    pub fn restore_questions(&mut self, questions: Vec<Question>, newest: u32) -> Option<()> {
+        let ascending = questions.windows(2).all(|pair| pair[0].number < pair[1].number);
+        let last = questions.last().map_or(0, |question| question.number);
+        let good = questions.len() <= QUESTIONS_MOST && questions.iter().all(Question::holds);
+        (self.questions, self.newest_question) = (questions, newest);
+        (ascending && good && last <= newest).then_some(())
+    }
+
+    /// The published questions, ascending by number.
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
+    }
+
+    /// The question of this slug.
+    pub fn question(&self, slug: &str) -> Option<&Question> {
+        self.questions.iter().rev().find(|question| question.slug.as_str() == slug)
+    }
+
+    /// The number of the newest question that there ever was.
+    pub fn newest_question(&self) -> u32 {
+        self.newest_question
+    }
+
+    /// Whether a question was answered.
+    pub fn is_answered(&self, question: &Question) -> bool {
+        self.cells.iter().flatten().any(|cell| cell.name.period == question.period())
     }
 
     /// Every slot, free ones included.
@@ -115,6 +152,16 @@ impl Block {
                 let first = cells[..at].iter().all(|before| before.slot != changed.slot);
                 first && cell(changed.slot).is_some_and(|cell| cell.used.checked_add(1) == Some(changed.used))
             }),
+            BlockPart::Published { question, .. } => {
+                let known = self.questions.iter().any(|known| known.number == question.number);
+                let next = question.number == self.newest_question + 1 && self.questions.len() < QUESTIONS_MOST;
+                question.holds() && (known || next)
+            }
+            BlockPart::QuestionForgotten { number, .. } => {
+                let period = *number as i32;
+                let folded = self.cells.iter().flatten().all(|cell| cell.name.period != period);
+                folded && self.questions.iter().any(|question| question.number == *number)
+            }
             BlockPart::Folded { slot, .. } => cell(*slot).is_some(),
         }
     }
@@ -146,6 +193,14 @@ impl Block {
                     returned.used -= 1;
                 }
             }
+            BlockPart::Published { question, .. } => {
+                match self.questions.iter_mut().find(|known| known.number == question.number) {
+                    Some(known) => *known = (**question).clone(),
+                    None => self.questions.push((**question).clone()),
+                }
+                self.newest_question = self.newest_question.max(question.number);
+            }
+            BlockPart::QuestionForgotten { number, .. } => self.questions.retain(|known| known.number != *number),
             BlockPart::Folded { slot, .. } => {
                 let cell = self.cells[*slot as usize].take().expect("an open cell is folded");
                 self.by_name.remove(&cell.name);

@@ -164,7 +164,7 @@ fn count(
         })
     };
     // Grants are numbered by it, without a quota too: what cannot be counted is not granted.
-    let counter = Counting { name: own, found: block.find(own) };
+    let counter = Counting::of(block, own);
     if counter.used() == u32::MAX {
         return Err(sold_out(own));
     }
@@ -177,7 +177,7 @@ fn count(
             continue;
         }
         let name = CellName { offer: number, tier: only.unwrap_or(0), ..own };
-        let cell = if name == own { counter } else { Counting { name, found: block.find(name) } };
+        let cell = if name == own { counter } else { Counting::of(block, name) };
         if u64::from(cell.used()) >= total.min(u64::from(u32::MAX)) {
             return Err(sold_out(name));
         }
@@ -185,24 +185,32 @@ fn count(
             counting.push(cell);
         }
     }
-    Ok(counted(block, &counting))
+    let (opened, cells) = counted(block, &counting);
+    Ok(Counted { opened, cells })
 }
 
 /// A cell in which the grant counts: its slot and units used, if anything was granted yet.
 #[derive(Clone, Copy)]
-struct Counting {
+pub(super) struct Counting {
     name: CellName,
     found: Option<(u32, u32)>,
 }
 
 impl Counting {
-    fn used(&self) -> u32 {
+    pub(super) fn of(block: &Block, name: CellName) -> Counting {
+        Counting { name, found: block.find(name) }
+    }
+
+    pub(super) fn used(&self) -> u32 {
         self.found.map_or(0, |(_, used)| used)
     }
 }
 
 /// One unit more in each of the cells.
-fn counted(block: &Block, counting: &[Counting]) -> Counted {
+pub(super) fn counted(
+    block: &Block,
+    counting: &[Counting],
+) -> (ArrayVec<(u32, CellName), QUOTAS_MOST>, ArrayVec<CellUse, QUOTAS_MOST>) {
     let (mut opened, mut cells) = (ArrayVec::new(), ArrayVec::new());
     for Counting { name, found } in counting {
         let (slot, used) = found.unwrap_or_else(|| {
@@ -212,5 +220,5 @@ fn counted(block: &Block, counting: &[Counting]) -> Counted {
         });
         cells.push(CellUse { slot, used: used + 1 });
     }
-    Counted { opened, cells }
+    (opened, cells)
 }

@@ -44,6 +44,9 @@ impl Remembered {
             Change::SaidBirthday { from_year } => (answer::BIRTHDAY_SET, from_year as u16 as u64),
             Change::ChangedZone { .. } => (answer::ZONE_SET, 0),
             Change::Tagged { .. } => (answer::TAG_SET, 0),
+            Change::Answered { right, left, place, .. } => {
+                (answer::ANSWERED, u64::from(place) << 32 | u64::from(left) << 1 | u64::from(right))
+            }
             Change::UsedRight { left, .. } => (answer::RIGHT_USED, u64::from(left)),
             Change::Redeemed { grant, .. } => (answer::GRANTED, grant),
         };
@@ -65,6 +68,7 @@ impl Remembered {
                 | answer::BIRTHDAY_SET
                 | answer::ZONE_SET
                 | answer::TAG_SET
+                | answer::ANSWERED
         );
         code && self.after.checked_sub(self.change).is_some()
     }
@@ -72,7 +76,7 @@ impl Remembered {
     /// Appends the answer as it was given the first time.
     pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
         use tidegate_protocol::answer::{
-            ActivityRecorded, BirthdaySet, CheckedIn, Enrolled, Granted, RightUsed, TagSet, ZoneSet,
+            ActivityRecorded, Answered, BirthdaySet, CheckedIn, Enrolled, Granted, RightUsed, TagSet, ZoneSet,
         };
         use tidegate_protocol::{batch::push_answer, code::answer};
         let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
@@ -92,6 +96,11 @@ impl Remembered {
             answer::BIRTHDAY_SET => {
                 let from_year = i32::from(self.detail as u16 as i16);
                 push_answer(out, index, self.code, &BirthdaySet { ledger, version, from_year });
+            }
+            answer::ANSWERED => {
+                let (right, left) = ((self.detail & 1) as u8, (self.detail >> 1) as u16);
+                let (left, place) = (u32::from(left), (self.detail >> 32) as u32);
+                push_answer(out, index, self.code, &Answered { ledger, version, right, place, left, before, after });
             }
             answer::ZONE_SET => push_answer(out, index, self.code, &ZoneSet { ledger, version }),
             answer::TAG_SET => push_answer(out, index, self.code, &TagSet { ledger, version }),

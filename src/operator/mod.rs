@@ -12,6 +12,7 @@ pub mod member;
 mod offline;
 mod online;
 pub mod outcome;
+pub mod quiz;
 pub mod restore;
 pub mod serve;
 mod show;

@@ -10,11 +10,11 @@ use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
 use super::{Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Tag, Zone};
 use super::{
-    activities, awards, benefits, birthday, check_in, earning, grammar, ladder, multipliers, punctuation, rights,
-    terms, tiers,
+    activities, awards, benefits, birthday, check_in, earning, grammar, ladder, multipliers, punctuation, quizzes,
+    rights, terms, tiers,
 };
 
-const TOP_KEYS: [&str; 19] = [
+const TOP_KEYS: [&str; 20] = [
     "programme",
     "title",
     "zone",
@@ -27,6 +27,7 @@ const TOP_KEYS: [&str; 19] = [
     "right",
     "benefit",
     "activity",
+    "quiz",
     "birthday",
     "points",
     "check-in",
@@ -123,7 +124,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let ladder = ladder::read(top.get("tiers"), &zone)?;
     let tier_list = top.get("tier");
     let mut tiers = tiers::read(tier_list.as_ref(), &ladder, currency.as_ref(), numbering)?;
-    let counts = ["check-in", "earning", "activity", "benefit"];
+    let counts = ["check-in", "earning", "activity", "benefit", "quiz"];
     if tiers.len() > 1 && counts.iter().all(|key| top.get(key).is_none()) {
         source.warn(
             &(0..0),
@@ -156,6 +157,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         _ => None,
     };
     let activities = activities::read(top.get("activity"), &lives, numbering);
+    let quizzes = quizzes::read(top.get("quiz"), &lives, numbering);
     let awards = awards::Scope { lives: &lives, rights: known_rights };
     let entries = tiers::awards(tier_list.as_ref(), &mut tiers, &awards);
     let benefits =
@@ -163,6 +165,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let rules = check_in.iter().flatten().map(|rule| &rule.giving);
     let rules = rules.chain(earning.iter().flatten().map(|rule| &rule.giving));
     let rules = rules.chain(activities.iter().flatten().map(|rule| &rule.giving));
+    let rules = rules.chain(quizzes.iter().flatten().map(|rule| &rule.giving));
     let caps: usize = rules.map(|giving| giving.caps.len()).sum();
     if caps > CAPS_MOST {
         let right = format!("a programme has at most {CAPS_MOST}, over all its rules");
@@ -195,6 +198,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         tiers,
         rights: rights?,
         tags: tags?,
+        quizzes: quizzes?,
         benefits: benefits?,
         orders: orders?,
         bundle_hash: [0; 32],

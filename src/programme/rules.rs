@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Activity, Benefit, BirthdayRules, CheckIn, Currency, Earning, Ladder, Multipliers, PointRules, Right, RightCount,
-    Tier, Window, Zone,
+    Activity, Benefit, BirthdayRules, CheckIn, Currency, Earning, Giving, Ladder, Multipliers, PointRules, Quiz, Right,
+    RightCount, Tier, Window, Zone,
 };
 
 /// What gives points: the sources of lots.
@@ -65,6 +65,8 @@ pub struct Programme {
     pub tags: Vec<Tag>,
     /// What members do beside buying and checking in.
     pub activities: Vec<Activity>,
+    /// What members are asked.
+    pub quizzes: Vec<Quiz>,
     /// Campaigns in the order of the file.
     pub campaigns: Vec<Campaign>,
     /// How long orders stay unique, and how far ahead they may be dated.
@@ -128,6 +130,25 @@ impl Programme {
         zones.into_iter().find(|(known, _)| *known == number).map_or(&self.zone, |(_, zone)| zone)
     }
 
+    /// The quiz with this slug.
+    pub fn quiz(&self, slug: &str) -> Option<&Quiz> {
+        self.quizzes.iter().find(|quiz| quiz.slug == slug)
+    }
+
+    /// How each rule gives its points: orders, check-ins, activities, quizzes.
+    pub fn givings(&self) -> impl Iterator<Item = &Giving> {
+        let orders = self.earning.iter().map(|rule| &rule.giving);
+        let check_in = self.check_in.iter().map(|rule| &rule.giving);
+        let activities = self.activities.iter().map(|rule| &rule.giving);
+        orders.chain(check_in).chain(activities).chain(self.quizzes.iter().map(|rule| &rule.giving))
+    }
+
+    /// The numbers of all that counts in a block of its own: campaigns and quizzes.
+    pub fn block_numbers(&self) -> impl Iterator<Item = u32> {
+        let quizzes = self.quizzes.iter().map(|quiz| quiz.number);
+        self.campaigns.iter().map(|campaign| campaign.number).chain(quizzes)
+    }
+
     /// The right with this slug.
     pub fn right_by_slug(&self, slug: &str) -> Option<&Right> {
         self.rights.iter().find(|right| right.slug == slug)
@@ -148,7 +169,8 @@ impl Programme {
             _ => {
                 let activity = self.activities.iter().find(|it| it.source == source).map(|it| it.slug.as_str());
                 let benefit = || self.benefits.iter().find(|it| it.source == source).map(|it| it.slug.as_str());
-                activity.or_else(benefit).unwrap_or("unnamed")
+                let quiz = || self.quizzes.iter().find(|it| it.giving.source == source).map(|it| it.slug.as_str());
+                activity.or_else(benefit).or_else(quiz).unwrap_or("unnamed")
             }
         }
     }

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use tidegate_protocol::batch::push_answer;
 use tidegate_protocol::code::{self, answer, op};
 use tidegate_protocol::operator::{
-    Activate, Activated, Fact, Figure, GetStatus, SnapshotTaken, StatusView, TakeSnapshot, VersionConflict,
+    Activate, Activated, Fact, Figure, GetResults, GetStatus, PublishQuestion, SnapshotTaken, StatusView, TakeSnapshot,
+    VersionConflict,
 };
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, List, Prose, Text, decode};
@@ -56,6 +57,19 @@ pub(super) fn answer(
             files::check(node, index, &body, out);
             0
         }),
+        op::PUBLISH_QUESTION => with_body(index, body, out, |body, out| publish(node, index, &body, out)),
+        op::GET_RESULTS => with_body(index, body, out, |body: GetResults, out| {
+            match node.store.quiz_results(body.programme.as_str(), body.quiz.as_str()) {
+                Some((view, epoch)) => {
+                    push_answer(out, index, answer::RESULTS, &view);
+                    epoch
+                }
+                None => {
+                    push_answer(out, index, answer::NO_SUCH_QUIZ, &Plain {});
+                    node.store.programmes_epoch()
+                }
+            }
+        }),
         _ => with_body(index, body, out, |body: Activate, out| activate(node, index, &body, out)),
     }
 }
@@ -63,8 +77,10 @@ pub(super) fn answer(
 /// The code with which a role is refused an operation, if it is.
 pub(super) fn refusal(role: Role, code: u16) -> Option<u16> {
     let admitted = match code {
-        op::GET_STATUS => matches!(role, Role::Operator | Role::Observer),
-        op::TAKE_SNAPSHOT | op::ACTIVATE | op::LIST_FILES | op::READ_FILE | op::CHECK_FILE => role == Role::Operator,
+        op::GET_STATUS | op::GET_RESULTS => matches!(role, Role::Operator | Role::Observer),
+        op::TAKE_SNAPSHOT | op::ACTIVATE | op::LIST_FILES | op::READ_FILE | op::CHECK_FILE | op::PUBLISH_QUESTION => {
+            role == Role::Operator
+        }
         _ => return Some(answer::UNKNOWN_OPERATION),
     };
     (!admitted).then_some(answer::NOT_ALLOWED)
@@ -106,6 +122,26 @@ fn snapshot(node: &Node, index: u16, out: &mut Vec<u8>) {
         Err(_) => {
             let sentence = Prose::cut("the server is going");
             push_answer(out, index, answer::SNAPSHOT_FAILED, &Because { sentence });
+        }
+    }
+}
+
+fn publish(node: &Node, index: u16, body: &PublishQuestion, out: &mut Vec<u8>) -> u64 {
+    if let Some(later) = node.later().or_else(|| node.store.busy()) {
+        later.refusal().answer(index, out);
+        return 0;
+    }
+    match node.publish_question(body) {
+        Ok((published, epoch)) => {
+            push_answer(out, index, answer::QUESTION_PUBLISHED, &published);
+            epoch
+        }
+        Err(error) => {
+            let sentence = Prose::cut(&error.to_string());
+            push_answer(out, index, answer::QUESTION_REFUSED, &Because { sentence });
+            // It tells of a version, and of questions that may not be durable yet.
+            let results = node.store.quiz_results(body.programme.as_str(), body.quiz.as_str());
+            results.map_or_else(|| node.store.programmes_epoch(), |(_, epoch)| epoch)
         }
     }
 }

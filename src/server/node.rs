@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tidegate_protocol::operator::{PublishQuestion, QuestionPublished};
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
@@ -13,7 +14,7 @@ use crate::data::{Files, Opened, Recovery};
 use crate::log::{Durability, LogError, LogState};
 use crate::programme::Bundle;
 use crate::snapshot::{Pace, SnapshotEntry, SnapshotError, Snapshotter};
-use crate::store::{Activated, ActivationError, Later, Store};
+use crate::store::{Activated, ActivationError, Later, PublishError, Store};
 
 /// When snapshots are taken by themselves.
 #[derive(Debug, Clone, Copy)]
@@ -177,6 +178,13 @@ impl Node {
             }
         }
         Err(ActivationError::Behind)
+    }
+
+    /// Publishes a question of a quiz.
+    pub fn publish_question(&self, body: &PublishQuestion) -> Result<(QuestionPublished, u64), PublishError> {
+        let published = self.store.publish_question(body, self.clock.now_ms());
+        self.log.doorbell.ring();
+        published
     }
 
     /// Refuses changes from now on.

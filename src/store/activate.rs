@@ -270,7 +270,7 @@ pub(super) fn with(world: &World, active: Active, fresh: Vec<Arc<BlockPlace>>, e
     World { programmes, blocks, epoch }
 }
 
-/// Gives every campaign without a block one, and gives those that are new.
+/// Gives every campaign and quiz without a block one, and gives those that are new.
 fn new_blocks(
     blocks: &mut Vec<Option<Arc<BlockPlace>>>,
     programme: &Programme,
@@ -278,14 +278,14 @@ fn new_blocks(
     first: usize,
 ) -> Vec<Arc<BlockPlace>> {
     let mut fresh = Vec::new();
-    for campaign in &programme.campaigns {
-        let at = campaign.number as usize;
+    for campaign in programme.block_numbers() {
+        let at = campaign as usize;
         if blocks.len() <= at {
             blocks.resize(at + 1, None);
         }
         if blocks[at].is_none() {
             let id = PlaceId::new(PlaceKind::Block, first + fresh.len());
-            let block = Arc::new(BlockPlace::new(id, number, campaign.number, Block::default()));
+            let block = Arc::new(BlockPlace::new(id, number, campaign, Block::default()));
             blocks[at] = Some(Arc::clone(&block));
             fresh.push(block);
         }
@@ -343,6 +343,13 @@ pub(super) fn check_bounds(
                 return Err(ActivationError::Bounds(sentence));
             }
         }
+    }
+    if let Some(quiz) = programme.quizzes.iter().find(|quiz| quiz.number > most) {
+        let sentence = format!(
+            "quiz `{}` has number {}; at most {most} campaigns and quizzes can be given over a programme's life",
+            quiz.slug, quiz.number
+        );
+        return Err(ActivationError::Bounds(sentence));
     }
     let long = bundle.files().iter().find(|file| file.name.len() > Text::MOST);
     if let Some(file) = long {

@@ -140,6 +140,9 @@ impl Store {
                 books.faults.push(format!("campaign {}: {granted} granted, {counted} in its cells", block.campaign));
             }
             packed::write_block(&held.state, &mut bytes);
+            if held.state.newest_question() > 0 {
+                packed::write_questions(&held.state, &mut bytes);
+            }
             hasher.update(&bytes);
             bytes.clear();
             hash_journal(&mut hasher, held.journal.sequence(), held.journal.last_ms());

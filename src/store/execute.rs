@@ -9,19 +9,18 @@ use tidegate_protocol::answer::AlreadyRecorded;
 use tidegate_protocol::batch::{BadBatch, push_answer};
 use tidegate_protocol::code::answer;
 use tidegate_protocol::frame::BODY_BYTES_MOST;
-use tidegate_protocol::operation::Redeem;
 use tidegate_protocol::refusal;
 
 use super::ahead::Ahead;
 use super::members::{Members, Shard};
 use super::place::{Held, Journal};
-use super::prepare::{Asked, Frame, Once, Prepared, Scope};
+use super::prepare::{Asked, AskedOfAll, Frame, Memberless, Once, Prepared, Scope};
 use super::read::{OutcomeSearch, Seen};
-use super::world::{Active, World};
+use super::world::{Active, BlockPlace, World};
 use super::{Store, member_place};
 use crate::engine::{
-    self, Admission, BlockPart, Context, Keyed, Known, LedgerAt, MemberPart, NaturalKey, Redemption, Refusal,
-    Remembered,
+    self, Admission, Block, BlockPart, Context, Keyed, Known, LedgerAt, Member, MemberPart, NaturalKey, Redemption,
+    Refusal, Remembered,
 };
 use crate::planted::{Bug, planted};
 
@@ -121,8 +120,8 @@ impl Store {
                 self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
             }
         }
-        for asked in &turn.frame.campaigns {
-            run.campaign(asked.index, asked.programme, &asked.body);
+        for Memberless { index, programme, asked } in &turn.frame.memberless {
+            run.memberless(*index, *programme, asked);
         }
         let Run { mut epoch, searches, .. } = run;
         if planted(Bug::CutOffByOne) {
@@ -206,7 +205,8 @@ impl Run<'_> {
             | Asked::RecordCheckIn(_)
             | Asked::MakeUp(_)
             | Asked::SetZone(_)
-            | Asked::SetTag(_) => {
+            | Asked::SetTag(_)
+            | Asked::AnswerQuestion(_) => {
                 self.remembered_request(&mut place, world, active, &context, slot, asked);
             }
         }
@@ -242,7 +242,24 @@ impl Run<'_> {
             (Asked::Enrol, None) => self.enrol(place, context, asked),
             (Asked::Enrol, Some(_)) => Err(Refusal::Plain(answer::ALREADY_ENROLLED)),
             (_, None) => Err(Refusal::Plain(answer::NO_SUCH_MEMBER)),
-            (Asked::Redeem(body), Some(slot)) => self.redeem(place, world, active, context, slot, asked, body),
+            (Asked::Redeem(body), Some(slot)) => match context.programme.campaign(body.campaign) {
+                None => Err(Refusal::Plain(answer::NO_SUCH_CAMPAIGN)),
+                Some(campaign) => {
+                    let block = active.block(campaign.number).expect("activation gives every campaign its block");
+                    self.counted(place, world, block, context, slot, asked, |context, member, block| {
+                        engine::redeem(context, slot, member, campaign, block, request, body)
+                    })
+                }
+            },
+            (Asked::AnswerQuestion(body), Some(slot)) => match context.programme.quiz(body.quiz.as_str()) {
+                None => Err(Refusal::Plain(answer::NO_SUCH_QUIZ)),
+                Some(quiz) => {
+                    let block = active.block(quiz.number).expect("activation gives every quiz its block");
+                    self.counted(place, world, block, context, slot, asked, |context, member, block| {
+                        engine::answer_question(context, slot, member, quiz, block, request, body)
+                    })
+                }
+            },
             (_, Some(slot)) => {
                 let epoch = self.store.epochs.filling();
                 place.settle(context, slot, epoch, self.store.shape.lineage);
@@ -276,26 +293,24 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// What counts in a block as well as with its member.
     #[allow(clippy::too_many_arguments, reason = "the block's lock nests in the member's, so that all is at hand")]
-    fn redeem(
+    #[inline(always)]
+    fn counted(
         &mut self,
         place: &mut MemberAt<'_>,
         world: &World,
-        active: &Active,
+        block: &BlockPlace,
         context: &Context<'_>,
         slot: u32,
         asked: &Prepared,
-        body: &Redeem,
+        decide: impl FnOnce(&Context<'_>, &Member, &Block) -> Result<Redemption, Refusal>,
     ) -> Result<(), Refusal> {
-        let campaign = context.programme.campaign(body.campaign);
-        let campaign = campaign.ok_or(Refusal::Plain(answer::NO_SUCH_CAMPAIGN))?;
-        let block = active.block(campaign.number).expect("activation gives every campaign its block");
         let mut held = block.place.lock();
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
         let epoch = self.store.epochs.filling();
         place.settle(&context, slot, epoch, self.store.shape.lineage);
-        let member = place.members.member(slot);
-        let decided = engine::redeem(&context, slot, member, campaign, &held.state, &asked.request, body);
+        let decided = decide(&context, place.members.member(slot), &held.state);
         // A refusal for the quota reveals the block as well as the member.
         self.epoch = self.epoch.max(held.journal.last_epoch()).max(world.epoch);
         let redemption = match decided {
@@ -305,15 +320,9 @@ impl Run<'_> {
                 return Err(refusal);
             }
         };
-        let before = held.journal.appended_bytes();
         let Redemption { mut member, opened, granted } = redemption;
         let opened = opened.into_iter().map(|(slot, name)| BlockPart::Opened { now_ms: context.now_ms, slot, name });
-        for part in opened.chain([granted]) {
-            held.state.apply(&part);
-            held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_block(out, &part, base_ms));
-        }
-        let appended = held.journal.appended_bytes() - before;
-        self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+        self.store.change_block(&mut held, epoch, context.now_ms, opened.chain([granted]));
         self.apply(place, &mut member, epoch, asked);
         Ok(())
     }
@@ -430,11 +439,26 @@ impl Run<'_> {
         }
     }
 
-    fn campaign(&mut self, index: u16, programme: u32, body: &tidegate_protocol::operation::GetCampaign) {
+    fn memberless(&mut self, index: u16, programme: u32, asked: &AskedOfAll) {
         let world = Arc::clone(&self.store.world.load());
         let Some(active) = world.programme(programme) else { return };
         // Also that there is no such campaign is told of this version.
         self.epoch = self.epoch.max(world.epoch);
+        match asked {
+            AskedOfAll::Campaign(body) => self.campaign(index, active, body),
+            AskedOfAll::Quiz(body) => match active.programme.quiz(body.quiz.as_str()) {
+                None => self.refuse(index, &Refusal::Plain(answer::NO_SUCH_QUIZ)),
+                Some(quiz) => {
+                    let (view, epoch) = super::quiz::quiz_view(active, quiz, self.now_ms);
+                    if self.large(index, answer::QUIZ, &view) {
+                        self.epoch = self.epoch.max(epoch);
+                    }
+                }
+            },
+        }
+    }
+
+    fn campaign(&mut self, index: u16, active: &Active, body: &tidegate_protocol::operation::GetCampaign) {
         let found = match body.campaign {
             0 => active.programme.campaign_by_slug(body.slug.as_str()),
             number => active.programme.campaign(number),

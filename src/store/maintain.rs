@@ -4,9 +4,10 @@
 
 use std::sync::atomic::Ordering;
 
-use super::Store;
+use super::place::Held;
 use super::world::Active;
-use crate::engine::{BlockPart, DirectoryPart, write_block, write_directory};
+use super::{Store, quiz};
+use crate::engine::{Block, BlockPart, DirectoryPart, write_directory};
 use crate::programme::Span;
 
 /// How long a closed window's cells are kept before they go into the campaign's totals.
@@ -62,6 +63,10 @@ impl Store {
 
     fn fold_cells(&self, active: &Active, now_ms: i64) {
         for block in active.blocks.iter().flatten() {
+            if active.programme.quizzes.iter().any(|quiz| quiz.number == block.campaign) {
+                self.fold_questions(&mut block.place.lock(), now_ms);
+                continue;
+            }
             let closed_before =
                 match active.programme.campaign(block.campaign).map(|it| it.window.at(now_ms - FOLD_AFTER_MS)) {
                     // Whatever opened before the window that was open, or next to open, a week ago is long closed.
@@ -80,14 +85,16 @@ impl Store {
                 .take(256)
                 .collect();
             let now_ms = now_ms.max(held.journal.last_ms());
-            let (epoch, from) = (self.epochs.filling(), held.journal.appended_bytes());
-            for slot in due {
-                let part = BlockPart::Folded { now_ms, slot };
-                held.state.apply(&part);
-                held.journal.append(epoch, now_ms, |out, base_ms| write_block(out, &part, base_ms));
-            }
-            let appended = held.journal.appended_bytes() - from;
-            self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+            let parts = due.into_iter().map(|slot| BlockPart::Folded { now_ms, slot });
+            self.change_block(&mut held, self.epochs.filling(), now_ms, parts);
         }
+    }
+
+    fn fold_questions(&self, held: &mut Held<Block>, now_ms: i64) {
+        let now_ms = now_ms.max(held.journal.last_ms());
+        let (due, forgotten) = quiz::needless(&held.state, now_ms);
+        let folded = due.into_iter().map(|slot| BlockPart::Folded { now_ms, slot });
+        let forgotten = forgotten.map(|number| BlockPart::QuestionForgotten { now_ms, number });
+        self.change_block(held, self.epochs.filling(), now_ms, folded.chain(forgotten));
     }
 }

@@ -18,6 +18,7 @@ mod place;
 mod pool;
 mod prefetch;
 mod prepare;
+mod quiz;
 mod read;
 mod replay;
 mod section;
@@ -31,10 +32,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use crate::engine::{PlaceId, PlaceKind};
+use crate::engine::{Block, BlockPart, PlaceId, PlaceKind, write_block};
 use directory::Directory;
 use members::{Members, Shard};
-use place::{Epochs, Place};
+use place::{Epochs, Held, Place};
 use world::{BlockPlace, World};
 
 pub use activate::{Activated, ActivationError, ActivationRecord, activations, bundle};
@@ -45,6 +46,7 @@ pub use keys::HashKeys;
 pub use place::Tail;
 pub use pool::WINDOW;
 pub use prepare::Scope;
+pub use quiz::PublishError;
 pub use read::{OutcomeSearch, Seen};
 pub use replay::{LoggedTail, ReplayError};
 pub use section::{Section, SectionKind};
@@ -180,6 +182,23 @@ impl Store {
 
     fn directory_shard(&self, key: &crate::engine::NaturalKey) -> usize {
         directory::shard_hash(key) as usize & (self.directory.len() - 1)
+    }
+
+    /// Makes changes of a block that is held, in an epoch that was read since.
+    fn change_block(
+        &self,
+        held: &mut Held<Block>,
+        epoch: u64,
+        now_ms: i64,
+        parts: impl IntoIterator<Item = BlockPart>,
+    ) {
+        let from = held.journal.appended_bytes();
+        for part in parts {
+            held.state.apply(&part);
+            held.journal.append(epoch, now_ms, |out, base_ms| write_block(out, &part, base_ms));
+        }
+        let appended = held.journal.appended_bytes() - from;
+        self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
     }
 
     fn blocks(&self) -> Vec<Arc<BlockPlace>> {

@@ -7,8 +7,8 @@ use tidegate_protocol::{MemberKey, RequestId};
 
 use super::pool::WINDOW;
 use crate::engine::{
-    Block, Bucket, Cell, CellName, Counter, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Plan, Remembered,
-    Right, Run,
+    Block, Bucket, Cell, CellName, Counter, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Plan, Question,
+    Remembered, Right, Run,
 };
 use crate::programme::Birthday;
 
@@ -320,6 +320,29 @@ pub(super) fn read_block(fields: &mut Fields<'_>) -> Result<Block, &'static str>
         return Err("two cells of one name");
     }
     Ok(Block::restore(cells, granted, folded, folded_through))
+}
+
+/// Appends a quiz's questions: the number of the newest there ever was, how many there are, and each behind its length.
+pub(super) fn write_questions(block: &Block, out: &mut Vec<u8>) {
+    out.extend_from_slice(&block.newest_question().to_le_bytes());
+    out.extend_from_slice(&(block.questions().len() as u16).to_le_bytes());
+    for question in block.questions() {
+        let bytes = question.to_bytes();
+        out.extend_from_slice(&(bytes.len() as u16).to_le_bytes());
+        out.extend_from_slice(&bytes);
+    }
+}
+
+pub(super) fn read_questions(fields: &mut Fields<'_>, block: &mut Block) -> Result<(), &'static str> {
+    let (newest, count) = (fields.u32()?, fields.u16()?);
+    let questions = (0..count).map(|_| {
+        let length = usize::from(fields.u16()?);
+        let (bytes, rest) = fields.0.split_at_checked(length).ok_or("an end in the middle of a question")?;
+        fields.0 = rest;
+        Question::read(bytes).map_err(|_| "a question that does not decode")
+    });
+    let questions = questions.collect::<Result<Vec<_>, &'static str>>()?;
+    block.restore_questions(questions, newest).ok_or("questions that are none, or out of order")
 }
 
 /// Takes fixed-width fields off the front of a section.

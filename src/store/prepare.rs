@@ -3,8 +3,9 @@
 use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetStanding, MakeUp, RecordActivity,
-    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
+    AnswerQuestion, CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding,
+    MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone,
+    UseRight,
 };
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, MemberKey, Prose, RequestId, decode};
@@ -45,6 +46,7 @@ pub(super) enum Asked {
     MakeUp(MakeUp),
     SetZone(Box<SetZone>),
     SetTag(Box<SetTag>),
+    AnswerQuestion(Box<AnswerQuestion>),
     /// What happens once for ever by its key.
     Once(Box<Once>, NaturalKey),
     GetMember,
@@ -92,17 +94,24 @@ pub(super) struct Prepared {
 
 /// A request that names no member.
 #[derive(Debug)]
-pub(super) struct AskedCampaign {
+pub(super) struct Memberless {
     pub(super) index: u16,
     pub(super) programme: u32,
-    pub(super) body: GetCampaign,
+    pub(super) asked: AskedOfAll,
+}
+
+/// What is asked without a member.
+#[derive(Debug)]
+pub(super) enum AskedOfAll {
+    Campaign(GetCampaign),
+    Quiz(GetQuiz),
 }
 
 /// What a frame holds, sorted by what it needs.
 #[derive(Debug, Default)]
 pub(super) struct Frame {
     pub(super) requests: Vec<Prepared>,
-    pub(super) campaigns: Vec<AskedCampaign>,
+    pub(super) memberless: Vec<Memberless>,
     /// Entries for operators: index, code, and where their body stands in the frame.
     pub(super) operator: Vec<(u16, u16, std::ops::Range<usize>)>,
 }
@@ -110,7 +119,7 @@ pub(super) struct Frame {
 impl Frame {
     pub(super) fn clear(&mut self) {
         self.requests.clear();
-        self.campaigns.clear();
+        self.memberless.clear();
         self.operator.clear();
     }
 }
@@ -175,16 +184,27 @@ impl Store {
             op::MAKE_UP => body(entry, |body: MakeUp| (body.member, Asked::MakeUp(body))),
             op::SET_ZONE => body(entry, |body: SetZone| (body.member, Asked::SetZone(Box::new(body)))),
             op::SET_TAG => body(entry, |body: SetTag| (body.member, Asked::SetTag(Box::new(body)))),
+            op::ANSWER_QUESTION => {
+                body(entry, |body: AnswerQuestion| (body.member, Asked::AnswerQuestion(Box::new(body))))
+            }
             op::REDEEM => body(entry, |body: Redeem| (body.member, Asked::Redeem(body))),
             op::GET_MEMBER => body(entry, |body: GetMember| (body.member, Asked::GetMember)),
             op::GET_OUTCOME => body(entry, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),
             op::GET_LOTS => body(entry, |body: GetLots| (body.member, Asked::GetLots)),
             op::GET_STANDING => body(entry, |body: GetStanding| (body.member, Asked::GetStanding)),
             op::GET_PROFILE => body(entry, |body: GetProfile| (body.member, Asked::GetProfile)),
-            op::GET_CAMPAIGN => match decode::<GetCampaign>(entry.body) {
-                Ok(body) => return frame.campaigns.push(AskedCampaign { index, programme: entry.programme, body }),
-                Err(error) => Err(error.to_string()),
-            },
+            op::GET_CAMPAIGN | op::GET_QUIZ => {
+                let asked = match entry.code {
+                    op::GET_CAMPAIGN => decode(entry.body).map(AskedOfAll::Campaign),
+                    _ => decode(entry.body).map(AskedOfAll::Quiz),
+                };
+                match asked {
+                    Ok(asked) => {
+                        return frame.memberless.push(Memberless { index, programme: entry.programme, asked });
+                    }
+                    Err(error) => Err(error.to_string()),
+                }
+            }
             _ => {
                 self.counts.answers.count(answer::UNKNOWN_OPERATION);
                 return push_answer(out, index, answer::UNKNOWN_OPERATION, &Plain {});

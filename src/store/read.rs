@@ -105,9 +105,6 @@ pub(super) fn profile_view(context: &Context<'_>, member: &Member) -> ProfileVie
 
 fn caps(context: &Context<'_>, member: &Member) -> Vec<CapView> {
     let programme = context.programme;
-    let check_in = programme.check_in.iter().map(|rule| &rule.giving);
-    let orders = programme.earning.iter().map(|rule| &rule.giving);
-    let givings = orders.chain(check_in).chain(programme.activities.iter().map(|rule| &rule.giving));
     let view = |giving: &Giving, cap: &Cap| {
         let each = match cap.each? {
             Period::Day => 1,
@@ -122,7 +119,7 @@ fn caps(context: &Context<'_>, member: &Member) -> Vec<CapView> {
         let used = engine::cap_used(context, member, giving, cap);
         Some(CapView { rule: text(programme.source_name(giving.source)), each, of, most, used })
     };
-    givings.flat_map(|giving| giving.caps.iter().filter_map(move |cap| view(giving, cap))).collect()
+    programme.givings().flat_map(|giving| giving.caps.iter().filter_map(move |cap| view(giving, cap))).collect()
 }
 
 /// A member's points, one by one.

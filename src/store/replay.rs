@@ -219,8 +219,8 @@ impl Store {
             blocks[at] = Some(block);
         }
         let has_block = |number: u32| blocks.get(number as usize).is_some_and(Option::is_some);
-        if !compiled.programme.campaigns.iter().all(|campaign| has_block(campaign.number)) {
-            return Err("a campaign without its block");
+        if !compiled.programme.block_numbers().all(has_block) {
+            return Err("a campaign or a quiz without its block");
         }
         let active = Active {
             number: record.programme,

@@ -5,7 +5,10 @@
 
 use super::activate::ActivationRecord;
 use super::members::Totals;
-use super::packed::{Fields, ReadMember, read_block, read_first_member, read_member, write_block, write_member};
+use super::packed::{
+    Fields, ReadMember, read_block, read_first_member, read_member, read_questions, write_block, write_member,
+    write_questions,
+};
 use super::place::Journal;
 use super::{Store, directory_place, member_place};
 use crate::engine::{KeyEntry, PlaceId, PlaceKind};
@@ -30,6 +33,8 @@ pub enum SectionKind {
     MembersHead = 7,
     /// A chunk of members.
     Members = 8,
+    /// A quiz's counts and questions.
+    Quiz = 9,
 }
 
 /// The highest sequence that a section is believed: half of what an order's entry can name. A start believes half of that, so that whatever
@@ -40,7 +45,7 @@ impl SectionKind {
     /// Reads a kind from disk.
     pub fn from_u8(value: u8) -> Option<SectionKind> {
         use SectionKind::*;
-        [Programme, Block, FirstMembersHead, FirstMembers, DirectoryHead, Directory, MembersHead, Members]
+        [Programme, Block, FirstMembersHead, FirstMembers, DirectoryHead, Directory, MembersHead, Members, Quiz]
             .into_iter()
             .find(|kind| *kind as u8 == value)
     }
@@ -49,7 +54,7 @@ impl SectionKind {
     fn is_of(self, place: PlaceId) -> bool {
         match self {
             SectionKind::Programme => place == PlaceId::PROGRAMMES,
-            SectionKind::Block => place.kind() == PlaceKind::Block,
+            SectionKind::Block | SectionKind::Quiz => place.kind() == PlaceKind::Block,
             SectionKind::FirstMembersHead
             | SectionKind::FirstMembers
             | SectionKind::MembersHead
@@ -90,10 +95,14 @@ impl Store {
             body.extend_from_slice(&block.programme.to_le_bytes());
             body.extend_from_slice(&block.campaign.to_le_bytes());
             write_block(&held.state, &mut body);
+            let kind = if held.state.newest_question() == 0 { SectionKind::Block } else { SectionKind::Quiz };
+            if kind == SectionKind::Quiz {
+                write_questions(&held.state, &mut body);
+            }
             let sequence = held.journal.sequence();
             newest = newest.max(held.journal.last_epoch());
             drop(held);
-            put(Section { kind: SectionKind::Block, place: block.id, sequence, body })?;
+            put(Section { kind, place: block.id, sequence, body })?;
         }
         for active in &world.programmes {
             let body = active.record().to_bytes();
@@ -197,10 +206,13 @@ impl Store {
                 // Blocks come first: a fresh one would let its quotas be granted again.
                 return if self.blocks().len() == blocks { Ok(()) } else { Err("a campaign whose block is missing") };
             }
-            SectionKind::Block => {
+            SectionKind::Block | SectionKind::Quiz => {
                 let last_ms = fields.i64()?;
                 let (programme, campaign) = (fields.u32()?, fields.u32()?);
-                let block = read_block(&mut fields)?;
+                let mut block = read_block(&mut fields)?;
+                if section.kind == SectionKind::Quiz {
+                    read_questions(&mut fields, &mut block)?;
+                }
                 self.put_block(at, programme, campaign, block, sequence, last_ms)?;
             }
             SectionKind::MembersHead | SectionKind::FirstMembersHead => {

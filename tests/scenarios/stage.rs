@@ -16,13 +16,14 @@ use tidegate::server::{Endpoint, Node, SnapshotPolicy};
 use tidegate::storage::Memory;
 use tidegate::store::Limits;
 use tidegate_client::{Answer, CallOptions, Client, ClientOptions, client_config};
-use tidegate_protocol::answer::{LotsView, MemberView, ProfileView, StandingView};
+use tidegate_protocol::answer::{LotsView, MemberView, ProfileView, QuizView, StandingView};
 use tidegate_protocol::code::{Applied, row};
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, Field, GetLots, GetMember, GetProfile, GetStanding, MakeUp, OrderLine, RecordActivity,
-    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
+    AnswerQuestion, CheckIn, Enrol, Field, GetLots, GetMember, GetProfile, GetQuiz, GetStanding, MakeUp, OrderLine,
+    RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
 };
-use tidegate_protocol::{Body, List, MemberKey, Text};
+use tidegate_protocol::operator::{GetResults, PublishQuestion, ResultsView};
+use tidegate_protocol::{Body, List, MemberKey, Prose, Text};
 use tokio::sync::Notify;
 
 /// The server, the gateway, and the clock between them.
@@ -34,6 +35,7 @@ pub struct Stage {
     channel: &'static str,
     node: Arc<Node>,
     client: Client,
+    operator: Client,
     drain: Arc<Notify>,
     server: Option<JoinHandle<()>>,
     _certs: tempfile::TempDir,
@@ -71,8 +73,11 @@ impl Stage {
             });
         });
         let tls = client_config(certs.path(), "gateway").unwrap();
-        let client = Client::connect(ClientOptions::new(vec![told.recv().unwrap()], "localhost", tls)).await.unwrap();
-        Stage { clock, zone, brand, channel, node, client, drain, server: Some(server), _certs: certs }
+        let address = told.recv().unwrap();
+        let client = Client::connect(ClientOptions::new(vec![address], "localhost", tls)).await.unwrap();
+        let tls = client_config(certs.path(), "operator").unwrap();
+        let operator = Client::connect(ClientOptions::new(vec![address], "localhost", tls)).await.unwrap();
+        Stage { clock, zone, brand, channel, node, client, operator, drain, server: Some(server), _certs: certs }
     }
 
     /// Moves the clock on to a reading, and lets the gateway learn of it as it learns of any time: by an answer.
@@ -92,6 +97,55 @@ impl Stage {
 
     pub async fn check_in(&self, member: u64) -> Body {
         self.client.check_in(1, CheckIn { member: MemberKey::from_number(member) }, patient()).await.unwrap().body
+    }
+
+    /// An operator publishes a question.
+    pub async fn publish(&self, question: Question) -> Answer {
+        self.operator.publish_question(self.question(question), patient()).await.unwrap()
+    }
+
+    pub async fn publish_as_gateway(&self, question: Question) -> Answer {
+        self.client.publish_question(self.question(question), patient()).await.unwrap()
+    }
+
+    fn question(&self, (quiz, question, right, options, opens, closes): Question) -> PublishQuestion {
+        let text = |text: &str| Text::try_from(text).unwrap();
+        PublishQuestion {
+            programme: text("live-quiz"),
+            quiz: text(quiz),
+            question: text(question),
+            text: Prose::cut("A or B?"),
+            options: List::cut(options.iter().map(|option| text(option))),
+            right: text(right),
+            opens_ms: self.instant_ms(opens),
+            closes_ms: self.instant_ms(closes),
+        }
+    }
+
+    pub async fn answer(&self, member: u64, quiz: &str, question: &str, answer: &str) -> Body {
+        self.answer_answer(member, quiz, question, answer).await.body
+    }
+
+    pub async fn answer_answer(&self, member: u64, quiz: &str, question: &str, answer: &str) -> Answer {
+        let [quiz, question, answer] = [quiz, question, answer].map(|text| Text::try_from(text).unwrap());
+        let body = AnswerQuestion { member: MemberKey::from_number(member), quiz, question, answer };
+        self.client.answer_question(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn quiz(&self, quiz: &str) -> QuizView {
+        let body = self.client.get_quiz(1, GetQuiz { quiz: Text::try_from(quiz).unwrap() }, patient()).await;
+        let Body::QuizView(view) = body.unwrap().body else { panic!("no quiz") };
+        view
+    }
+
+    pub async fn results(&self, quiz: &str) -> ResultsView {
+        let [programme, quiz] = ["live-quiz", quiz].map(|text| Text::try_from(text).unwrap());
+        let Body::ResultsView(view) =
+            self.operator.results(GetResults { programme, quiz }, patient()).await.unwrap().body
+        else {
+            panic!("no results")
+        };
+        view
     }
 
     /// A check-in that happened at a reading of the clock that has passed.
@@ -266,6 +320,9 @@ impl Stage {
         self.node.stop().unwrap();
     }
 }
+
+/// A question: its quiz, its id, the right answer, all options, and from when until when it is open.
+pub type Question = (&'static str, &'static str, &'static str, &'static [&'static str], &'static str, &'static str);
 
 /// An order with lines: by default from Taobao, of the brand `house`, paid now.
 #[derive(Debug, Clone, Copy)]

@@ -3,14 +3,14 @@
 use proptest::prelude::*;
 use tidegate::engine::{
     BadRecord, Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, EFFECTS_MOST, Effect,
-    Effects, KeyEntry, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan, QUOTAS_MOST, Record,
-    Right, read_record, write_block, write_directory, write_member,
+    Effects, KeyEntry, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan, QUOTAS_MOST,
+    Question, Record, Right, Run, read_record, write_block, write_directory, write_member,
 };
 use tidegate::programme::Birthday;
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
 use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store, activations};
-use tidegate_protocol::{MemberKey, RequestId};
+use tidegate_protocol::{List, MemberKey, Prose, RequestId, Text};
 
 use super::{Client, NOON_MS, SEED, bundle, club, hot, opened_with, options};
 
@@ -39,6 +39,12 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(activity, happened_ms, fingerprint)| { Change::Acted { activity, happened_ms, fingerprint } }),
         (any::<u16>(), any::<u32>()).prop_map(|(number, left)| Change::UsedRight { number, left }),
         any::<i16>().prop_map(|from_year| Change::SaidBirthday { from_year }),
+        (any::<i32>(), any::<u16>()).prop_map(|(day, streak)| Change::FilledIn { day, streak }),
+        any::<u16>().prop_map(|zone| Change::ChangedZone { zone }),
+        any::<(u16, bool)>().prop_map(|(number, on)| Change::Tagged { number, on }),
+        any::<(u16, u32, u8, bool, u16, u32)>().prop_map(|(quiz, question, option, right, left, place)| {
+            Change::Answered { quiz, question, option, right, left, place }
+        }),
     ]
 }
 
@@ -77,6 +83,10 @@ fn effect() -> impl Strategy<Value = Effect> {
             value
         }),
         any::<i32>().prop_map(|from| Effect::ProgressForgotten { from }),
+        any::<(i32, u16)>().prop_map(|(last, days)| Effect::Ran(Run { last, days })),
+        any::<i32>().prop_map(|after| Effect::DaysKnown { after }),
+        any::<u16>().prop_map(|zone| Effect::ZoneSet { zone }),
+        any::<(u16, bool)>().prop_map(|(number, on)| Effect::Tagged { number, on }),
         (any::<u8>(), any::<u8>(), any::<i16>(), any::<i32>()).prop_map(|(month, day, from_year, said_on)| {
             Effect::Birthday(Birthday { month, day, from_year, said_on })
         }),
@@ -116,6 +126,15 @@ fn block_part() -> impl Strategy<Value = BlockPart> {
             BlockPart::Granted { now_ms, cells }
         }),
         (now(), any::<u32>()).prop_map(|(now_ms, slot)| BlockPart::Folded { now_ms, slot }),
+        (now(), any::<u32>()).prop_map(|(now_ms, number)| BlockPart::QuestionForgotten { now_ms, number }),
+        (now(), any::<(u32, u8, u8, i64, i64)>(), prop::collection::vec(".{0,9}", 0..=16), ".{0,200}").prop_map(
+            |(now_ms, (number, lane, right, opens_ms, closes_ms), options, text)| {
+                let options = List::cut(options.iter().map(|option| Text::try_from(option.as_str()).unwrap()));
+                let (slug, text) = (Text::try_from("q-1").unwrap(), Prose::cut(&text));
+                let question = Question { number, lane, slug, text, options, right, opens_ms, closes_ms };
+                BlockPart::Published { now_ms, question: Box::new(question) }
+            }
+        ),
     ]
 }
 
@@ -150,7 +169,7 @@ fn write(record: &Record, out: &mut Vec<u8>) {
 }
 
 fn kind() -> impl Strategy<Value = SectionKind> {
-    (1u8..=8).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
+    (1u8..=9).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
 }
 
 fn place() -> impl Strategy<Value = PlaceId> {
@@ -580,6 +599,13 @@ fn fitting(record: Record) -> Record {
         }
         Record::Block(BlockPart::Opened { now_ms, slot, name }) => {
             Record::Block(BlockPart::Opened { now_ms, slot: slot % 100, name })
+        }
+        Record::Block(BlockPart::Published { now_ms, mut question }) => {
+            question.number %= 3;
+            Record::Block(BlockPart::Published { now_ms, question })
+        }
+        Record::Block(BlockPart::QuestionForgotten { now_ms, number }) => {
+            Record::Block(BlockPart::QuestionForgotten { now_ms, number: number % 3 })
         }
         Record::Block(BlockPart::Folded { now_ms, slot }) => {
             Record::Block(BlockPart::Folded { now_ms, slot: slot % 5 })

@@ -3,12 +3,12 @@
 //! stay what they are.
 
 use tidegate::engine::{
-    Change, Counter, Effect, Effects, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan,
-    Record, Right, Run, read_record, write_member,
+    BlockPart, Change, Counter, Effect, Effects, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind,
+    Plan, Question, Record, Right, Run, read_record, write_block, write_member,
 };
 use tidegate::programme::Birthday;
 use tidegate::store::{Section, SectionKind};
-use tidegate_protocol::{MemberKey, RequestId};
+use tidegate_protocol::{List, MemberKey, Prose, RequestId, Text};
 
 use super::bytes::{empty, lived};
 
@@ -81,6 +81,37 @@ fn sections_of_the_first_version_are_put_back() {
 }
 
 #[test]
+fn the_bytes_of_records_of_questions_stay_what_they_are() {
+    let text = |text: &str| Text::try_from(text).unwrap();
+    let question = Question {
+        number: 7,
+        lane: 3,
+        slug: text("q-7"),
+        text: Prose::cut("哪个？"),
+        options: List::cut([text("A"), text("B")]),
+        right: 1,
+        opens_ms: BASE_MS,
+        closes_ms: BASE_MS + 60_000,
+    };
+    let parts = [
+        BlockPart::Published { now_ms: BASE_MS + 5, question: Box::new(question) },
+        BlockPart::QuestionForgotten { now_ms: BASE_MS + 5, number: 7 },
+    ];
+    for (part, hex) in parts.into_iter().zip(QUESTIONS) {
+        let mut written = Vec::new();
+        write_block(&mut written, &part, BASE_MS);
+        assert_eq!(written, bytes(hex), "{}", written.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        assert_eq!(read_record(&written, BASE_MS), Ok((Record::Block(part), written.len())));
+    }
+}
+
+const QUESTIONS: [&str; 2] = [
+    "34002305000000070000000303712d3709000000e593aae4b8aaefbc9f020001410142010068e5cf8b0100006052e6cf8b01 \
+     0000",
+    "0b00240500000007000000",
+];
+
+#[test]
 fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
     let name = |expires_s, slides| LotName { expires_s, source: 2, slides };
     let pended = Pending { points: 300, opens_s: 1_800_000_000, name: name(1_900_000_000, false) };
@@ -140,6 +171,13 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
         part(None, 110, 1, Change::FilledIn { day: 20_599, streak: 9 }, &days),
         part(None, 110, 1, Change::ChangedZone { zone: 65 }, &[]),
         part(None, 110, 1, Change::Tagged { number: 66, on: false }, &[Effect::Tagged { number: 66, on: false }]),
+        part(
+            None,
+            110,
+            1,
+            Change::Answered { quiz: 67, question: 900, option: 3, right: true, left: 2, place: 300 },
+            &[Effect::Used(Counter { campaign: 65_532, offer: 541, period: 900, used: 0x8000_0001 })],
+        ),
     ];
     let all = cases.into_iter().chain(later).chain(kept);
     for (part, hex) in all.zip(TODAY) {
@@ -150,7 +188,7 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
     }
 }
 
-const TODAY: [&str; 12] = [
+const TODAY: [&str; 13] = [
     "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000000101010000000505050505050505050505050505050500",
     "7b00050107000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
@@ -176,6 +214,8 @@ const TODAY: [&str; 12] = [
      0000dc01010b410000",
     "4000050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000dc01010c4200000112420000",
+    "5300050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc01010d43008403000003010200ac020107fcff1d02840300008180808008",
 ];
 
 const RECORDS: [&str; 6] = [

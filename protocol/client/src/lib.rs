@@ -372,6 +372,8 @@ calls! {
     set_zone: SET_ZONE operation::SetZone, programme;
     /// Gives a member a tag, or takes it.
     set_tag: SET_TAG operation::SetTag, programme;
+    /// Answers a question of a quiz.
+    answer_question: ANSWER_QUESTION operation::AnswerQuestion, programme;
     /// Redeems points for a campaign's offer.
     redeem: REDEEM operation::Redeem, programme;
     /// What a member has.
@@ -386,6 +388,8 @@ calls! {
     get_standing: GET_STANDING operation::GetStanding, programme;
     /// What is kept of a member beside its points.
     get_profile: GET_PROFILE operation::GetProfile, programme;
+    /// The questions of a quiz.
+    get_quiz: GET_QUIZ operation::GetQuiz, programme;
     /// The state of the server.
     status: GET_STATUS operator::GetStatus;
     /// Takes a snapshot.
@@ -398,4 +402,8 @@ calls! {
     read_file: READ_FILE files::ReadFile;
     /// Has the server check one of them.
     check_file: CHECK_FILE files::CheckFile;
+    /// Publishes a question of a quiz, or changes one.
+    publish_question: PUBLISH_QUESTION operator::PublishQuestion;
+    /// What a quiz's questions were answered.
+    results: GET_RESULTS operator::GetResults;
 }

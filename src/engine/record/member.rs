@@ -35,6 +35,7 @@ const SAID_BIRTHDAY: u8 = 9;
 const FILLED_IN: u8 = 10;
 const CHANGED_ZONE: u8 = 11;
 const TAGGED: u8 = 12;
+const ANSWERED: u8 = 13;
 
 const EFFECT_GRANTED: u8 = 1;
 const EFFECT_PENDED: u8 = 2;
@@ -113,6 +114,14 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             out.push(TAGGED);
             out.extend_from_slice(&number.to_le_bytes());
             out.push(u8::from(*on));
+        }
+        Change::Answered { quiz, question, option, right, left, place } => {
+            out.push(ANSWERED);
+            out.extend_from_slice(&quiz.to_le_bytes());
+            out.extend_from_slice(&question.to_le_bytes());
+            out.extend_from_slice(&[*option, u8::from(*right)]);
+            out.extend_from_slice(&left.to_le_bytes());
+            short(out, u64::from(*place));
         }
         Change::Ordered { channel, fingerprint, paid_at_ms, amount_minor } => {
             out.push(ORDERED);
@@ -296,6 +305,12 @@ fn read_change(fields: &mut Fields<'_>) -> Result<Change, BadRecord> {
         REDEEMED => Change::Redeemed { campaign: fields.u16()?, offer: fields.u16()?, grant: read_short(fields)? },
         SETTLED => Change::Settled,
         FILLED_IN => Change::FilledIn { day: fields.i32()?, streak: fields.u16()? },
+        ANSWERED => {
+            let (quiz, question, option) = (fields.u16()?, fields.u32()?, fields.u8()?);
+            let (right, left, place) = (flag(fields)?, fields.u16()?, read_short(fields)?);
+            let place = u32::try_from(place).map_err(|_| BadRecord::Value(fields.kind))?;
+            Change::Answered { quiz, question, option, right, left, place }
+        }
         CHANGED_ZONE => Change::ChangedZone { zone: fields.u16()? },
         TAGGED => Change::Tagged { number: fields.u16()?, on: flag(fields)? },
         kind @ (ACTED | ACTED_ONCE) => Change::Acted {

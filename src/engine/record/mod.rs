@@ -10,6 +10,7 @@ use arrayvec::ArrayVec;
 
 use super::keyed::KeyEntry;
 use super::part::{BlockPart, CellUse, DirectoryPart, MemberPart, QUOTAS_MOST};
+use super::question::Question;
 use super::quota::CellName;
 
 pub use member::write as write_member;
@@ -19,6 +20,8 @@ const MEMBER: u8 = 5;
 const CELL_OPENED: u8 = 32;
 const GRANTED: u8 = 33;
 const CELL_FOLDED: u8 = 34;
+const QUESTION_PUBLISHED: u8 = 35;
+const QUESTION_FORGOTTEN: u8 = 36;
 const ORDER_TAKEN: u8 = 64;
 const ORDERS_FORGOTTEN: u8 = 65;
 
@@ -39,7 +42,11 @@ impl Record {
         match self {
             Record::Member(MemberPart { now_ms, .. })
             | Record::Block(
-                BlockPart::Opened { now_ms, .. } | BlockPart::Granted { now_ms, .. } | BlockPart::Folded { now_ms, .. },
+                BlockPart::Opened { now_ms, .. }
+                | BlockPart::Granted { now_ms, .. }
+                | BlockPart::Published { now_ms, .. }
+                | BlockPart::QuestionForgotten { now_ms, .. }
+                | BlockPart::Folded { now_ms, .. },
             )
             | Record::Directory(DirectoryPart::Taken { now_ms, .. } | DirectoryPart::Forgot { now_ms, .. }) => *now_ms,
         }
@@ -97,6 +104,14 @@ pub fn write_block(out: &mut Vec<u8>, part: &BlockPart, base_ms: i64) {
                 out.extend_from_slice(&cell.slot.to_le_bytes());
                 out.extend_from_slice(&cell.used.to_le_bytes());
             }
+        }),
+        BlockPart::Published { now_ms, question } => record(out, QUESTION_PUBLISHED, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&question.to_bytes());
+        }),
+        BlockPart::QuestionForgotten { now_ms, number } => record(out, QUESTION_FORGOTTEN, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&number.to_le_bytes());
         }),
         BlockPart::Folded { now_ms, slot } => record(out, CELL_FOLDED, |out| {
             out.extend_from_slice(&after_base(*now_ms, base_ms));
@@ -171,7 +186,7 @@ pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRec
     let record = match kind {
         first::ENROLLED..=first::REDEEMED => Record::Member(first::read(&mut fields, base_ms)?),
         MEMBER => Record::Member(member::read(&mut fields, base_ms)?),
-        CELL_OPENED..=CELL_FOLDED => Record::Block(read_block(&mut fields, base_ms)?),
+        CELL_OPENED..=QUESTION_FORGOTTEN => Record::Block(read_block(&mut fields, base_ms)?),
         ORDER_TAKEN | ORDERS_FORGOTTEN => Record::Directory(read_directory(&mut fields, base_ms)?),
         other => return Err(BadRecord::Kind(other)),
     };
@@ -190,6 +205,12 @@ fn read_block(fields: &mut Fields<'_>, base_ms: i64) -> Result<BlockPart, BadRec
             let name = CellName { period: fields.i32()?, offer: fields.u16()?, tier: fields.u8()? };
             BlockPart::Opened { now_ms, slot, name }
         }
+        QUESTION_PUBLISHED => {
+            let question = Question::read(fields.rest).map_err(|_| BadRecord::Value(fields.kind))?;
+            fields.rest = &[];
+            BlockPart::Published { now_ms, question: Box::new(question) }
+        }
+        QUESTION_FORGOTTEN => BlockPart::QuestionForgotten { now_ms, number: fields.u32()? },
         CELL_FOLDED => BlockPart::Folded { now_ms, slot: fields.u32()? },
         _ => {
             if cells == 0 || cells > QUOTAS_MOST {

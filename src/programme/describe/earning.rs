@@ -4,7 +4,7 @@ use super::super::calendar::DAY_MS;
 use super::super::earning::{Scope, Tariff};
 use super::super::money::{Rate, Rounded};
 use super::super::multipliers::ReadsClock;
-use super::super::{Activity, Counts, Giving, Most, Period, Programme, Title};
+use super::super::{Activity, Counts, Giving, Most, Period, Programme, Quiz, Title};
 use super::{points, rounded, said};
 
 impl Programme {
@@ -125,6 +125,27 @@ fn describe_activity(activity: &Activity) -> Title {
         format!("{en}{en_caps}; it must be told within {late} {days}."),
         format!("{zh}{zh_caps}；须在 {late} 天内上报。"),
     )
+}
+
+/// What a quiz gives.
+pub(super) fn describe_quiz(quiz: &Quiz) -> Title {
+    let times = if quiz.attempts == 1 { "once".to_owned() } else { format!("{} times", quiz.attempts) };
+    let mut en = format!(
+        "{}: each question can be answered {times}, and the right answer gives {}",
+        quiz.title.en,
+        points(quiz.right)
+    );
+    let mut zh = format!("“{}”：每题可答 {} 次，答对得 {} 积分", quiz.title.zh, quiz.attempts, quiz.right);
+    if let Some(first) = quiz.first {
+        en += &format!(", {} more to the first {} who give it", points(first.points), first.places);
+        zh += &format!("，前 {} 名答对者另加 {} 积分", first.places, first.points);
+    }
+    if quiz.took_part > 0 {
+        en += &format!(", and taking part {}", points(quiz.took_part));
+        zh += &format!("，参与即得 {} 积分", quiz.took_part);
+    }
+    let (en_caps, zh_caps) = describe_caps(&quiz.giving, "when it is answered", "作答");
+    said(en + &en_caps + ".", zh + &zh_caps + "。")
 }
 
 /// The caps of a rule, as the end of a sentence.

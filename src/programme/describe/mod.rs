@@ -60,6 +60,7 @@ impl Programme {
         sentences.extend(self.describe_days());
         sentences.extend(self.describe_earning());
         sentences.extend(self.describe_activities());
+        sentences.extend(self.quizzes.iter().map(earning::describe_quiz));
         sentences.extend(self.describe_multipliers());
         sentences.extend(self.describe_points());
         sentences.extend(self.describe_rights());
@@ -87,7 +88,7 @@ impl Programme {
             en += &format!("; each gives {} growth", check_in.growth);
             zh += &format!("；每次签到得 {} 成长值", check_in.growth);
         }
-        let (en_caps, zh_caps) = earning::describe_caps(&check_in.giving, "", "");
+        let (en_caps, zh_caps) = earning::describe_caps(&check_in.giving, "when it happened", "签到");
         Some(said(en + &en_caps + ".", zh + &zh_caps + "。"))
     }
 

@@ -12,7 +12,8 @@ impl Programme {
         let orders = self.earning.as_ref().map(|rule| ("orders", "订单", &rule.giving.terms));
         let activities = self.activities.iter().filter(|it| it.rate().0 > 0);
         let activities = activities.map(|it| (it.title.en.as_str(), it.title.zh.as_str(), &it.giving.terms));
-        let sources = check_in.into_iter().chain(orders).chain(activities);
+        let quizzes = self.quizzes.iter().map(|it| (it.title.en.as_str(), it.title.zh.as_str(), &it.giving.terms));
+        let sources = check_in.into_iter().chain(orders).chain(activities).chain(quizzes);
         sources
             .map(|(en, zh, terms)| {
                 let (opens, expires) = (terms.describe_opening(), self.describe_expiry(terms));

@@ -14,8 +14,8 @@ use tidegate_protocol::batch;
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, Kind};
 use tidegate_protocol::operation::{
-    CheckIn, Field, GetCampaign, GetLots, GetMember, GetProfile, GetStanding, OrderLine, RecordActivity, RecordOrder,
-    RecordOrderLines, Redeem, SetTag, SetZone, UseRight,
+    AnswerQuestion, CheckIn, Field, GetCampaign, GetLots, GetMember, GetProfile, GetQuiz, GetStanding, OrderLine,
+    RecordActivity, RecordOrder, RecordOrderLines, Redeem, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{Encode, List, MemberKey, Text, encode};
 
@@ -258,6 +258,7 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         number: text("with-lines"),
         lines: List::cut([line, line]),
     };
+    let [quiz, question] = [text("daily"), text("q-1")];
     let activity = RecordActivity {
         member: member(5),
         happened_ms: state::NOW_MS,
@@ -273,6 +274,8 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         (op::GET_CAMPAIGN, body(&GetCampaign { campaign: 0, slug: text("hot") })),
         (op::GET_LOTS, body(&GetLots { member: member(1) })),
         (op::GET_STANDING, body(&GetStanding { member: member(1) })),
+        (op::ANSWER_QUESTION, body(&AnswerQuestion { member: member(6), quiz, question, answer: text("A") })),
+        (op::GET_QUIZ, body(&GetQuiz { quiz })),
         (op::SET_ZONE, body(&SetZone { member: member(1), zone: text("America/New_York") })),
         (op::SET_TAG, body(&SetTag { member: member(1), tag: text("koc"), on: 0 })),
         (op::GET_PROFILE, body(&GetProfile { member: member(2) })),

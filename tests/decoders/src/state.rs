@@ -6,10 +6,11 @@ use tidegate::programme::{Bundle, BundleFile};
 use tidegate::store::{HashKeys, Limits, Scope, Section, Shape, Store, Turn};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, Field, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, Redeem, SetBirthday, SetTag, SetZone,
-    UseRight,
+    AnswerQuestion, CheckIn, Enrol, Field, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, Redeem, SetBirthday,
+    SetTag, SetZone, UseRight,
 };
-use tidegate_protocol::{Encode, List, MemberKey, RequestId, Text, batch};
+use tidegate_protocol::operator::PublishQuestion;
+use tidegate_protocol::{Encode, List, MemberKey, Prose, RequestId, Text, batch};
 
 /// 2026-03-20 10:00 in Shanghai: the hot offer has just opened.
 pub(crate) const NOW_MS: i64 = 1_773_972_000_000;
@@ -78,6 +79,10 @@ points = 2
 when = { minutes = 4 }
 clock = "arrival"
 cap = [{ points = 4, each = "day" }, { times = 9, each = "life" }]
+[quiz.daily]
+right = 3
+took_part = 1
+first = { places = 2, points = 4 }
 [campaign.hot]
 window = { every = "month", from = "20 10:00", until = "last 24:00" }
 per_member = { times = 2, each = "window", over = "all offers" }
@@ -181,6 +186,8 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
         story.push((op::RECORD_ACTIVITY, body(&activity)));
         story.push((op::SET_BIRTHDAY, body(&SetBirthday { member, month: 2, day: 29 })));
         story.push((op::USE_RIGHT, body(&UseRight { member, right: text("drink") })));
+        let [quiz, question, answer] = [text("daily"), text("q-1"), text(if number < 4 { "A" } else { "B" })];
+        story.push((op::ANSWER_QUESTION, body(&AnswerQuestion { member, quiz, question, answer })));
         story.push((op::SET_TAG, body(&SetTag { member, tag: text("koc"), on: 1 })));
         if number.is_multiple_of(2) {
             story.push((op::SET_ZONE, body(&SetZone { member, zone: text("America/New_York") })));
@@ -212,6 +219,18 @@ fn lived() -> Store {
     let file = BundleFile { name: "programme.toml".into(), text: PROGRAMME.into() };
     let bundle = Bundle::from_files(vec![file]).expect("a bundle");
     store.activate(bundle, 0, false, NOW_MS - 86_400_000).expect("a programme");
+    let text = |text: &str| Text::try_from(text).expect("a short text");
+    let question = PublishQuestion {
+        programme: text("club"),
+        quiz: text("daily"),
+        question: text("q-1"),
+        text: Prose::cut("A or B?"),
+        options: List::cut([text("A"), text("B")]),
+        right: text("A"),
+        opens_ms: NOW_MS,
+        closes_ms: NOW_MS + 100_000_000,
+    };
+    store.publish_question(&question, NOW_MS - 1).expect("a question");
     let mut out = Vec::new();
     store
         .execute(&mut Turn::default(), NOW_MS, &requests(&story(), NOW_MS, 0), &Scope::All, None, &mut out)

@@ -12,10 +12,11 @@ use tidegate_protocol::files::{CheckFile, ListFiles, ReadFile};
 use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetStanding, MakeUp, RecordActivity,
-    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
+    AnswerQuestion, CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding,
+    MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone,
+    UseRight,
 };
-use tidegate_protocol::operator::{Activate, GetStatus, TakeSnapshot};
+use tidegate_protocol::operator::{Activate, GetResults, GetStatus, PublishQuestion, TakeSnapshot};
 use tidegate_protocol::{Body, Decode, Encode, decode, encode};
 
 use crate::state;
@@ -86,6 +87,10 @@ fn batch_of_requests(body: &[u8]) {
             op::SET_ZONE => same::<SetZone>(entry.body),
             op::SET_TAG => same::<SetTag>(entry.body),
             op::GET_PROFILE => same::<GetProfile>(entry.body),
+            op::ANSWER_QUESTION => same::<AnswerQuestion>(entry.body),
+            op::GET_QUIZ => same::<GetQuiz>(entry.body),
+            op::PUBLISH_QUESTION => same::<PublishQuestion>(entry.body),
+            op::GET_RESULTS => same::<GetResults>(entry.body),
             op::GET_LOTS => same::<GetLots>(entry.body),
             op::GET_STANDING => same::<GetStanding>(entry.body),
             op::GET_STATUS => same::<GetStatus>(entry.body),

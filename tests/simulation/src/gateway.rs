@@ -11,7 +11,7 @@ use tidegate_protocol::frame::{FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 
 use crate::dice::Dice;
 use crate::model::{Ask, Asked};
-use crate::{asking, wire};
+use crate::{asking, quizzes, wire};
 
 /// What a call came to, as its caller was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Gateway {
         }
         // First there must be members.
         let young = self.sent.len() < 30 && self.dice.chance(50);
-        let ask = match if young { 0 } else { self.dice.below(26) } {
+        let ask = match if young { 0 } else { self.dice.below(29) } {
             0..2 => Ask::Enrol,
             2..6 => Ask::CheckIn,
             6..10 => Ask::Order(asking::order(&mut self.dice, server_ms, 120)),
@@ -104,6 +104,7 @@ impl Gateway {
             23 if self.dice.chance(50) => asking::birthday(&mut self.dice),
             22 => Ask::UseRight(asking::right(&mut self.dice)),
             23 => Ask::GetStanding,
+            26..29 => quizzes::ask(&mut self.dice),
             24 | 25 => asking::days(&mut self.dice, server_ms),
             10..16 => {
                 let beyond = u64::from(self.dice.chance(5));
@@ -221,6 +222,7 @@ fn changes(asked: &Asked) -> bool {
             | Ask::MakeUp(_)
             | Ask::SetZone(_)
             | Ask::SetTag(..)
+            | Ask::Answer { .. }
     )
 }
 

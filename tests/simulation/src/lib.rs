@@ -20,6 +20,7 @@ pub mod model;
 pub mod multipliers;
 mod operators;
 mod process;
+pub mod quizzes;
 pub mod rules;
 mod shrink;
 pub mod terms;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidegate::programme::{Bundle, BundleFile};
 use tidegate::store::ActivationError;
 
+use crate::quizzes;
 use crate::rules::Rules;
 use crate::traffic::Traffic;
 
@@ -21,6 +22,30 @@ impl Traffic {
             self.process.store.sweep(now_ms, self.dice.between(0, 6) as usize);
             self.process.store.maintain(now_ms);
             self.model.maintain(now_ms);
+        }
+    }
+
+    /// An operator publishes a question of a quiz, or changes one.
+    pub fn publish(&mut self) {
+        let number = self.dice.below(self.rules.len() as u64) as usize;
+        let (programme, now_ms) = (number as u32 + 1, self.now_ms());
+        if !self.has_room() || programme > self.model.programme_count() {
+            return;
+        }
+        let body = quizzes::question(&mut self.dice, &self.rules[number].slug, now_ms);
+        let store = Arc::clone(&self.process.store);
+        let epoch = store.filling_epoch();
+        let before = self.before(epoch);
+        let published = store.publish_question(&body, now_ms);
+        let told = published.map(|(published, _)| published).map_err(|error| error.to_string());
+        self.trace.note(|| format!("{body:?} -> {told:?}"));
+        match self.model.publish(programme, &body, now_ms, epoch, told) {
+            Ok(true) => {
+                self.changed(epoch, before);
+                self.operator.push((epoch, epoch));
+            }
+            Ok(false) => {}
+            Err(why) => self.fail(why),
         }
     }
 

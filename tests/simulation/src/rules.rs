@@ -10,6 +10,7 @@ use crate::dice::Dice;
 use crate::earning::{Activity, Caps, Earning};
 use crate::ladder::Standing;
 use crate::multipliers::Multipliers;
+use crate::quizzes::Quiz;
 use crate::terms::{Expiry, Terms};
 
 /// Zones with and without daylight saving, on both sides of the globe.
@@ -150,6 +151,8 @@ pub struct Rules {
     pub activities: Vec<Activity>,
     /// Whether birthdays are kept: after how many days another can be said, and whether 29 February is 1 March in other years.
     pub birthday: Option<(Option<i32>, bool)>,
+    /// Quizzes.
+    pub quizzes: Vec<Quiz>,
     /// Tags.
     pub tags: Vec<&'static str>,
     /// Points for check-ins.
@@ -182,11 +185,13 @@ impl Rules {
             activities: Vec::new(),
             birthday: dice.chance(60).then(|| (*dice.one(&[None, Some(1), Some(40)]), dice.chance(50))),
             tags: TAGS.into_iter().filter(|_| dice.chance(70)).collect(),
+            quizzes: Vec::new(),
             check_in: None,
             remember_days: dice.between(1, 3),
             campaigns: Vec::new(),
         };
         rules.activities = Activity::random(dice, rules.tiers.len(), "campaign-0");
+        rules.quizzes = Quiz::random(dice, rules.tiers.len(), "campaign-0");
         rules.check_in(dice, 90);
         for number in 0..=dice.below(2) {
             rules.campaigns.push(rules.campaign(dice, &format!("campaign-{number}"), start_ms));
@@ -214,7 +219,8 @@ impl Rules {
 
     /// What an operator might change: a quota, a price, a limit, a campaign more, points of a check-in, how long points live.
     pub fn change(&mut self, dice: &mut Dice, now_ms: i64) {
-        match dice.below(10) {
+        match dice.below(11) {
+            10 => self.quizzes = Quiz::random(dice, self.tiers.len(), "campaign-0"),
             6 => {
                 let slugs: Vec<&'static str> = self.tiers.iter().map(|(slug, _)| *slug).collect();
                 self.standing = Standing::random(dice, &slugs, "campaign-0");
@@ -330,6 +336,7 @@ impl Rules {
             out += &earning.to_toml(&self.order_terms.to_toml(&self.tiers));
         }
         self.activities.iter().for_each(|activity| out += &activity.to_toml(&self.tiers));
+        self.quizzes.iter().for_each(|quiz| out += &quiz.to_toml(&self.tiers));
         if let Some(check_in) = &self.check_in {
             let days = check_in.streak.iter().map(|(day, bonus)| format!("{{ day = {day}, bonus = {bonus} }}"));
             let days: Vec<String> = days.collect();

@@ -131,7 +131,11 @@ impl Traffic {
         self.mono_ms += *self.dice.one(&[0, 0, 0, 1, 3, 20]);
         let gateway = self.dice.below(self.gateways.len() as u64) as usize;
         if self.within && self.operators && self.dice.chance(1) {
-            return if self.dice.chance(50) { self.change_rules() } else { self.maintain() };
+            return match self.dice.below(4) {
+                0 | 1 => self.change_rules(),
+                2 => self.publish(),
+                _ => self.maintain(),
+            };
         }
         match self.dice.below(100) {
             0..22 => self.ask(gateway),

@@ -3,8 +3,9 @@
 use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetStanding, MakeUp, OrderLine,
-    RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
+    AnswerQuestion, CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz,
+    GetStanding, MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday,
+    SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{List, MemberKey, Text, decode};
 
@@ -57,6 +58,13 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
         Ask::SetBirthday(month, day) => {
             let body = SetBirthday { member, month: *month, day: *day };
             push_entry(out, op::SET_BIRTHDAY, programme, deadline_ms, id, &body);
+        }
+        Ask::Answer { quiz, question, answer } => {
+            let body = AnswerQuestion { member, quiz: text(quiz), question: text(question), answer: text(answer) };
+            push_entry(out, op::ANSWER_QUESTION, programme, deadline_ms, id, &body);
+        }
+        Ask::GetQuiz(quiz) => {
+            push_entry(out, op::GET_QUIZ, programme, deadline_ms, id, &GetQuiz { quiz: text(quiz) });
         }
         Ask::RecordCheckIn(happened_ms) => {
             let body = RecordCheckIn { member, happened_ms: *happened_ms };
@@ -131,6 +139,15 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
         op::SET_BIRTHDAY => {
             let SetBirthday { member, month, day } = decode(entry.body).expect(read);
             (number(member), Ask::SetBirthday(month, day))
+        }
+        op::ANSWER_QUESTION => {
+            let AnswerQuestion { member, quiz, question, answer } = decode(entry.body).expect(read);
+            let [quiz, question, answer] = [quiz, question, answer].map(|text| text.as_str().to_owned());
+            (number(member), Ask::Answer { quiz, question, answer })
+        }
+        op::GET_QUIZ => {
+            let GetQuiz { quiz } = decode(entry.body).expect(read);
+            (0, Ask::GetQuiz(quiz.as_str().to_owned()))
         }
         op::RECORD_CHECK_IN => {
             let RecordCheckIn { member, happened_ms } = decode(entry.body).expect(read);

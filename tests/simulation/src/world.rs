@@ -227,7 +227,8 @@ impl World {
 
     fn step(&mut self) -> Result<(), Over> {
         match self.dice.below(1_000) {
-            0..830 => self.traffic.borrow_mut().step(),
+            0..823 => self.traffic.borrow_mut().step(),
+            823..830 => self.traffic.borrow_mut().publish(),
             830..950 => self.flush()?,
             950..962 if self.may(Fault::Snapshot) => self.snapshot()?,
             962..970 if self.may(Fault::Snapshot) => self.publish()?,

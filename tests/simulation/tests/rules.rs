@@ -15,7 +15,7 @@ use tidegate_protocol::batch::{self, Answers};
 use tidegate_simulation::dice::Dice;
 use tidegate_simulation::model::{Ask, Asked, Circumstances, Model, Told};
 use tidegate_simulation::rules::Rules;
-use tidegate_simulation::{asking, entry};
+use tidegate_simulation::{asking, entry, quizzes};
 
 const WORLDS: u64 = 100;
 const OPERATIONS: u64 = 10_000;
@@ -101,8 +101,17 @@ impl World {
                 self.model.maintain(self.now_ms);
             }
             4..10 => self.drain(),
+            10..16 => self.publish(),
             _ => {}
         }
+    }
+
+    fn publish(&mut self) {
+        let body = quizzes::question(&mut self.dice, "club", self.now_ms);
+        let epoch = self.opened.store.filling_epoch();
+        let published = self.opened.store.publish_question(&body, self.now_ms);
+        let published = published.map(|(published, _)| published).map_err(|error| error.to_string());
+        self.model.publish(1, &body, self.now_ms, epoch, published).unwrap();
     }
 
     fn ask(&mut self) -> Asked {
@@ -111,7 +120,7 @@ impl World {
         random[2..].copy_from_slice(&self.minted.to_be_bytes());
         let id = RequestId::mint(self.now_ms, random);
         let member = self.dice.below(MEMBERS);
-        let ask = match self.dice.below(29) {
+        let ask = match self.dice.below(33) {
             0 => Ask::Enrol,
             1..6 => Ask::CheckIn,
             6..11 => Ask::Order(asking::order(&mut self.dice, self.now_ms, 4_000)),
@@ -119,6 +128,7 @@ impl World {
             25 if self.dice.chance(20) => asking::birthday(&mut self.dice),
             23 => Ask::UseRight(asking::right(&mut self.dice)),
             24..26 => Ask::GetStanding,
+            29..33 => quizzes::ask(&mut self.dice),
             26..29 => asking::days(&mut self.dice, self.now_ms),
             11..16 => Ask::Redeem(
                 1 + self.dice.below(u64::from(self.model.campaigns(1))) as u32,

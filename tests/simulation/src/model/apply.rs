@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tidegate_protocol::answer::{
-    ActivityRecorded, BirthdaySet, CheckedIn, Enrolled, Granted, Recorded, RightUsed, TagSet, ZoneSet,
+    ActivityRecorded, Answered, BirthdaySet, CheckedIn, Enrolled, Granted, Recorded, RightUsed, TagSet, ZoneSet,
 };
 use tidegate_protocol::code::answer;
 
@@ -85,6 +85,25 @@ impl Bench<'_> {
                 held.progressed(&under, Measure::Growth, *happened_ms, now.now_ms, *growth);
                 held.stand(&under, now.now_ms);
                 due((body.version, body.before, body.after), (version, before, held.points.balance()))?;
+                body.ledger
+            }
+            Change::Answer { quiz, question, right, place, left, points } => {
+                expect(told, answer::ANSWERED)?;
+                let body: Answered = told.read()?;
+                let rule = rules.quizzes.iter().find(|it| it.slug == *quiz).ok_or("no quiz")?;
+                let points = held.capped(quiz, *points, &rule.caps, clock.day(now.now_ms));
+                held.earn(&under, (points, &rule.terms, quiz), now.now_ms, now.now_ms);
+                held.stand(&under, now.now_ms);
+                let known = programme.quizzes.get_mut(*quiz).ok_or("no questions")?;
+                known.changed = now.epoch;
+                let known = known.questions.get_mut(question).ok_or("no question")?;
+                let answers = known.answers.entry(asked.member).or_default();
+                *answers = (answers.0 + 1, *right);
+                known.places_taken += u32::from(*place > 0);
+                due(
+                    (body.version, body.right == 1, body.place, body.left, body.before, body.after),
+                    (version, *right, *place, *left, before, held.points.balance()),
+                )?;
                 body.ledger
             }
             Change::SetZone(zone) => {

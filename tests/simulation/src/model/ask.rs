@@ -69,6 +69,15 @@ pub enum Ask {
     SetZone(String),
     /// A tag, given or taken.
     SetTag(String, bool),
+    /// An answer to a question of a quiz.
+    Answer {
+        /// The quiz's slug.
+        quiz: String,
+        /// The question's.
+        question: String,
+        /// One of its options.
+        answer: String,
+    },
     /// One of a right.
     UseRight(String),
     /// A birthday: month and day.
@@ -83,6 +92,8 @@ pub enum Ask {
     GetStanding,
     /// What is kept of the member beside its points.
     GetProfile,
+    /// The questions of a quiz.
+    GetQuiz(String),
     /// What a campaign, by number, offers.
     GetCampaign(u32),
     /// What became of an id.

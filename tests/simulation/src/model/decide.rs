@@ -28,6 +28,8 @@ type Fits = Box<dyn Fn(&Told) -> Result<(), String>>;
 pub(super) enum Due {
     /// Exactly this code; the body is checked by a closure.
     Refusal(u16, Fits),
+    /// One of these codes: the rules leave the engine a choice.
+    OneOf(Vec<u16>),
     /// It is to be applied.
     Apply(Change),
 }
@@ -44,6 +46,14 @@ pub(super) enum Change {
         /// The right that it takes one of.
         card: Option<&'static str>,
         earns: bool,
+    },
+    Answer {
+        quiz: &'static str,
+        question: String,
+        right: bool,
+        place: u32,
+        left: u32,
+        points: i64,
     },
     SetZone(Option<&'static str>),
     SetTag(&'static str, bool),
@@ -122,6 +132,7 @@ impl Bench<'_> {
             (Ask::Redeem(campaign, offer), Some(member)) => self.redeem(member, *campaign, *offer),
             (Ask::Act(act), Some(_)) => self.decide_act(act, None),
             (Ask::SetBirthday(month, day), Some(member)) => self.set_birthday(member, *month, *day),
+            (Ask::Answer { quiz, question, answer }, Some(_)) => self.answer(asked.member, quiz, question, answer),
             (Ask::RecordCheckIn(happened_ms), Some(member)) => self.record_check_in(member, *happened_ms),
             (Ask::MakeUp(day), Some(member)) => self.make_up(member, *day),
             (Ask::SetZone(zone), Some(_)) => self.set_zone(zone),

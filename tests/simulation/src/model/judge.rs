@@ -48,6 +48,11 @@ impl Bench<'_> {
             Ask::GetStanding => self.standing(asked.member, told)?,
             Ask::GetProfile => self.profile(asked.member, told)?,
             Ask::GetOutcome(id) => self.outcome(asked.member, *id, told)?,
+            Ask::GetQuiz(slug) => {
+                self.quiz(slug, told)?;
+                let changed = self.programme.quizzes.get(slug).map_or(0, |quiz| quiz.changed);
+                return Ok(Verdict { applied: false, reveals: self.programme.activated.max(changed) });
+            }
             Ask::GetCampaign(number) => {
                 self.campaign(*number, told)?;
                 let changed = self.programme.block_changed.get(number).copied().unwrap_or(0);
@@ -60,6 +65,11 @@ impl Bench<'_> {
                     let looked = told.code == answer::SOLD_OUT;
                     let changed = self.programme.block_changed.get(&campaign).copied().unwrap_or(0);
                     reveals = reveals.max(if looked { changed } else { 0 });
+                }
+                if let Ask::Answer { quiz, .. } = &asked.ask {
+                    let tells = [answer::NO_SUCH_QUESTION, answer::CLOSED, answer::NOT_YET_OPEN];
+                    let changed = self.programme.quizzes.get(quiz).map_or(0, |quiz| quiz.changed);
+                    reveals = reveals.max(if tells.contains(&told.code) { changed } else { 0 });
                 }
                 return self.windowed(asked, told, reveals);
             }
@@ -119,6 +129,8 @@ impl Bench<'_> {
         };
         match due {
             Due::Refusal(code, fits) => expect(told, code).and_then(|()| fits(told)).and(unchanged),
+            Due::OneOf(codes) if codes.contains(&told.code) => unchanged,
+            Due::OneOf(codes) => Err(format!("`{}` is told, one of {codes:x?} is due", name(told.code))),
             Due::Apply(change) => {
                 self.apply(asked, told, &change)?;
                 Ok(Verdict { applied: true, reveals: self.now.epoch })
@@ -183,6 +195,7 @@ impl Bench<'_> {
         });
         match due {
             Due::Refusal(code, fits) => expect(told, code).and_then(|()| fits(told)).and(unchanged(reveals)),
+            Due::OneOf(_) => unreachable!("what has a key leaves no choice"),
             Due::Apply(_) if self.now.later.is_some_and(|later| later == told.code) => unchanged(reveals),
             Due::Apply(_) if self.now.later.is_some() => {
                 Err(format!("`{}` while changes are refused", name(told.code)))
@@ -250,6 +263,7 @@ impl Bench<'_> {
         let rules = &self.programme.rules;
         let named = ["orders", "check-in", "tier"].contains(&source)
             || rules.activities.iter().any(|it| it.slug == source)
+            || rules.quizzes.iter().any(|it| it.slug == source)
             || rules.standing.benefits.iter().any(|it| it.slug == source);
         if named { source } else { "unnamed" }
     }
@@ -295,6 +309,7 @@ impl Bench<'_> {
         let orders = rules.earning.iter().map(|it| ("orders", &it.caps));
         let check_in = rules.check_in.iter().map(|it| ("check-in", &it.caps));
         let all = orders.chain(check_in).chain(rules.activities.iter().map(|it| (it.slug, &it.caps)));
+        let all = all.chain(rules.quizzes.iter().map(|it| (it.slug, &it.caps)));
         let used = all.flat_map(|(rule, caps)| {
             caps.all.iter().filter_map(move |cap| {
                 let each = cap.each?;

@@ -12,6 +12,7 @@ mod days;
 mod decide;
 mod judge;
 mod points;
+mod quiz;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +85,8 @@ struct Programme {
     forgettable_ms: i64,
     cells: BTreeMap<CellName, u64>,
     granted: BTreeMap<u32, u64>,
+    /// By slug.
+    quizzes: BTreeMap<String, quiz::Quiz>,
     block_changed: BTreeMap<u32, u64>,
 }
 
@@ -153,6 +156,7 @@ impl Model {
                 forgettable_ms: i64::MIN,
                 cells: BTreeMap::new(),
                 granted: BTreeMap::new(),
+                quizzes: BTreeMap::new(),
                 block_changed: BTreeMap::new(),
             });
         }
@@ -169,6 +173,10 @@ impl Model {
             campaign.offers.iter().for_each(|offer| {
                 number_of(offers, offer.sku.clone());
             });
+        }
+        for quiz in &rules.quizzes {
+            // They are numbered with the campaigns.
+            number_of(&mut programme.campaigns, format!("quiz/{}", quiz.slug));
         }
         (programme.version, programme.activated) = (programme.version + 1, epoch);
         let (before, after) = (std::mem::replace(&mut programme.rules, Rc::new(rules)), Rc::clone(&programme.rules));
