@@ -9,6 +9,8 @@ mod days;
 mod earning;
 #[path = "scenarios/quiz.rs"]
 mod quiz;
+#[path = "scenarios/referral.rs"]
+mod referral;
 #[path = "scenarios/stage.rs"]
 mod stage;
 #[path = "scenarios/standing.rs"]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Decode, Encode, LedgerId, List, Prose, RequestId, Text};
+use crate::{Decode, Encode, LedgerId, List, MemberKey, Prose, RequestId, Text};
 
 /// Code `enrolled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -143,6 +143,21 @@ pub struct Answered {
     pub after: i64,
 }
 
+/// Code `invitation-accepted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct InvitationAccepted {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// Until when the member has to qualify.
+    pub until_ms: i64,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
 /// Code `member`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct MemberView {
@@ -250,6 +265,16 @@ pub struct ProfileView {
     pub cards: u32,
     /// Its tags.
     pub tags: List<Text, 64>,
+    /// 0: nobody invited it; 1: somebody did, and it has not qualified; 2: it has.
+    pub invited: u8,
+    /// Who invited it; of zeros if nobody did.
+    pub invited_by: MemberKey,
+    /// Until when it can, or could, qualify; 0 if nobody invited it, or it has.
+    pub invited_until_ms: i64,
+    /// How often it has had something of its own invitations in the period of now.
+    pub introduced: u32,
+    /// How often it can.
+    pub introduced_most: u32,
 }
 
 /// Days in a row.

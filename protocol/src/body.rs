@@ -56,6 +56,7 @@ bodies! {
     ZoneSet(answer::ZoneSet),
     TagSet(answer::TagSet),
     Answered(answer::Answered),
+    InvitationAccepted(answer::InvitationAccepted),
     MemberView(answer::MemberView),
     CampaignView(answer::CampaignView),
     OutcomeView(answer::OutcomeView),

@@ -28,6 +28,8 @@ pub mod op {
     pub const SET_TAG: u16 = 0x000c;
     /// [`crate::operation::AnswerQuestion`].
     pub const ANSWER_QUESTION: u16 = 0x000d;
+    /// [`crate::operation::AcceptInvitation`].
+    pub const ACCEPT_INVITATION: u16 = 0x000e;
     /// [`crate::operation::GetMember`].
     pub const GET_MEMBER: u16 = 0x0041;
     /// [`crate::operation::GetCampaign`].
@@ -75,6 +77,7 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::SET_ZONE, "set-zone", "SetZone"),
     (op::SET_TAG, "set-tag", "SetTag"),
     (op::ANSWER_QUESTION, "answer-question", "AnswerQuestion"),
+    (op::ACCEPT_INVITATION, "accept-invitation", "AcceptInvitation"),
     (op::GET_MEMBER, "get-member", "GetMember"),
     (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
     (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
@@ -185,6 +188,7 @@ answers! {
     ZONE_SET = 0x0009, "zone-set", Yes, Done, "ZoneSet", "The member's days are counted in this zone.";
     TAG_SET = 0x000a, "tag-set", Yes, Done, "TagSet", "The member has the tag, or has it no longer.";
     ANSWERED = 0x000b, "answered", Yes, Done, "Answered", "The answer counts, right or wrong.";
+    INVITATION_ACCEPTED = 0x000c, "invitation-accepted", Yes, Done, "InvitationAccepted", "The member counts as invited.";
     MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
     CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
     OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
@@ -240,6 +244,11 @@ answers! {
     NO_SUCH_QUESTION = 0x0124, "no-such-question", No, NewId, "Plain", "The quiz has no such question published.";
     NO_SUCH_OPTION = 0x0125, "no-such-option", No, Correct, "Plain", "The question has no such option.";
     ANSWERED_RIGHT = 0x0126, "answered-right", No, Done, "Plain", "The member has answered the question right already.";
+    NO_REFERRALS = 0x0127, "no-referrals", No, Correct, "Plain", "The programme makes nothing of invitations.";
+    NO_SUCH_INVITER = 0x0128, "no-such-inviter", No, Correct, "Plain", "Who is said to have invited is no member.";
+    OWN_INVITATION = 0x0129, "own-invitation", No, Correct, "Plain", "A member invites neither itself nor who invited it.";
+    INVITER_NOT_ADMITTED = 0x012a, "inviter-not-admitted", No, Correct, "Plain", "Neither its tier nor a tag lets the inviter invite.";
+    NOT_INVITABLE = 0x012b, "not-invitable", No, Correct, "Plain", "The member was invited already, or enrolled too long ago.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

@@ -183,6 +183,15 @@ pub struct AnswerQuestion {
     pub answer: Text,
 }
 
+/// A new member says who invited it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct AcceptInvitation {
+    /// Who was invited.
+    pub member: MemberKey,
+    /// By whom.
+    pub inviter: MemberKey,
+}
+
 /// What a member has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetMember {

@@ -187,6 +187,11 @@ fn operations() -> Vec<String> {
             &operation(op::ANSWER_QUESTION),
             AnswerQuestion { member: member(), quiz: text("daily"), question: text("2026-11-20"), answer: text("B") },
         ),
+        case(
+            "AcceptInvitation",
+            &operation(op::ACCEPT_INVITATION),
+            AcceptInvitation { member: member(), inviter: MemberKey::from_number(77) },
+        ),
         case("GetMember", &operation(op::GET_MEMBER), GetMember { member: member() }),
         case("GetCampaign", &operation(op::GET_CAMPAIGN), GetCampaign { campaign: 0, slug: text("monthly-gift") }),
         case("GetOutcome", &operation(op::GET_OUTCOME), GetOutcome { member: member(), id: id() }),
@@ -323,6 +328,11 @@ fn views() -> [Body; 10] {
         reach: DAY - 7,
         cards: 2,
         tags: List::cut([text("koc")]),
+        invited: 1,
+        invited_by: MemberKey::from_number(77),
+        invited_until_ms: NOW_MS + 2_592_000_000,
+        introduced: 2,
+        introduced_most: 10,
     };
     let question = QuestionView {
         slug: text("2026-11-20"),
@@ -381,6 +391,13 @@ fn bodies() -> Vec<Body> {
         Body::ZoneSet(ZoneSet { ledger, version }),
         Body::TagSet(TagSet { ledger, version }),
         Body::Answered(Answered { ledger, version, right: 1, place: 3, left: 0, before: 2, after: 62 }),
+        Body::InvitationAccepted(InvitationAccepted {
+            ledger,
+            version,
+            until_ms: NOW_MS + 2_592_000_000,
+            before: 20,
+            after: 70,
+        }),
         Body::QuestionPublished(QuestionPublished { number: 7, changed: 0 }),
         Body::SnapshotTaken(SnapshotTaken {
             first_epoch: 900,

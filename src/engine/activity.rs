@@ -12,7 +12,7 @@ use super::keyed::NaturalKey;
 use super::member::Member;
 use super::part::{Change, MemberPart};
 use super::refusal::Refusal;
-use crate::programme::{Activity, Measure};
+use crate::programme::{Activity, Deed, Measure};
 
 /// Decides an activity. With a natural key it is known to be new, and `after_ms` is the instant at or before which it might be forgotten.
 pub fn record_activity(
@@ -35,6 +35,7 @@ pub fn record_activity(
     let given = Given { channel: 0, happened_ms: body.happened_ms };
     draft.earn(activity.points(|name| field(body, name).unwrap_or(0)), &activity.giving, &given)?;
     draft.progress(Measure::Growth, body.happened_ms, activity.growth)?;
+    draft.qualifies(Deed::Activity(activity.source));
     Ok(draft.finish())
 }
 

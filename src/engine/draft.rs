@@ -32,6 +32,8 @@ const RIGHTS_MOST: usize = 1_000;
 pub(super) mod counted {
     /// The first of them.
     pub const FROM: u16 = 65_520;
+    /// Invitations of which an inviter had something, by the first day of their period.
+    pub const INTRODUCED: u16 = 65_531;
     /// Answers to questions, by 8 times the quiz's source and the question's lane, and the question's number.
     pub const QUIZ: u16 = 65_532;
     /// Benefits, by their source and the first day of their period.
@@ -137,6 +139,11 @@ impl<'a> Draft<'a> {
     /// Lets the tier follow, and benefits come with it.
     pub(super) fn moves(&mut self) {
         self.moved = true;
+    }
+
+    /// Says what happened to who did not ask.
+    pub(super) fn change(&mut self, change: Change) {
+        self.part.change = change;
     }
 
     /// Adds an effect.

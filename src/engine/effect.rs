@@ -4,6 +4,7 @@
 //! effects; a new one needs a new effect only where it touches something that none touched before.
 
 use smallvec::SmallVec;
+use tidegate_protocol::MemberKey;
 
 use super::counters::Counter;
 use super::days::Run;
@@ -102,6 +103,16 @@ pub enum Effect {
         number: u16,
         /// Whether the member has it now.
         on: bool,
+    },
+    /// Who invited the member is known.
+    Invited {
+        /// Who did.
+        inviter: MemberKey,
+    },
+    /// Until when the invited member has to qualify.
+    InvitedUntil {
+        /// The second; 0: it has qualified.
+        until_s: u32,
     },
     /// What a ladder counted for days before this one is of interest no longer.
     ProgressForgotten {

@@ -13,6 +13,7 @@ use super::part::{Change, MemberPart};
 use super::pending::{Pending, PendingPoints};
 use super::plans::{Plan, Plans};
 use super::progress::{Bucket, Progress};
+use super::referral::Invitation;
 use super::rights::{Right, Rights};
 use crate::programme::Birthday;
 
@@ -37,6 +38,7 @@ struct More {
     days: Days,
     /// Numbers of tags, ascending.
     tags: Vec<u16>,
+    invitation: Option<Invitation>,
     /// The programme's version that the newest part was decided by; 0 where there was none yet.
     version: u32,
 }
@@ -231,6 +233,16 @@ impl Member {
         &mut self.more.get_or_insert_default().days
     }
 
+    /// Who invited it, if anybody did.
+    pub fn invitation(&self) -> Option<Invitation> {
+        self.more.as_ref()?.invitation
+    }
+
+    /// Says who invited it.
+    pub fn set_invitation(&mut self, invitation: Invitation) {
+        self.more.get_or_insert_default().invitation = Some(invitation);
+    }
+
     /// Numbers of its tags, ascending.
     pub fn tags(&self) -> &[u16] {
         self.more.as_ref().map_or(&[], |more| &more.tags)
@@ -411,6 +423,11 @@ impl Member {
             }
             Effect::DaysKnown { after } => self.days_mut().forget_through(after),
             Effect::ZoneSet { zone } => self.days_mut().zone = zone,
+            Effect::Invited { inviter } => self.set_invitation(Invitation { inviter, until_s: 0 }),
+            Effect::InvitedUntil { until_s } => {
+                let invitation = self.more.as_mut().and_then(|more| more.invitation.as_mut()).ok_or(Misfit)?;
+                invitation.until_s = until_s;
+            }
             Effect::Tagged { number, on } => self.set_tag(number, on),
             Effect::ProgressForgotten { from } => {
                 if let Some(more) = &mut self.more {

@@ -12,7 +12,7 @@ use super::keyed::NaturalKey;
 use super::member::Member;
 use super::part::{Change, MemberPart};
 use super::refusal::Refusal;
-use crate::programme::{Counts, Measure, Sold};
+use crate::programme::{Counts, Deed, Measure, Sold};
 
 /// An order, with lines or without.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +123,7 @@ pub fn record_order(
     if programme.ladder.measure != Measure::Points {
         draft.progress(programme.ladder.measure, order.paid_at_ms, counts)?;
     }
+    draft.qualifies(Deed::Order(amount_minor));
     Ok(draft.finish())
 }
 

@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 use tidegate_protocol::{MemberKey, RequestId};
 
-use super::effect::Effects;
+use super::effect::{Effect, Effects};
 use super::keyed::KeyEntry;
 use super::member::LedgerAt;
 use super::question::Question;
@@ -43,7 +43,12 @@ impl MemberPart {
     /// Whether its answer takes a place in the member's window: it was asked for, by an id and no natural key.
     pub fn is_remembered(&self) -> bool {
         let keyed = matches!(self.change, Change::Ordered { .. } | Change::Acted { fingerprint: Some(_), .. });
-        !keyed && self.change != Change::Settled
+        !keyed && !self.change.is_unasked()
+    }
+
+    /// Whether by it an invited member has qualified, so that its inviter has a part of the outcome too.
+    pub fn introduces(&self) -> bool {
+        self.effects.contains(&Effect::InvitedUntil { until_s: 0 })
     }
 
     /// What the effects add to the balance, all in all. What stood before is a number wherever a part was decided or read.
@@ -120,6 +125,18 @@ pub enum Change {
         /// Which of the first right answers it is; 0 if it is none of those that have something beside.
         place: u32,
     },
+    /// It said who invited it.
+    Invited {
+        /// Who did.
+        inviter: MemberKey,
+        /// The second until which it has to qualify.
+        until_s: u32,
+    },
+    /// A member that it invited has qualified. It did not ask for that itself.
+    Introduced {
+        /// Who has.
+        invitee: MemberKey,
+    },
     /// It redeemed an offer.
     Redeemed {
         /// The campaign's number.
@@ -152,6 +169,13 @@ pub enum Change {
     },
     /// Time, or a new version of the rules, did what it was to do: lots expired, pending points opened, a tier was left.
     Settled,
+}
+
+impl Change {
+    /// Whether it happened to a member that did not ask for it.
+    pub fn is_unasked(&self) -> bool {
+        matches!(self, Change::Settled | Change::Introduced { .. })
+    }
 }
 
 /// A quota cell after a change.

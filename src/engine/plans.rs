@@ -7,7 +7,7 @@ use super::lots::NEVER_S;
 /// An instant at which the rules look at a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// What for: [`Plan::REVIEW`], [`Plan::GRACE`], or the number of a benefit.
+    /// What for: [`Plan::REVIEW`], [`Plan::GRACE`], [`Plan::INVITABLE`], or the number of a benefit.
     pub what: u16,
     /// The second; [`NEVER_S`] takes the plan back.
     pub at_s: u32,
@@ -18,6 +18,8 @@ impl Plan {
     pub const REVIEW: u16 = 1;
     /// The grace is over in which a tier that was not kept can still be.
     pub const GRACE: u16 = 2;
+    /// The time is over in which a new member can say who invited it.
+    pub const INVITABLE: u16 = 3;
 }
 
 /// All plans of a member, by their instant, then by what they are for: one for each.

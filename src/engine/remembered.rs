@@ -39,7 +39,7 @@ impl Remembered {
             Change::CheckedIn { day, streak } | Change::FilledIn { day, streak } => {
                 (answer::CHECKED_IN, u64::from(day as u32) << 32 | u64::from(streak))
             }
-            Change::Ordered { .. } | Change::Settled => return None,
+            Change::Ordered { .. } | Change::Settled | Change::Introduced { .. } => return None,
             Change::Acted { .. } => (answer::ACTIVITY_RECORDED, u64::from(part.tier)),
             Change::SaidBirthday { from_year } => (answer::BIRTHDAY_SET, from_year as u16 as u64),
             Change::ChangedZone { .. } => (answer::ZONE_SET, 0),
@@ -47,6 +47,7 @@ impl Remembered {
             Change::Answered { right, left, place, .. } => {
                 (answer::ANSWERED, u64::from(place) << 32 | u64::from(left) << 1 | u64::from(right))
             }
+            Change::Invited { until_s, .. } => (answer::INVITATION_ACCEPTED, u64::from(until_s)),
             Change::UsedRight { left, .. } => (answer::RIGHT_USED, u64::from(left)),
             Change::Redeemed { grant, .. } => (answer::GRANTED, grant),
         };
@@ -69,6 +70,7 @@ impl Remembered {
                 | answer::ZONE_SET
                 | answer::TAG_SET
                 | answer::ANSWERED
+                | answer::INVITATION_ACCEPTED
         );
         code && self.after.checked_sub(self.change).is_some()
     }
@@ -76,7 +78,8 @@ impl Remembered {
     /// Appends the answer as it was given the first time.
     pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
         use tidegate_protocol::answer::{
-            ActivityRecorded, Answered, BirthdaySet, CheckedIn, Enrolled, Granted, RightUsed, TagSet, ZoneSet,
+            ActivityRecorded, Answered, BirthdaySet, CheckedIn, Enrolled, Granted, InvitationAccepted, RightUsed,
+            TagSet, ZoneSet,
         };
         use tidegate_protocol::{batch::push_answer, code::answer};
         let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
@@ -101,6 +104,10 @@ impl Remembered {
                 let (right, left) = ((self.detail & 1) as u8, (self.detail >> 1) as u16);
                 let (left, place) = (u32::from(left), (self.detail >> 32) as u32);
                 push_answer(out, index, self.code, &Answered { ledger, version, right, place, left, before, after });
+            }
+            answer::INVITATION_ACCEPTED => {
+                let until_ms = i64::from(self.detail as u32) * 1000;
+                push_answer(out, index, self.code, &InvitationAccepted { ledger, version, until_ms, before, after });
             }
             answer::ZONE_SET => push_answer(out, index, self.code, &ZoneSet { ledger, version }),
             answer::TAG_SET => push_answer(out, index, self.code, &TagSet { ledger, version }),

@@ -81,6 +81,9 @@ impl Draft<'_> {
                 self.plan(benefit.source, rolling.end_s(&programme.zone, self.at_ms));
             }
         }
+        if let Some(referral) = &programme.referral {
+            self.plan(Plan::INVITABLE, second_of(self.at_ms.saturating_add(referral.within_ms)));
+        }
         self.moves();
     }
 
@@ -147,7 +150,7 @@ impl Draft<'_> {
                 let closed = self.closed_count(last_day).unwrap_or(0);
                 self.fall(self.count_on(last_day).max(closed));
             }
-            Plan::REVIEW | Plan::GRACE => {}
+            Plan::REVIEW | Plan::GRACE | Plan::INVITABLE => {}
             _ => self.benefit(what),
         }
         self.moves();

@@ -11,10 +11,10 @@ use super::rules::ByNumber;
 use super::{Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Tag, Zone};
 use super::{
     activities, awards, benefits, birthday, check_in, earning, grammar, ladder, multipliers, punctuation, quizzes,
-    rights, terms, tiers,
+    referral, rights, terms, tiers,
 };
 
-const TOP_KEYS: [&str; 20] = [
+const TOP_KEYS: [&str; 21] = [
     "programme",
     "title",
     "zone",
@@ -28,6 +28,7 @@ const TOP_KEYS: [&str; 20] = [
     "benefit",
     "activity",
     "quiz",
+    "referral",
     "birthday",
     "points",
     "check-in",
@@ -159,6 +160,12 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let activities = activities::read(top.get("activity"), &lives, numbering);
     let quizzes = quizzes::read(top.get("quiz"), &lives, numbering);
     let awards = awards::Scope { lives: &lives, rights: known_rights };
+    let referral = top.get("referral").map(|value| {
+        let activities = activities.as_deref().unwrap_or_default();
+        let (currency, tags) = (currency.as_ref(), tags.as_deref().unwrap_or_default());
+        let awards = awards::Scope { lives: &lives, rights: known_rights };
+        referral::read(&value, &referral::Scope { currency, tiers: &bare, tags, activities, awards })
+    });
     let entries = tiers::awards(tier_list.as_ref(), &mut tiers, &awards);
     let benefits =
         benefits::read(top.get("benefit"), &mut benefits::Scope { zone: &zone, tiers: &bare, awards, numbering });
@@ -199,6 +206,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         rights: rights?,
         tags: tags?,
         quizzes: quizzes?,
+        referral: wanted(referral)?,
         benefits: benefits?,
         orders: orders?,
         bundle_hash: [0; 32],

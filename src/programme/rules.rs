@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Activity, Benefit, BirthdayRules, CheckIn, Currency, Earning, Giving, Ladder, Multipliers, PointRules, Quiz, Right,
-    RightCount, Tier, Window, Zone,
+    Activity, Benefit, BirthdayRules, CheckIn, Currency, Earning, Giving, Ladder, Multipliers, PointRules, Quiz,
+    Referral, Right, RightCount, Tier, Window, Zone,
 };
 
 /// What gives points: the sources of lots.
@@ -15,6 +15,8 @@ pub mod source {
     pub const CHECK_IN: u16 = 2;
     /// The entry into a tier.
     pub const TIER: u16 = 3;
+    /// Invitations.
+    pub const REFERRAL: u16 = 4;
     /// Rules that a file names, activities and benefits, have numbers from here on.
     pub const NAMED_FROM: u16 = 64;
 }
@@ -65,6 +67,8 @@ pub struct Programme {
     pub tags: Vec<Tag>,
     /// What members do beside buying and checking in.
     pub activities: Vec<Activity>,
+    /// What it makes of invitations, if anything.
+    pub referral: Option<Referral>,
     /// What members are asked.
     pub quizzes: Vec<Quiz>,
     /// Campaigns in the order of the file.
@@ -166,6 +170,7 @@ impl Programme {
             source::ORDERS => "orders",
             source::CHECK_IN => "check-in",
             source::TIER => "tier",
+            source::REFERRAL => "referral",
             _ => {
                 let activity = self.activities.iter().find(|it| it.source == source).map(|it| it.slug.as_str());
                 let benefit = || self.benefits.iter().find(|it| it.source == source).map(|it| it.slug.as_str());

@@ -19,8 +19,8 @@ use super::read::{OutcomeSearch, Seen};
 use super::world::{Active, BlockPlace, World};
 use super::{Store, member_place};
 use crate::engine::{
-    self, Admission, Block, BlockPart, Context, Keyed, Known, LedgerAt, Member, MemberPart, NaturalKey, Redemption,
-    Refusal, Remembered,
+    self, Admission, Block, BlockPart, Context, Inviter, Keyed, Known, LedgerAt, Member, MemberPart, NaturalKey,
+    Redemption, Refusal, Remembered,
 };
 use crate::planted::{Bug, planted};
 
@@ -79,15 +79,17 @@ pub struct Executed {
 }
 
 /// The state of one turn while it runs.
-struct Run<'a> {
-    store: &'a Store,
-    now_ms: i64,
+pub(super) struct Run<'a> {
+    pub(super) store: &'a Store,
+    pub(super) now_ms: i64,
     later: Option<Later>,
     out: &'a mut Vec<u8>,
     /// Where the frame's answers begin in `out`.
     start: usize,
     epoch: u64,
     searches: Vec<OutcomeSearch>,
+    /// The epoch and the instant of an outcome that the inviter's part is missing of still.
+    pub(super) introduced: Option<(u64, i64)>,
 }
 
 impl Store {
@@ -108,17 +110,9 @@ impl Store {
         turn.group(self.members.len());
         self.expect(turn);
         let later = later.or(self.busy());
-        let mut run = Run { store: self, now_ms, later, out, start, epoch: 0, searches: Vec::new() };
+        let mut run = Run { store: self, now_ms, later, out, start, epoch: 0, searches: Vec::new(), introduced: None };
         for shard in &turn.touched {
-            let mut held = self.members[*shard as usize].lock();
-            let before = held.journal.appended_bytes();
-            turn.chain(*shard, |_, prepared| run.request(&mut held, prepared));
-            run.epoch = run.epoch.max(held.journal.last_epoch()).max(held.state.world.epoch);
-            let appended = held.journal.appended_bytes() - before;
-            // Under the lock: a cut must not take back bytes that are not counted yet.
-            if appended > 0 {
-                self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-            }
+            run.shard(turn, *shard);
         }
         for Memberless { index, programme, asked } in &turn.frame.memberless {
             run.memberless(*index, *programme, asked);
@@ -175,13 +169,51 @@ impl Turn {
 }
 
 impl Run<'_> {
+    /// Decides the requests of a shard, in their order, under its lock; but for such as could change a member of another shard too.
+    fn shard(&mut self, turn: &Turn, shard: u32) {
+        let store = self.store;
+        let (mut at, last) = turn.ends[shard as usize];
+        loop {
+            let mut held = store.members[shard as usize].lock();
+            let before = held.journal.appended_bytes();
+            let alone = loop {
+                let asked = &turn.frame.requests[usize::from(at)];
+                if let Some(other) = self.other_member(&held, asked) {
+                    break Some((asked, other));
+                }
+                self.request(&mut held, asked, None);
+                if at == last {
+                    break None;
+                }
+                at = asked.next;
+            };
+            self.leave(&held, before);
+            drop(held);
+            let Some((asked, other)) = alone else { return };
+            self.pair(asked, other);
+            if at == last {
+                return;
+            }
+            at = asked.next;
+        }
+    }
+
+    /// A shard is left: answers wait for what they revealed of it. Under the lock: a cut must not take back bytes that are not counted yet.
+    pub(super) fn leave(&mut self, held: &Held<Shard>, before: u64) {
+        self.epoch = self.epoch.max(held.journal.last_epoch()).max(held.state.world.epoch);
+        let appended = held.journal.appended_bytes() - before;
+        if appended > 0 {
+            self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+        }
+    }
+
     fn refuse(&mut self, index: u16, refusal: &Refusal) {
         self.store.counts.answers.count(refusal.code());
         refusal.answer(index, self.out);
     }
 
     #[inline(always)]
-    fn request(&mut self, held: &mut Held<Shard>, asked: &Prepared) {
+    pub(super) fn request(&mut self, held: &mut Held<Shard>, asked: &Prepared, inviter: Option<Inviter>) {
         let Held { state: Shard { world, members }, journal } = held;
         let now_ms = self.now_ms.max(journal.last_ms());
         // The programme was there when the frame was prepared, and programmes never go.
@@ -206,13 +238,18 @@ impl Run<'_> {
             | Asked::MakeUp(_)
             | Asked::SetZone(_)
             | Asked::SetTag(_)
-            | Asked::AnswerQuestion(_) => {
-                self.remembered_request(&mut place, world, active, &context, slot, asked);
+            | Asked::AnswerQuestion(_)
+            | Asked::AcceptInvitation(_) => {
+                self.remembered_request(&mut place, world, active, &context, slot, asked, inviter);
             }
         }
     }
 
     /// An operation that the member's window remembers.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what one lock holds is taken apart, and every operation needs some of it"
+    )]
     fn remembered_request(
         &mut self,
         place: &mut MemberAt<'_>,
@@ -221,6 +258,7 @@ impl Run<'_> {
         context: &Context<'_>,
         slot: Option<u32>,
         asked: &Prepared,
+        inviter: Option<Inviter>,
     ) {
         let request = &asked.request;
         let (known, mark) = match slot {
@@ -267,6 +305,9 @@ impl Run<'_> {
                 let decided = match &asked.asked {
                     Asked::Act(body) => engine::record_activity(context, slot, member, None, request, body),
                     Asked::SetBirthday(body) => engine::set_birthday(context, slot, member, request, body),
+                    Asked::AcceptInvitation(body) => {
+                        engine::accept_invitation(context, slot, member, inviter, request, body)
+                    }
                     Asked::RecordCheckIn(body) => engine::record_check_in(context, slot, member, request, body),
                     Asked::MakeUp(body) => engine::make_up(context, slot, member, request, body),
                     Asked::SetZone(body) => engine::set_zone(context, slot, member, request, body),
@@ -334,6 +375,7 @@ impl Run<'_> {
         let lineage = self.store.shape.lineage;
         let sequence = place.journal.sequence() + 1;
         let answer = Remembered::from_part(part, sequence, lineage).expect("what has no key is remembered");
+        self.introduced = part.introduces().then_some((epoch, part.now_ms));
         place.apply(lineage, part, epoch, asked.member_hash);
         self.store.counts.answers.count(answer.code);
         answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
@@ -407,6 +449,7 @@ impl Run<'_> {
         let lineage = self.store.shape.lineage;
         let code = engine::answer_once(&part, lineage, member_place(place.shard), sequence, asked.index, self.out);
         self.store.counts.answers.count(code);
+        self.introduced = part.introduces().then_some((epoch, part.now_ms));
         place.apply(lineage, &mut part, epoch, asked.member_hash);
     }
 
@@ -536,7 +579,7 @@ pub(super) struct MemberAt<'a> {
 
 impl MemberAt<'_> {
     /// Applies and appends a part; `hash` is that of a new member.
-    fn apply(&mut self, lineage: u16, part: &mut MemberPart, epoch: u64, hash: u64) {
+    pub(super) fn apply(&mut self, lineage: u16, part: &mut MemberPart, epoch: u64, hash: u64) {
         if part.slot != self.members.free_slot() {
             part.previous = self.members.member(part.slot).newest();
         }

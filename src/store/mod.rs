@@ -14,6 +14,7 @@ mod keys;
 mod maintain;
 mod members;
 mod packed;
+mod pair;
 mod place;
 mod pool;
 mod prefetch;

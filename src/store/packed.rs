@@ -7,8 +7,8 @@ use tidegate_protocol::{MemberKey, RequestId};
 
 use super::pool::WINDOW;
 use crate::engine::{
-    Block, Bucket, Cell, CellName, Counter, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Plan, Question,
-    Remembered, Right, Run,
+    Block, Bucket, Cell, CellName, Counter, Invitation, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Plan,
+    Question, Remembered, Right, Run,
 };
 use crate::programme::Birthday;
 
@@ -24,6 +24,7 @@ const BIRTHDAY: u8 = 8;
 const DAYS: u8 = 9;
 const RUNS: u8 = 10;
 const TAGS: u8 = 11;
+const INVITATION: u8 = 12;
 
 /// Appends a member and its answers.
 pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
@@ -89,6 +90,10 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
         out.extend_from_slice(&run.days.to_le_bytes());
     });
     write_list(out, lists, TAGS, member.tags().iter(), |out, tag| out.extend_from_slice(&tag.to_le_bytes()));
+    write_list(out, lists, INVITATION, member.invitation().into_iter(), |out, invitation| {
+        out.extend_from_slice(&invitation.inviter.0);
+        out.extend_from_slice(&invitation.until_s.to_le_bytes());
+    });
     out.push(answers.len() as u8);
     answers.iter().for_each(|answer| write_answer(out, answer));
 }
@@ -199,6 +204,9 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
                 for _ in 0..count {
                     member.set_tag(fields.u16()?, true);
                 }
+            }
+            INVITATION if count == 1 => {
+                member.set_invitation(Invitation { inviter: MemberKey(fields.take()?), until_s: fields.u32()? });
             }
             _ => return Err("a list of a member that a newer Tidegate may know"),
         }

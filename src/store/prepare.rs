@@ -3,9 +3,9 @@
 use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
 use tidegate_protocol::operation::{
-    AnswerQuestion, CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding,
-    MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone,
-    UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz,
+    GetStanding, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag,
+    SetZone, UseRight,
 };
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, MemberKey, Prose, RequestId, decode};
@@ -47,6 +47,7 @@ pub(super) enum Asked {
     SetZone(Box<SetZone>),
     SetTag(Box<SetTag>),
     AnswerQuestion(Box<AnswerQuestion>),
+    AcceptInvitation(AcceptInvitation),
     /// What happens once for ever by its key.
     Once(Box<Once>, NaturalKey),
     GetMember,
@@ -187,6 +188,7 @@ impl Store {
             op::ANSWER_QUESTION => {
                 body(entry, |body: AnswerQuestion| (body.member, Asked::AnswerQuestion(Box::new(body))))
             }
+            op::ACCEPT_INVITATION => body(entry, |body: AcceptInvitation| (body.member, Asked::AcceptInvitation(body))),
             op::REDEEM => body(entry, |body: Redeem| (body.member, Asked::Redeem(body))),
             op::GET_MEMBER => body(entry, |body: GetMember| (body.member, Asked::GetMember)),
             op::GET_OUTCOME => body(entry, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),

@@ -4,7 +4,7 @@ use tidegate_protocol::answer::{
     BenefitView, CampaignView, CapView, LimitUse, LotView, LotsView, MemberView, OfferView, OutcomeView, ProfileView,
     QuotaUse, RefusalCount, RightView, RunView, StandingView,
 };
-use tidegate_protocol::{LedgerId, List, Prose, RequestId, Text};
+use tidegate_protocol::{LedgerId, List, MemberKey, Prose, RequestId, Text};
 
 use super::members::Members;
 use super::world::Active;
@@ -89,6 +89,7 @@ pub(super) fn profile_view(context: &Context<'_>, member: &Member) -> ProfileVie
     let rule = programme.check_in.as_ref();
     let back = rule.map_or(0, |rule| rule.reach_days());
     let card = rule.and_then(|rule| rule.make_up.as_ref()).map(|make_up| make_up.card);
+    let (introduced, introduced_most) = engine::introductions(context, member);
     let runs = member.days().map_or(&[][..], |days| days.runs());
     let tag = |number: &u16| programme.tags.iter().find(|tag| tag.number == *number).map(|tag| text(&tag.slug));
     ProfileView {
@@ -100,6 +101,11 @@ pub(super) fn profile_view(context: &Context<'_>, member: &Member) -> ProfileVie
         reach: engine::known_from(member).max(today.saturating_sub(back)),
         cards: card.map_or(0, |card| u32::try_from(member.right_count(card)).unwrap_or(u32::MAX)),
         tags: List::cut(member.tags().iter().filter_map(tag)),
+        invited: member.invitation().map_or(0, |invitation| if invitation.until_s == 0 { 2 } else { 1 }),
+        invited_by: member.invitation().map_or(MemberKey([0; 16]), |invitation| invitation.inviter),
+        invited_until_ms: member.invitation().map_or(0, |invitation| i64::from(invitation.until_s) * 1000),
+        introduced,
+        introduced_most,
     }
 }
 

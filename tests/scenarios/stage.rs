@@ -19,8 +19,9 @@ use tidegate_client::{Answer, CallOptions, Client, ClientOptions, client_config}
 use tidegate_protocol::answer::{LotsView, MemberView, ProfileView, QuizView, StandingView};
 use tidegate_protocol::code::{Applied, row};
 use tidegate_protocol::operation::{
-    AnswerQuestion, CheckIn, Enrol, Field, GetLots, GetMember, GetProfile, GetQuiz, GetStanding, MakeUp, OrderLine,
-    RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, Field, GetLots, GetMember, GetProfile, GetQuiz, GetStanding,
+    MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag,
+    SetZone, UseRight,
 };
 use tidegate_protocol::operator::{GetResults, PublishQuestion, ResultsView};
 use tidegate_protocol::{Body, List, MemberKey, Prose, Text};
@@ -97,6 +98,12 @@ impl Stage {
 
     pub async fn check_in(&self, member: u64) -> Body {
         self.client.check_in(1, CheckIn { member: MemberKey::from_number(member) }, patient()).await.unwrap().body
+    }
+
+    /// A new member says who invited it.
+    pub async fn accept(&self, member: u64, inviter: u64) -> Answer {
+        let [member, inviter] = [member, inviter].map(MemberKey::from_number);
+        self.client.accept_invitation(1, AcceptInvitation { member, inviter }, patient()).await.unwrap()
     }
 
     /// An operator publishes a question.

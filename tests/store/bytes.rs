@@ -45,6 +45,9 @@ fn change() -> impl Strategy<Value = Change> {
         any::<(u16, u32, u8, bool, u16, u32)>().prop_map(|(quiz, question, option, right, left, place)| {
             Change::Answered { quiz, question, option, right, left, place }
         }),
+        any::<([u8; 16], u32)>()
+            .prop_map(|(inviter, until_s)| Change::Invited { inviter: MemberKey(inviter), until_s }),
+        any::<[u8; 16]>().prop_map(|invitee| Change::Introduced { invitee: MemberKey(invitee) }),
     ]
 }
 
@@ -87,6 +90,8 @@ fn effect() -> impl Strategy<Value = Effect> {
         any::<i32>().prop_map(|after| Effect::DaysKnown { after }),
         any::<u16>().prop_map(|zone| Effect::ZoneSet { zone }),
         any::<(u16, bool)>().prop_map(|(number, on)| Effect::Tagged { number, on }),
+        any::<[u8; 16]>().prop_map(|inviter| Effect::Invited { inviter: MemberKey(inviter) }),
+        any::<u32>().prop_map(|until_s| Effect::InvitedUntil { until_s }),
         (any::<u8>(), any::<u8>(), any::<i16>(), any::<i32>()).prop_map(|(month, day, from_year, said_on)| {
             Effect::Birthday(Birthday { month, day, from_year, said_on })
         }),
@@ -108,7 +113,7 @@ prop_compose! {
         let effects: Effects = effects.into_iter().take_while(fits).collect();
         let previous = LedgerAt { epoch, offset };
         let now_ms = BASE_MS + i64::from(after_base);
-        let (id, hash) = if change == Change::Settled { Default::default() } else { (RequestId(id), hash) };
+        let (id, hash) = if change.is_unasked() { Default::default() } else { (RequestId(id), hash) };
         MemberPart { slot, forgets, now_ms, version, id, hash, previous, after, tier, change, effects }
     }
 }

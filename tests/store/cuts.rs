@@ -6,21 +6,25 @@ use std::thread;
 
 use tidegate::engine::{BlockPart, Change, Record, read_record};
 use tidegate::store::{Cut, Limits, Store};
-use tidegate_protocol::code::answer;
+use tidegate_protocol::code::{answer, op};
+use tidegate_protocol::operation::AcceptInvitation;
 
-use super::{Client, club, hot, opened_with, options};
+use super::{Client, asking, club, hot, opened_with, options};
 
 const MEMBERS: u64 = 60;
 const THREADS: u64 = 3;
 const ROUNDS: u64 = 4_000;
+const INVITED: u64 = 2_400;
 
-/// Redemptions and orders of one epoch, as their members' shards tell and as blocks and directory tell.
+/// Redemptions, orders and invitations of one epoch, as their members' shards tell and as blocks, directory and inviters' shards tell.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     redeemed: u64,
     granted: u64,
     ordered: u64,
     recorded: u64,
+    qualified: u64,
+    introduced: u64,
 }
 
 impl Counts {
@@ -35,6 +39,8 @@ impl Counts {
                     Record::Member(part) => match part.change {
                         Change::Redeemed { .. } => counts.redeemed += 1,
                         Change::Ordered { .. } => counts.ordered += 1,
+                        Change::Invited { .. } => counts.qualified += u64::from(part.introduces()),
+                        Change::Introduced { .. } => counts.introduced += 1,
                         _ => {}
                     },
                     Record::Block(part) => counts.granted += u64::from(matches!(part, BlockPart::Granted { .. })),
@@ -95,7 +101,7 @@ fn i1_an_outcome_over_several_places_is_in_one_epoch_while_epochs_end() {
     });
     assert!(cuts.is_sorted_by_key(|(epoch, _)| *epoch));
     let (mut written, mut promised) = (0, 0);
-    for (epoch, Counts { redeemed, granted, ordered, recorded }) in &cuts {
+    for (epoch, Counts { redeemed, granted, ordered, recorded, .. }) in &cuts {
         assert_eq!((redeemed, ordered), (granted, recorded), "epoch {epoch} holds outcomes whole");
         written += redeemed + ordered;
         // What a thread was told waits for the newest change of what it read, which may be another's: never for less than its own.
@@ -106,4 +112,55 @@ fn i1_an_outcome_over_several_places_is_in_one_epoch_while_epochs_end() {
     let busy = cuts.iter().filter(|(_, counts)| *counts != Counts::default()).count();
     assert!(busy > 10, "{busy} epochs ended in the middle of it");
     assert_eq!(store.undurable_bytes(), 0, "what was counted was collected");
+}
+
+/// Enrols members of its own, each invited by another member, of whichever shard.
+fn invite(store: &Store, number: u64) {
+    let mut client = Client::new(store).numbered(number);
+    for at in 0..INVITED {
+        let member = MEMBERS + at * THREADS + number;
+        assert_eq!(client.enrol(member).code, answer::ENROLLED);
+        let (member, inviter) = (asking::member(member), asking::member(at * 7 % MEMBERS));
+        let told = client.ask(op::ACCEPT_INVITATION, &AcceptInvitation { member, inviter });
+        assert_eq!(told.code, answer::INVITATION_ACCEPTED);
+    }
+}
+
+#[test]
+fn i1_an_outcome_over_two_members_is_in_one_epoch_while_epochs_end() {
+    let referral = r#"
+[referral]
+within = "1d"
+until = "1d"
+qualifies = "at once"
+per_inviter = { times = 100, each = "life" }
+inviter = { points = 7 }
+invitee = { points = 3 }
+"#;
+    let (_memory, mut opened) = opened_with(&club("club", referral), options(4, Limits::default()));
+    let mut client = Client::new(&opened.store);
+    for member in 0..MEMBERS {
+        assert_eq!(client.enrol(member).code, answer::ENROLLED);
+    }
+    super::drain(&mut opened);
+    let (store, over) = (&opened.store, &AtomicBool::new(false));
+    let cuts = thread::scope(|scope| {
+        let cutting = scope.spawn(|| cut_until(store, over));
+        let inviting: Vec<_> = (1..=THREADS).map(|number| scope.spawn(move || invite(store, number))).collect();
+        inviting.into_iter().for_each(|thread| thread.join().unwrap());
+        over.store(true, Ordering::Release);
+        cutting.join().unwrap()
+    });
+    for (epoch, counts) in &cuts {
+        assert_eq!(counts.qualified, counts.introduced, "epoch {epoch} holds outcomes whole");
+    }
+    let all: u64 = cuts.iter().map(|(_, counts)| counts.introduced).sum();
+    assert_eq!(all, INVITED * THREADS);
+    let busy = cuts.iter().filter(|(_, counts)| counts.introduced > 0).count();
+    assert!(busy > 10, "{busy} epochs ended in the middle of it");
+    let books = store.books();
+    assert!(books.balance(), "{books:?}");
+    // An inviter of a hundred and more has something of a hundred.
+    let given = (MEMBERS * (INVITED * THREADS / MEMBERS).min(100)) as i64 * 7;
+    assert_eq!(books.programmes[0].issued, (INVITED * THREADS) as i64 * 3 + given);
 }

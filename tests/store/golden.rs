@@ -178,6 +178,18 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
             Change::Answered { quiz: 67, question: 900, option: 3, right: true, left: 2, place: 300 },
             &[Effect::Used(Counter { campaign: 65_532, offer: 541, period: 900, used: 0x8000_0001 })],
         ),
+        part(
+            None,
+            110,
+            1,
+            Change::Invited { inviter: MemberKey([6; 16]), until_s: 1_800_000_005 },
+            &[Effect::Invited { inviter: MemberKey([6; 16]) }, Effect::InvitedUntil { until_s: 1_800_000_005 }],
+        ),
+        MemberPart {
+            id: RequestId::default(),
+            hash: 0,
+            ..part(None, 110, 1, Change::Introduced { invitee: MemberKey([7; 16]) }, &[])
+        },
     ];
     let all = cases.into_iter().chain(later).chain(kept);
     for (part, hex) in all.zip(TODAY) {
@@ -188,7 +200,7 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
     }
 }
 
-const TODAY: [&str; 13] = [
+const TODAY: [&str; 15] = [
     "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000000101010000000505050505050505050505050505050500",
     "7b00050107000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
@@ -216,6 +228,9 @@ const TODAY: [&str; 13] = [
      0000dc01010c4200000112420000",
     "5300050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000dc01010d43008403000003010200ac020107fcff1d02840300008180808008",
+    "6300050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc01010e0606060606060606060606060606060605d2496b0213060606060606060606060606060606061405d2496b",
+    "31000502070000000500000003000000290000000000000000020000dc01010f0707070707070707070707070707070700",
 ];
 
 const RECORDS: [&str; 6] = [

@@ -374,6 +374,8 @@ calls! {
     set_tag: SET_TAG operation::SetTag, programme;
     /// Answers a question of a quiz.
     answer_question: ANSWER_QUESTION operation::AnswerQuestion, programme;
+    /// Says who invited a new member.
+    accept_invitation: ACCEPT_INVITATION operation::AcceptInvitation, programme;
     /// Redeems points for a campaign's offer.
     redeem: REDEEM operation::Redeem, programme;
     /// What a member has.

@@ -36,6 +36,8 @@ const FILLED_IN: u8 = 10;
 const CHANGED_ZONE: u8 = 11;
 const TAGGED: u8 = 12;
 const ANSWERED: u8 = 13;
+const INVITED: u8 = 14;
+const INTRODUCED: u8 = 15;
 
 const EFFECT_GRANTED: u8 = 1;
 const EFFECT_PENDED: u8 = 2;
@@ -55,11 +57,13 @@ const EFFECT_RAN: u8 = 15;
 const EFFECT_DAYS_KNOWN: u8 = 16;
 const EFFECT_ZONE_SET: u8 = 17;
 const EFFECT_TAGGED: u8 = 18;
+const EFFECT_INVITED: u8 = 19;
+const EFFECT_INVITED_UNTIL: u8 = 20;
 
 /// Appends a member's part.
 pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
     assert!(part.effects.len() <= EFFECTS_MOST, "{} effects of one outcome", part.effects.len());
-    let unasked = matches!(part.change, Change::Settled);
+    let unasked = part.change.is_unasked();
     record(out, MEMBER, |out| {
         // What is of fixed width goes out in one piece: this is written a million times a second.
         let mut head = [0; 13];
@@ -122,6 +126,15 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             out.extend_from_slice(&[*option, u8::from(*right)]);
             out.extend_from_slice(&left.to_le_bytes());
             short(out, u64::from(*place));
+        }
+        Change::Invited { inviter, until_s } => {
+            out.push(INVITED);
+            out.extend_from_slice(&inviter.0);
+            out.extend_from_slice(&until_s.to_le_bytes());
+        }
+        Change::Introduced { invitee } => {
+            out.push(INTRODUCED);
+            out.extend_from_slice(&invitee.0);
         }
         Change::Ordered { channel, fingerprint, paid_at_ms, amount_minor } => {
             out.push(ORDERED);
@@ -234,6 +247,14 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             out.extend_from_slice(&number.to_le_bytes());
             out.push(u8::from(*on));
         }
+        Effect::Invited { inviter } => {
+            out.push(EFFECT_INVITED);
+            out.extend_from_slice(&inviter.0);
+        }
+        Effect::InvitedUntil { until_s } => {
+            out.push(EFFECT_INVITED_UNTIL);
+            out.extend_from_slice(&until_s.to_le_bytes());
+        }
         Effect::ProgressForgotten { from } => {
             out.push(EFFECT_PROGRESS_FORGOTTEN);
             out.extend_from_slice(&from.to_le_bytes());
@@ -282,7 +303,7 @@ pub(super) fn read(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, 
     let forgets = if flags & FORGETS != 0 { Some(fields.u32()?) } else { None };
     let change = read_change(fields)?;
     let count = usize::from(fields.u8()?);
-    if count > EFFECTS_MOST || unasked != matches!(change, Change::Settled) {
+    if count > EFFECTS_MOST || unasked != change.is_unasked() {
         return Err(BadRecord::Value(fields.kind));
     }
     let effects = (0..count).map(|_| read_effect(fields)).collect::<Result<Effects, _>>()?;
@@ -311,6 +332,8 @@ fn read_change(fields: &mut Fields<'_>) -> Result<Change, BadRecord> {
             let place = u32::try_from(place).map_err(|_| BadRecord::Value(fields.kind))?;
             Change::Answered { quiz, question, option, right, left, place }
         }
+        INVITED => Change::Invited { inviter: MemberKey(fields.take()?), until_s: fields.u32()? },
+        INTRODUCED => Change::Introduced { invitee: MemberKey(fields.take()?) },
         CHANGED_ZONE => Change::ChangedZone { zone: fields.u16()? },
         TAGGED => Change::Tagged { number: fields.u16()?, on: flag(fields)? },
         kind @ (ACTED | ACTED_ONCE) => Change::Acted {
@@ -368,6 +391,8 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
         EFFECT_DAYS_KNOWN => Effect::DaysKnown { after: fields.i32()? },
         EFFECT_ZONE_SET => Effect::ZoneSet { zone: fields.u16()? },
         EFFECT_TAGGED => Effect::Tagged { number: fields.u16()?, on: flag(fields)? },
+        EFFECT_INVITED => Effect::Invited { inviter: MemberKey(fields.take()?) },
+        EFFECT_INVITED_UNTIL => Effect::InvitedUntil { until_s: fields.u32()? },
         EFFECT_PROGRESS_FORGOTTEN => Effect::ProgressForgotten { from: fields.i32()? },
         _ => return Err(BadRecord::Value(fields.kind)),
     })

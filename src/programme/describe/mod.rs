@@ -61,6 +61,7 @@ impl Programme {
         sentences.extend(self.describe_earning());
         sentences.extend(self.describe_activities());
         sentences.extend(self.quizzes.iter().map(earning::describe_quiz));
+        sentences.extend(self.describe_referral());
         sentences.extend(self.describe_multipliers());
         sentences.extend(self.describe_points());
         sentences.extend(self.describe_rights());

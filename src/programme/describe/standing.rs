@@ -3,7 +3,9 @@
 use super::super::expiry::Length;
 use super::super::ladder::Over;
 use super::super::multipliers::ReadsClock;
-use super::super::{Award, Benefit, Due, Falls, Ladder, Measure, Period, Programme, Right, RightCount, Title};
+use super::super::{
+    Award, Benefit, Due, Falls, Ladder, Measure, Period, Programme, Qualifies, Right, RightCount, Title,
+};
 use super::{points, said};
 
 impl Programme {
@@ -45,6 +47,56 @@ impl Programme {
         }
         sentences.extend(self.describe_entries());
         sentences
+    }
+
+    /// What invitations bring, and to whom.
+    pub(super) fn describe_referral(&self) -> Option<Title> {
+        let rule = self.referral.as_ref()?;
+        let (en_deed, zh_deed) = match rule.qualifies {
+            Qualifies::AtOnce => ("at once".to_owned(), "立即".to_owned()),
+            Qualifies::Order(least) => {
+                let (amount, currency) = (self.currency.show(least), self.currency);
+                (format!("with an order of {amount} {currency} or more"), format!("下单满 {amount} {currency} 后"))
+            }
+            Qualifies::Activity(source) => {
+                let title = self.activities.iter().find(|it| it.source == source).map(|it| it.title.clone());
+                let title = title.unwrap_or(Title { zh: String::new(), en: String::new() });
+                (format!("with \"{}\"", title.en), format!("完成“{}”后", title.zh))
+            }
+        };
+        let (tiers, tags) = rule.tiers_and_tags();
+        let named = |of: fn(&Title) -> &str| {
+            let tiers =
+                self.tiers.iter().zip(tiers).filter(|(_, admitted)| **admitted).map(|(tier, _)| of(&tier.title));
+            let tags = self.tags.iter().filter(|tag| tags.contains(&tag.number)).map(|tag| tag.slug.as_str());
+            tiers.chain(tags).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (en_who, zh_who) = (named(|title| &title.en), named(|title| &title.zh));
+        let en_who = if en_who.is_empty() { "Every member".to_owned() } else { en_who.join(", ") };
+        let zh_who = if zh_who.is_empty() { "所有会员".to_owned() } else { zh_who.join("、") };
+        let (en_each, zh_each) = match rule.each {
+            Period::Day => ("a day", "每天"),
+            Period::Week => ("a week", "每周"),
+            Period::Month => ("a month", "每月"),
+            Period::Year => ("a year", "每年"),
+            _ => ("in all", "累计"),
+        };
+        let times: Vec<String> = rule.times.iter().map(u32::to_string).collect();
+        let same = rule.times.windows(2).all(|pair| pair[0] == pair[1]);
+        let times = if same { times[0].clone() } else { times.join(" / ") };
+        let (inviter, invitee) = (self.describe_award(&rule.inviter), self.describe_award(&rule.invitee));
+        let days = |ms: i64| ms as f64 / 86_400_000.0;
+        let (within, until) = (days(rule.within_ms), days(rule.until_ms));
+        Some(said(
+            format!(
+                "{en_who} may invite: who enrolled at most {within} days before says so, and once it qualifies {en_deed} within {until} days has {}, and the inviter {}, at most {times} times {en_each}.",
+                invitee.en, inviter.en
+            ),
+            format!(
+                "{zh_who}可邀请好友：好友注册后 {within} 天内确认邀请，并在 {until} 天内{zh_deed}得{}，邀请人得{}，{zh_each}最多 {times} 次。",
+                invitee.zh, inviter.zh
+            ),
+        ))
     }
 
     fn describe_entries(&self) -> Vec<Title> {

@@ -14,8 +14,8 @@ use tidegate_protocol::batch;
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, Kind};
 use tidegate_protocol::operation::{
-    AnswerQuestion, CheckIn, Field, GetCampaign, GetLots, GetMember, GetProfile, GetQuiz, GetStanding, OrderLine,
-    RecordActivity, RecordOrder, RecordOrderLines, Redeem, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, Field, GetCampaign, GetLots, GetMember, GetProfile, GetQuiz,
+    GetStanding, OrderLine, RecordActivity, RecordOrder, RecordOrderLines, Redeem, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{Encode, List, MemberKey, Text, encode};
 
@@ -274,6 +274,7 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         (op::GET_CAMPAIGN, body(&GetCampaign { campaign: 0, slug: text("hot") })),
         (op::GET_LOTS, body(&GetLots { member: member(1) })),
         (op::GET_STANDING, body(&GetStanding { member: member(1) })),
+        (op::ACCEPT_INVITATION, body(&AcceptInvitation { member: member(77), inviter: member(1) })),
         (op::ANSWER_QUESTION, body(&AnswerQuestion { member: member(6), quiz, question, answer: text("A") })),
         (op::GET_QUIZ, body(&GetQuiz { quiz })),
         (op::SET_ZONE, body(&SetZone { member: member(1), zone: text("America/New_York") })),

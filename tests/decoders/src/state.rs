@@ -6,8 +6,8 @@ use tidegate::programme::{Bundle, BundleFile};
 use tidegate::store::{HashKeys, Limits, Scope, Section, Shape, Store, Turn};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    AnswerQuestion, CheckIn, Enrol, Field, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, Redeem, SetBirthday,
-    SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, Field, MakeUp, RecordActivity, RecordCheckIn, RecordOrder,
+    Redeem, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::operator::PublishQuestion;
 use tidegate_protocol::{Encode, List, MemberKey, Prose, RequestId, Text, batch};
@@ -79,6 +79,13 @@ points = 2
 when = { minutes = 4 }
 clock = "arrival"
 cap = [{ points = 4, each = "day" }, { times = 9, each = "life" }]
+[referral]
+within = "7d"
+until = "30d"
+qualifies = { activity = "read" }
+per_inviter = { times = { basic = 1, gold = 2 }, each = "month" }
+inviter = { points = 6 }
+invitee = { right = "drink" }
 [quiz.daily]
 right = 3
 took_part = 1
@@ -186,6 +193,8 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
         story.push((op::RECORD_ACTIVITY, body(&activity)));
         story.push((op::SET_BIRTHDAY, body(&SetBirthday { member, month: 2, day: 29 })));
         story.push((op::USE_RIGHT, body(&UseRight { member, right: text("drink") })));
+        let inviter = MemberKey::from_number(number / 2);
+        story.push((op::ACCEPT_INVITATION, body(&AcceptInvitation { member, inviter })));
         let [quiz, question, answer] = [text("daily"), text("q-1"), text(if number < 4 { "A" } else { "B" })];
         story.push((op::ANSWER_QUESTION, body(&AnswerQuestion { member, quiz, question, answer })));
         story.push((op::SET_TAG, body(&SetTag { member, tag: text("koc"), on: 1 })));

@@ -179,13 +179,15 @@ impl Ladder {
 }
 
 impl Award {
-    fn random(dice: &mut Dice, tiers: usize, campaign: &str, rights: &[&'static str]) -> Award {
+    /// Some.
+    pub fn random(dice: &mut Dice, tiers: usize, campaign: &str, rights: &[&'static str]) -> Award {
         let right = (!rights.is_empty() && dice.chance(50)).then(|| (*dice.one(rights), dice.between(1, 2) as u32));
         let points = if right.is_some() && dice.chance(40) { 0 } else { dice.between(1, 60) };
         Award { points, terms: Terms::random(dice, tiers, campaign), right }
     }
 
-    fn to_toml(&self, tiers: &[(&'static str, i64)]) -> String {
+    /// The keys of its table.
+    pub fn to_toml(&self, tiers: &[(&'static str, i64)]) -> String {
         let mut out = String::new();
         if self.points > 0 {
             let _ = writeln!(out, "points = {}", self.points);

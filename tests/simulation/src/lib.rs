@@ -21,6 +21,7 @@ pub mod multipliers;
 mod operators;
 mod process;
 pub mod quizzes;
+pub mod referral;
 pub mod rules;
 mod shrink;
 pub mod terms;

@@ -11,6 +11,7 @@ use crate::earning::{Activity, Caps, Earning};
 use crate::ladder::Standing;
 use crate::multipliers::Multipliers;
 use crate::quizzes::Quiz;
+use crate::referral::Referral;
 use crate::terms::{Expiry, Terms};
 
 /// Zones with and without daylight saving, on both sides of the globe.
@@ -153,6 +154,8 @@ pub struct Rules {
     pub birthday: Option<(Option<i32>, bool)>,
     /// Quizzes.
     pub quizzes: Vec<Quiz>,
+    /// Invitations.
+    pub referral: Option<Referral>,
     /// Tags.
     pub tags: Vec<&'static str>,
     /// Points for check-ins.
@@ -186,6 +189,7 @@ impl Rules {
             birthday: dice.chance(60).then(|| (*dice.one(&[None, Some(1), Some(40)]), dice.chance(50))),
             tags: TAGS.into_iter().filter(|_| dice.chance(70)).collect(),
             quizzes: Vec::new(),
+            referral: None,
             check_in: None,
             remember_days: dice.between(1, 3),
             campaigns: Vec::new(),
@@ -193,6 +197,7 @@ impl Rules {
         rules.activities = Activity::random(dice, rules.tiers.len(), "campaign-0");
         rules.quizzes = Quiz::random(dice, rules.tiers.len(), "campaign-0");
         rules.check_in(dice, 90);
+        rules.referral = Referral::random(dice, &rules);
         for number in 0..=dice.below(2) {
             rules.campaigns.push(rules.campaign(dice, &format!("campaign-{number}"), start_ms));
         }
@@ -219,7 +224,8 @@ impl Rules {
 
     /// What an operator might change: a quota, a price, a limit, a campaign more, points of a check-in, how long points live.
     pub fn change(&mut self, dice: &mut Dice, now_ms: i64) {
-        match dice.below(11) {
+        match dice.below(12) {
+            11 => self.referral = Referral::random(dice, self),
             10 => self.quizzes = Quiz::random(dice, self.tiers.len(), "campaign-0"),
             6 => {
                 let slugs: Vec<&'static str> = self.tiers.iter().map(|(slug, _)| *slug).collect();
@@ -227,9 +233,13 @@ impl Rules {
                 let ladder = &self.standing.ladder;
                 self.tiers = slugs.iter().enumerate().map(|(at, slug)| (*slug, ladder.from(at))).collect();
                 self.give(dice);
+                self.referral = Referral::random(dice, self);
             }
             7 if self.earning.is_some() => self.earning = Some(Earning::random(dice)),
-            8 => self.activities = Activity::random(dice, self.tiers.len(), "campaign-0"),
+            8 => {
+                self.activities = Activity::random(dice, self.tiers.len(), "campaign-0");
+                self.referral = Referral::random(dice, self);
+            }
             4 => self.terms(dice),
             5 => self.multipliers(dice, now_ms),
             0 if self.campaigns.len() < 4 => {
@@ -336,6 +346,9 @@ impl Rules {
             out += &earning.to_toml(&self.order_terms.to_toml(&self.tiers));
         }
         self.activities.iter().for_each(|activity| out += &activity.to_toml(&self.tiers));
+        if let Some(referral) = &self.referral {
+            out += &referral.to_toml(&self.tiers);
+        }
         self.quizzes.iter().for_each(|quiz| out += &quiz.to_toml(&self.tiers));
         if let Some(check_in) = &self.check_in {
             let days = check_in.streak.iter().map(|(day, bonus)| format!("{{ day = {day}, bonus = {bonus} }}"));

@@ -3,9 +3,9 @@
 use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    AnswerQuestion, CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz,
-    GetStanding, MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday,
-    SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile,
+    GetQuiz, GetStanding, MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem,
+    SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{List, MemberKey, Text, decode};
 
@@ -65,6 +65,10 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
         }
         Ask::GetQuiz(quiz) => {
             push_entry(out, op::GET_QUIZ, programme, deadline_ms, id, &GetQuiz { quiz: text(quiz) });
+        }
+        Ask::Accept(inviter) => {
+            let body = AcceptInvitation { member, inviter: MemberKey::from_number(*inviter) };
+            push_entry(out, op::ACCEPT_INVITATION, programme, deadline_ms, id, &body);
         }
         Ask::RecordCheckIn(happened_ms) => {
             let body = RecordCheckIn { member, happened_ms: *happened_ms };
@@ -148,6 +152,10 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
         op::GET_QUIZ => {
             let GetQuiz { quiz } = decode(entry.body).expect(read);
             (0, Ask::GetQuiz(quiz.as_str().to_owned()))
+        }
+        op::ACCEPT_INVITATION => {
+            let AcceptInvitation { member, inviter } = decode(entry.body).expect(read);
+            (number(member), Ask::Accept(number(inviter)))
         }
         op::RECORD_CHECK_IN => {
             let RecordCheckIn { member, happened_ms } = decode(entry.body).expect(read);

@@ -120,7 +120,7 @@ impl World {
         random[2..].copy_from_slice(&self.minted.to_be_bytes());
         let id = RequestId::mint(self.now_ms, random);
         let member = self.dice.below(MEMBERS);
-        let ask = match self.dice.below(33) {
+        let ask = match self.dice.below(35) {
             0 => Ask::Enrol,
             1..6 => Ask::CheckIn,
             6..11 => Ask::Order(asking::order(&mut self.dice, self.now_ms, 4_000)),
@@ -128,6 +128,7 @@ impl World {
             25 if self.dice.chance(20) => asking::birthday(&mut self.dice),
             23 => Ask::UseRight(asking::right(&mut self.dice)),
             24..26 => Ask::GetStanding,
+            33..35 => Ask::Accept(self.dice.below(MEMBERS + 1)),
             29..33 => quizzes::ask(&mut self.dice),
             26..29 => asking::days(&mut self.dice, self.now_ms),
             11..16 => Ask::Redeem(

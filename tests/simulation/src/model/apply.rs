@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tidegate_protocol::answer::{
-    ActivityRecorded, Answered, BirthdaySet, CheckedIn, Enrolled, Granted, Recorded, RightUsed, TagSet, ZoneSet,
+    ActivityRecorded, Answered, BirthdaySet, CheckedIn, Enrolled, Granted, InvitationAccepted, Recorded, RightUsed,
+    TagSet, ZoneSet,
 };
 use tidegate_protocol::code::answer;
 
 use super::decide::Change;
 use super::judge::{Bench, due, expect};
-use super::standing::Under;
-use super::{Applied, Asked, CellName, Told};
+use super::standing::{Under, What};
+use super::{Applied, Asked, CellName, Member, Told};
 use crate::ladder::Measure;
+use crate::referral::Qualifies;
 
 /// Answers that a member's window holds.
 const WINDOW: usize = 4;
@@ -31,6 +33,7 @@ impl Bench<'_> {
         let (rules, clock) = (&*programme.rules, &programme.clock);
         let under = Under { rules, clock, benefits: &programme.benefits };
         held.points.slide(rules, clock, now.now_ms);
+        let mut introduced = false;
         let ledger = match change {
             Change::Enrol => {
                 expect(told, answer::ENROLLED)?;
@@ -61,7 +64,7 @@ impl Bench<'_> {
                 )?;
                 body.ledger
             }
-            Change::Order { points, amount_minor, growth, paid_at_ms } => {
+            Change::Order { points, amount_minor, growth, paid_at_ms, introduces } => {
                 expect(told, answer::RECORDED)?;
                 let body: Recorded = told.read()?;
                 let rule = rules.earning.as_ref().ok_or("no earning")?;
@@ -71,11 +74,14 @@ impl Bench<'_> {
                 held.progressed(&under, Measure::Spend, *paid_at_ms, now.now_ms, *amount_minor);
                 held.progressed(&under, Measure::Orders, *paid_at_ms, now.now_ms, 1);
                 held.progressed(&under, Measure::Growth, *paid_at_ms, now.now_ms, *growth);
+                introduced = *introduces;
+                introduced_by(&under, member, introduced, now.now_ms);
+                let held = &mut member.holdings;
                 held.stand(&under, now.now_ms);
                 due((body.version, body.before, body.after), (version, before, held.points.balance()))?;
                 body.ledger
             }
-            Change::Act { slug, points, growth, happened_ms } => {
+            Change::Act { slug, points, growth, happened_ms, introduces } => {
                 expect(told, answer::ACTIVITY_RECORDED)?;
                 let body: ActivityRecorded = told.read()?;
                 let rule = rules.activities.iter().find(|it| it.slug == *slug).ok_or("no activity")?;
@@ -83,6 +89,9 @@ impl Bench<'_> {
                 let points = held.capped(slug, *points, &rule.caps, day);
                 held.earn(&under, (points, &rule.terms, slug), *happened_ms, now.now_ms);
                 held.progressed(&under, Measure::Growth, *happened_ms, now.now_ms, *growth);
+                introduced = *introduces;
+                introduced_by(&under, member, introduced, now.now_ms);
+                let held = &mut member.holdings;
                 held.stand(&under, now.now_ms);
                 due((body.version, body.before, body.after), (version, before, held.points.balance()))?;
                 body.ledger
@@ -103,6 +112,24 @@ impl Bench<'_> {
                 due(
                     (body.version, body.right == 1, body.place, body.left, body.before, body.after),
                     (version, *right, *place, *left, before, held.points.balance()),
+                )?;
+                body.ledger
+            }
+            Change::Accept { inviter, until_ms } => {
+                expect(told, answer::INVITATION_ACCEPTED)?;
+                let body: InvitationAccepted = told.read()?;
+                held.plans.remove(&What::Invitable);
+                member.invitation = Some((*inviter, *until_ms));
+                let rule = rules.referral.as_ref().ok_or("no referrals")?;
+                introduced = rule.qualifies == Qualifies::AtOnce;
+                introduced_by(&under, member, introduced, now.now_ms);
+                let held = &mut member.holdings;
+                if introduced {
+                    held.stand(&under, now.now_ms);
+                }
+                due(
+                    (body.version, body.until_ms, body.before, body.after),
+                    (version, *until_ms, before, held.points.balance()),
                 )?;
                 body.ledger
             }
@@ -174,11 +201,22 @@ impl Bench<'_> {
             member.window.insert(asked.id);
             member.windowed.insert(asked.id);
         }
+        if introduced {
+            programme.introduce(asked.member, now.now_ms, now.epoch);
+        }
         let newest = self.entries.insert(ledger.place, ledger.sequence).unwrap_or(0);
         if ledger.sequence <= newest {
             return Err(format!("ledger entry {ledger:?} was given before, the newest there is {newest}"));
         }
         Ok(())
+    }
+}
+
+/// What an invited member has of having qualified.
+fn introduced_by(under: &Under<'_>, member: &mut Member, introduced: bool, now_ms: i64) {
+    if let (true, Some(rule), Some((inviter, _))) = (introduced, &under.rules.referral, member.invitation) {
+        member.invitation = Some((inviter, 0));
+        member.holdings.award(under, &rule.invitee, "referral", now_ms);
     }
 }
 

@@ -78,6 +78,8 @@ pub enum Ask {
         /// One of its options.
         answer: String,
     },
+    /// A new member says who invited it.
+    Accept(u64),
     /// One of a right.
     UseRight(String),
     /// A birthday: month and day.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tidegate_protocol::MemberKey;
 use tidegate_protocol::answer::ProfileView;
 use tidegate_protocol::code::answer;
 use tidegate_protocol::refusal::{AlreadyCheckedIn, DayOutOfReach, PaidInTheFuture, TooOld};
@@ -237,6 +238,10 @@ impl Bench<'_> {
             let next = days.checked.contains(&(told.last + 1));
             due((told.days, next), (run(&days.checked, told.last), false))?;
         }
+        let (invited_by, until_ms) = member.invitation.unwrap_or((0, 0));
+        let invited_by = member.invitation.map_or(MemberKey([0; 16]), |_| MemberKey::from_number(invited_by));
+        let invited = member.invitation.map_or(0, |(_, until_ms)| if until_ms == 0 { 2 } else { 1 });
+        due((view.invited, view.invited_by, view.invited_until_ms), (invited, invited_by, until_ms))?;
         let tags: Vec<&str> = view.tags.as_slice().iter().map(|tag| tag.as_str()).collect();
         let has: Vec<&str> = member.tags.iter().copied().filter(|tag| rules.tags.contains(tag)).collect();
         due(tags.iter().copied().collect::<BTreeSet<_>>(), has.into_iter().collect())

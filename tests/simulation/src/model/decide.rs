@@ -10,6 +10,7 @@ use tidegate_protocol::refusal::{
 };
 
 use super::judge::Bench;
+use super::referral::Deed;
 use super::standing::Under;
 use super::{Act, Ask, Asked, CellName, Line, Member, Order, Told};
 use crate::calendar::Now;
@@ -63,12 +64,18 @@ pub(super) enum Change {
         amount_minor: i64,
         growth: i64,
         paid_at_ms: i64,
+        introduces: bool,
     },
     Act {
         slug: &'static str,
         points: i64,
         growth: i64,
         happened_ms: i64,
+        introduces: bool,
+    },
+    Accept {
+        inviter: u64,
+        until_ms: i64,
     },
     UseRight {
         slug: &'static str,
@@ -133,6 +140,7 @@ impl Bench<'_> {
             (Ask::Act(act), Some(_)) => self.decide_act(act, None),
             (Ask::SetBirthday(month, day), Some(member)) => self.set_birthday(member, *month, *day),
             (Ask::Answer { quiz, question, answer }, Some(_)) => self.answer(asked.member, quiz, question, answer),
+            (Ask::Accept(inviter), Some(member)) => self.accept(asked.member, member, *inviter),
             (Ask::RecordCheckIn(happened_ms), Some(member)) => self.record_check_in(member, *happened_ms),
             (Ask::MakeUp(day), Some(member)) => self.make_up(member, *day),
             (Ask::SetZone(zone), Some(_)) => self.set_zone(zone),
@@ -312,7 +320,8 @@ impl Bench<'_> {
         let growth = earning.growth.as_ref().map_or(0, |rate| rate.points(amount_minor));
         let given = self.given(On::Order(&order.channel), order.paid_at_ms);
         let points = self.multiplied(points, &given);
-        Due::Apply(Change::Order { points, amount_minor, growth, paid_at_ms: order.paid_at_ms })
+        let introduces = self.is_met(&Deed::Order(amount_minor));
+        Due::Apply(Change::Order { points, amount_minor, growth, paid_at_ms: order.paid_at_ms, introduces })
     }
 
     /// An activity; with a key it may be forgotten if it happened at or before the horizon.
@@ -350,6 +359,7 @@ impl Bench<'_> {
             points: self.multiplied(points, &given),
             growth: activity.growth,
             happened_ms: act.happened_ms,
+            introduces: self.is_met(&Deed::Activity(activity.slug)),
         })
     }
 

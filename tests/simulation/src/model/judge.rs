@@ -261,7 +261,7 @@ impl Bench<'_> {
     /// A rule that the programme names no longer has no name.
     fn source_name(&self, source: &'static str) -> &'static str {
         let rules = &self.programme.rules;
-        let named = ["orders", "check-in", "tier"].contains(&source)
+        let named = ["orders", "check-in", "tier", "referral"].contains(&source)
             || rules.activities.iter().any(|it| it.slug == source)
             || rules.quizzes.iter().any(|it| it.slug == source)
             || rules.standing.benefits.iter().any(|it| it.slug == source);

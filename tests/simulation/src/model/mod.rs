@@ -13,6 +13,7 @@ mod decide;
 mod judge;
 mod points;
 mod quiz;
+mod referral;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,8 @@ struct Member {
     holdings: Holdings,
     days: Days,
     tags: BTreeSet<&'static str>,
+    /// Who invited it, and until when it has to qualify; 0 once it has.
+    invitation: Option<(u64, i64)>,
     /// Every id of this member that ever changed the state, for ever.
     applied: BTreeMap<RequestId, Vec<Rc<Applied>>>,
     /// Those among them that are no orders: only these can be forgotten, or be a mark.

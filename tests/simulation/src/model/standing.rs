@@ -18,6 +18,7 @@ use crate::terms::Terms;
 pub(super) enum What {
     Review,
     Grace,
+    Invitable,
     Benefit(&'static str),
 }
 
@@ -26,6 +27,7 @@ pub(super) enum What {
 pub(super) enum Counted {
     Entry(&'static str),
     Benefit(&'static str),
+    Introduced,
     Cap(&'static str, Each, bool),
 }
 
@@ -161,7 +163,7 @@ impl Holdings {
         self.counts.get(what).filter(|(of, _)| *of >= period).map_or(0, |(_, used)| *used)
     }
 
-    fn set_used(&mut self, what: Counted, period: i32, used: i64) {
+    pub(super) fn set_used(&mut self, what: Counted, period: i32, used: i64) {
         let later = self.counts.get(&what).map_or(period, |(of, _)| period.max(*of));
         self.counts.insert(what, (later, used));
     }
@@ -292,10 +294,13 @@ impl Holdings {
                 self.plans.insert(What::Benefit(benefit.slug), under.clock.end_of(length, at_ms));
             }
         }
+        if let Some(referral) = &under.rules.referral {
+            self.plans.insert(What::Invitable, (at_ms + referral.within_ms).div_euclid(1000) * 1000);
+        }
         self.stand(under, at_ms);
     }
 
-    fn award(&mut self, under: &Under<'_>, award: &Award, source: &'static str, at_ms: i64) {
+    pub(super) fn award(&mut self, under: &Under<'_>, award: &Award, source: &'static str, at_ms: i64) {
         if award.points > 0 {
             self.earn(under, (award.points, &award.terms, source), at_ms, at_ms);
         }
