@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use tidegate_client::{Answer, CallError, CallOptions, Client, ClientOptions, Loss, client_config};
 use tidegate_protocol::answer::CampaignView;
 use tidegate_protocol::operation::GetCampaign;
-use tidegate_protocol::operator::{Activate, BundleFile, GetStatus, SnapshotTaken, TakeSnapshot};
-use tidegate_protocol::{Body, List, Text};
+use tidegate_protocol::operator::{
+    Activate, BundleFile, GetResults, GetStatus, PublishQuestion, SnapshotTaken, TakeSnapshot,
+};
+use tidegate_protocol::{Body, List, Prose, Text};
 
 use tidegate::operator::connect::most_patient;
 
 use crate::load::Numbers;
-use crate::scenario::{CAMPAIGN, Scenario};
+use crate::scenario::{CAMPAIGN, QUESTION, QUIZ, Scenario};
 use crate::server::Server;
 
 /// What an operator could not do.
@@ -114,6 +116,38 @@ impl Desk {
         let Body::StatusView(view) = &answer.body else { return Err(refused(what, &answer)) };
         let figure = view.figures.as_slice().iter().find(|figure| figure.name.as_str() == "log_stalled_us");
         figure.map(|figure| figure.value as f64 / 1e6).ok_or_else(|| refused(what, &answer))
+    }
+
+    /// Publishes the quiz's question: open from now on.
+    pub(crate) async fn publish_question(&self) -> Result<(), DeskError> {
+        let (text, now_ms) = (|text: &str| Text::try_from(text).expect("short"), self.client.server_ms());
+        let body = PublishQuestion {
+            programme: text(&self.scenario.slug),
+            quiz: text(QUIZ),
+            question: text(QUESTION),
+            text: Prose::cut("A or B?"),
+            options: List::cut([text("A"), text("B")]),
+            right: text("B"),
+            opens_ms: now_ms - 1_000,
+            closes_ms: now_ms + 86_400_000,
+        };
+        let what = "publishing the question";
+        let answer = self.client.publish_question(body, CallOptions::default()).await;
+        let answer = answer.map_err(|source| DeskError::Call { what, source })?;
+        if matches!(answer.body, Body::QuestionPublished(_)) { Ok(()) } else { Err(refused(what, &answer)) }
+    }
+
+    /// The first places of the question that are taken, and how often it was answered.
+    pub(crate) async fn question_results(&self) -> Result<(u64, u64), DeskError> {
+        let text = |text: &str| Text::try_from(text).expect("short");
+        let (what, body) =
+            ("looking at the results", GetResults { programme: text(&self.scenario.slug), quiz: text(QUIZ) });
+        let answer = self.client.results(body, CallOptions::default()).await;
+        let answer = answer.map_err(|source| DeskError::Call { what, source })?;
+        let Body::ResultsView(view) = &answer.body else { return Err(refused(what, &answer)) };
+        let question = view.questions.as_slice().first().ok_or_else(|| refused(what, &answer))?;
+        let answers = question.options.as_slice().iter().map(|option| u64::from(option.times)).sum();
+        Ok((question.places_taken.into(), answers))
     }
 
     /// Lets the window open soon, at a whole second.

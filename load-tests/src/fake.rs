@@ -1,7 +1,7 @@
 //! A small server for the harness's own tests: the rules of a programme in the simplest way, no log, and lies on demand.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -42,6 +42,8 @@ pub(crate) enum Lie {
 struct Member {
     balance: i64,
     used: u32,
+    checked_in: bool,
+    answered: bool,
 }
 
 struct State {
@@ -52,6 +54,11 @@ struct State {
     /// By offer and tier; zeros stand for all.
     used: HashMap<(u32, u8), u64>,
     granted: u64,
+    /// Numbers of the orders that are recorded.
+    orders: HashSet<String>,
+    /// Answers to the question, and first places taken.
+    answers: u32,
+    places: u32,
     frames: u64,
     changes: u64,
 }
@@ -73,6 +80,9 @@ pub(crate) fn start(certs: &Path, lie: Lie) -> SocketAddr {
                 members: HashMap::new(),
                 used: HashMap::new(),
                 granted: 0,
+                orders: HashSet::new(),
+                answers: 0,
+                places: 0,
                 frames: 0,
                 changes: 0,
             };
@@ -185,10 +195,24 @@ impl State {
                 let Some(member) = self.members.get_mut(&order.member) else {
                     return push_answer(out, index, code::NO_SUCH_MEMBER, &Plain {});
                 };
+                if !self.orders.insert(order.number.to_string()) {
+                    return push_answer(out, index, code::ALREADY_RECORDED, &answer::AlreadyRecorded { ledger });
+                }
                 member.balance += order.amount_minor / 100;
                 let body = answer::Recorded { ledger, version, tier: 1, before: 0, after: member.balance };
                 push_answer(out, index, code::RECORDED, &body);
             }
+            op::CHECK_IN => self.check_in(index, &decode(entry.body).unwrap(), out),
+            op::ANSWER_QUESTION => self.answer(index, &decode(entry.body).unwrap(), out),
+            op::PUBLISH_QUESTION => {
+                push_answer(
+                    out,
+                    index,
+                    code::QUESTION_PUBLISHED,
+                    &operator::QuestionPublished { number: 1, changed: 0 },
+                );
+            }
+            op::GET_RESULTS => self.results(index, out),
             op::REDEEM => self.redeem(index, &decode(entry.body).unwrap(), out),
             op::GET_MEMBER => self.member(index, &decode(entry.body).unwrap(), out),
             op::GET_CAMPAIGN => self.campaign(index, out),
@@ -214,6 +238,54 @@ impl State {
             }
             other => panic!("the harness asked for {other:#x}"),
         }
+    }
+
+    fn check_in(&mut self, index: u16, check_in: &operation::CheckIn, out: &mut Vec<u8>) {
+        let (ledger, version) = (Default::default(), self.version);
+        let member = self.members.get_mut(&check_in.member).unwrap();
+        if std::mem::replace(&mut member.checked_in, true) && self.lie != Lie::TakesTwice {
+            return push_answer(out, index, code::ALREADY_CHECKED_IN, &Plain {});
+        }
+        member.balance += 5;
+        let (before, after) = (member.balance - 5, member.balance);
+        push_answer(
+            out,
+            index,
+            code::CHECKED_IN,
+            &answer::CheckedIn { ledger, version, day: 1, streak: 1, before, after },
+        );
+    }
+
+    fn answer(&mut self, index: u16, asked: &operation::AnswerQuestion, out: &mut Vec<u8>) {
+        let (ledger, version) = (Default::default(), self.version);
+        let places = self.programme.as_ref().unwrap().quizzes[0].first.unwrap().places;
+        let places = if self.lie == Lie::OneTooMany { places + 1 } else { places };
+        let member = self.members.get_mut(&asked.member).unwrap();
+        if std::mem::replace(&mut member.answered, true) {
+            return push_answer(out, index, code::LIMIT_REACHED, &Plain {});
+        }
+        let (right, before) = (asked.answer.as_str() == "B", member.balance);
+        let first = right && self.places < places;
+        member.balance += if right { 11 } else { 1 } + if first { 50 } else { 0 };
+        self.answers += 1;
+        self.places += u32::from(first);
+        let (right, place, after) = (right.into(), if first { self.places } else { 0 }, member.balance);
+        let body = answer::Answered { ledger, version, right, place, left: 0, before, after };
+        push_answer(out, index, code::ANSWERED, &body);
+    }
+
+    fn results(&self, index: u16, out: &mut Vec<u8>) {
+        let option = operator::OptionResult { option: Text::default(), right: 1, times: self.answers };
+        let question = operator::QuestionResults {
+            number: 1,
+            question: Text::default(),
+            text: Default::default(),
+            opens_ms: 0,
+            closes_ms: 0,
+            places_taken: self.places,
+            options: List::cut([option]),
+        };
+        push_answer(out, index, code::RESULTS, &operator::ResultsView { questions: List::cut([question]) });
     }
 
     fn redeem(&mut self, index: u16, redeem: &operation::Redeem, out: &mut Vec<u8>) {

@@ -1,11 +1,10 @@
-//! The load itself: one lane, frames of redemptions, as fast as it goes or on a schedule.
+//! The load itself: one lane, frames of requests, as fast as it goes or on a schedule.
 //!
 //! **Closed loop** (`--max`): as many frames in flight as allowed; a frame starts when it is written.
 //! **Open loop** (`--rate`): frame k of a lane is meant to start at t0 + k·interval, whatever the server does. Latency
 //! counts from there, so that a server that stalls is charged for everything it held up.
 //!
-//! Frames are copies of a template in which only ids, members and offers are written; answers are read by code and
-//! index, one in [`SAMPLE`] grants in full.
+//! Answers are read by code and index, one in [`SAMPLE`] grants in full.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -13,22 +12,22 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use tidegate_protocol::batch::{self, Answers, ENTRY_HEAD_BYTES, REQUESTS_HEAD_BYTES};
-use tidegate_protocol::code::{answer, op};
-use tidegate_protocol::frame::{self, FLAG_NOT_DURABLE, HEADER_BYTES, Kind};
-use tidegate_protocol::operation::Redeem;
-use tidegate_protocol::{MemberKey, RequestId, answer::Granted, decode};
+use tidegate_protocol::batch::Answers;
+use tidegate_protocol::code::answer;
+use tidegate_protocol::frame::{FLAG_NOT_DURABLE, Kind};
+use tidegate_protocol::{MemberKey, answer::Granted, decode};
 
 use crate::bulk::Ids;
 use crate::lane::{Lane, LaneError};
 use crate::pacer::Pacer;
-use crate::scenario::Scenario;
+use crate::scenario::{Name, Scenario};
+use crate::template::{Own, Template};
 use crate::walk::{Spread, Walk};
 
+/// Of so many orders one is told twice.
+const TOLD_TWICE: u64 = 16;
 /// One in so many grants is decoded in full and checked against the price list.
 const SAMPLE: u64 = 1_024;
-/// Milliseconds after its id's time within which a request may be applied.
-const DEADLINE_MS: u32 = 30_000;
 /// Codes are below this.
 const CODES: usize = 0x600;
 /// In a member's tally: it was decided on with the window open. The bits below count its grants.
@@ -59,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) patience: Duration,
     pub(crate) spread: Spread,
     pub(crate) seed: u64,
+    /// Orders are numbered from here on.
+    pub(crate) order_numbers: u64,
 }
 
 /// What the progress bar shows.
@@ -142,57 +143,35 @@ impl Tally {
     }
 }
 
-/// A frame of redemptions in which only ids, members and offers change.
-struct Template {
-    bytes: Vec<u8>,
-    batch: usize,
-}
-
-const REDEEM_BYTES: usize = 24;
-const ENTRY_BYTES: usize = ENTRY_HEAD_BYTES + REDEEM_BYTES;
-/// Where things stand in an entry.
-const ID_AT: usize = 16;
-const MEMBER_AT: usize = ENTRY_HEAD_BYTES + 8;
-const OFFER_AT: usize = ENTRY_HEAD_BYTES + 20;
-
-impl Template {
-    fn new(batch: u16, numbers: &Numbers) -> Template {
-        let mut bytes = Vec::new();
-        let body = Redeem { member: MemberKey([0; 16]), campaign: numbers.campaign, offer: 0 };
-        frame::write(&mut bytes, Kind::Requests, 0, 0, |out| {
-            let start = batch::start_requests(out);
-            for _ in 0..batch {
-                batch::push_entry(out, op::REDEEM, numbers.programme, DEADLINE_MS, RequestId::default(), &body);
-            }
-            batch::finish_requests(out, start, batch);
-        });
-        assert_eq!(bytes.len(), HEADER_BYTES + REQUESTS_HEAD_BYTES + usize::from(batch) * ENTRY_BYTES);
-        Template { bytes, batch: batch.into() }
-    }
-
-    /// Appends a frame; `next` gives each entry's id, member and offer number.
-    fn append(&self, out: &mut Vec<u8>, correlation: u64, mut next: impl FnMut() -> (RequestId, MemberKey, u32)) {
-        let start = out.len();
-        out.extend_from_slice(&self.bytes);
-        let frame = &mut out[start..];
-        frame[8..16].copy_from_slice(&correlation.to_le_bytes());
-        let entries = frame[HEADER_BYTES + REQUESTS_HEAD_BYTES..].chunks_exact_mut(ENTRY_BYTES);
-        debug_assert_eq!(entries.len(), self.batch);
-        for entry in entries {
-            let (id, member, offer) = next();
-            entry[ID_AT..ID_AT + 16].copy_from_slice(&id.0);
-            entry[MEMBER_AT..MEMBER_AT + 8].copy_from_slice(&member.0[8..]);
-            entry[OFFER_AT..OFFER_AT + 4].copy_from_slice(&offer.to_le_bytes());
-        }
-    }
-}
-
 /// A frame in flight.
 struct Slot {
     intended: Instant,
     sent: Instant,
     members: Vec<u32>,
     busy: bool,
+}
+
+/// The orders of a lane: numbered one by one, paid some time before, and every sixteenth told twice.
+struct Orders {
+    newest: u64,
+    last: Option<(u32, Own)>,
+}
+
+impl Orders {
+    /// The next order, of this member or, if it is told again, of the last's.
+    fn next(&mut self, member: u32, server_ms: i64) -> (u32, Own) {
+        self.newest += 1;
+        if let Some(again) = self.last.take()
+            && self.newest.is_multiple_of(TOLD_TWICE)
+        {
+            return again;
+        }
+        // Out of order: what comes in later may have been paid earlier.
+        let paid_at_ms = server_ms - (self.newest % 7) as i64 * 1_000;
+        let next = (member, Own::Order { paid_at_ms, number: self.newest });
+        self.last = Some(next);
+        next
+    }
 }
 
 /// One lane's load.
@@ -202,6 +181,7 @@ pub(crate) struct Load {
     plan: Rc<Plan>,
     template: Template,
     walk: Walk,
+    orders: Orders,
     slots: Vec<Slot>,
     free: Vec<u16>,
     /// Of the members of this lane: grants told, and [`ASKED`].
@@ -232,8 +212,10 @@ impl Load {
         let interval = per_lane.map_or(Duration::ZERO, |frames| Duration::from_secs_f64(1.0 / frames));
         let shift = interval.mul_f64(index as f64 / plan.lanes as f64);
         Load {
-            template: Template::new(plan.batch, &numbers),
+            template: Template::new(scenario.name, plan.batch, &numbers),
             walk: Walk::new(members.clone(), plan.spread, plan.seed.wrapping_mul(1_000_003) + index as u64),
+            // Numbers of two lanes, or two runs, never meet: the upper half is this one's.
+            orders: Orders { newest: plan.order_numbers + ((index as u64) << 40), last: None },
             slots: (0..plan.in_flight).map(slot).collect(),
             free: (0..plan.in_flight as u16).rev().collect(),
             told,
@@ -261,7 +243,7 @@ impl Load {
         let pacer = Pacer::new().map_err(|error| LaneError::Lost(error.to_string()))?;
         let too_late = tokio::time::sleep_until((self.plan.end + self.plan.patience).into());
         tokio::pin!(too_late);
-        let mut out = Vec::with_capacity(self.plan.in_flight * self.template.bytes.len());
+        let mut out = Vec::with_capacity(self.plan.in_flight * self.template.frame_bytes());
         loop {
             let wake = self.fill(ids, &mut out);
             if !out.is_empty() {
@@ -312,11 +294,21 @@ impl Load {
             self.tally.offered += u64::from(self.plan.batch);
         }
         let (walk, scenario, numbers) = (&mut self.walk, &self.scenario, &self.numbers);
-        let mut members = slot.members.iter_mut();
+        let (orders, mut members) = (&mut self.orders, slot.members.iter_mut());
         self.template.append(out, at.into(), || {
-            let member = walk.next();
+            let mut member = walk.next();
+            let own = match scenario.name {
+                Name::CheckInMidnight => Own::Nothing,
+                Name::Quiz => Own::Answer(scenario.is_right(member)),
+                Name::OrderStorm => {
+                    let own;
+                    (member, own) = orders.next(member, server_ms);
+                    own
+                }
+                _ => Own::Offer(numbers.offers[scenario.offer(member) as usize]),
+            };
             *members.next().expect("as many as entries") = member;
-            (ids.mint(server_ms), key(member), numbers.offers[scenario.offer(member) as usize])
+            (ids.mint(server_ms), key(member), own)
         });
     }
 
@@ -341,7 +333,8 @@ impl Load {
         if !busy || answers.left() != self.plan.batch {
             return Err(malformed("answers to no frame in flight, or too few of them"));
         }
-        let before = self.tally.codes[usize::from(answer::GRANTED)];
+        let granted = usize::from(self.scenario.granted());
+        let before = self.tally.codes[granted];
         for answer in answers {
             let answer = answer.map_err(|error| malformed(&error.to_string()))?;
             let slot = &self.slots[correlation as usize];
@@ -349,7 +342,7 @@ impl Load {
                 *slot.members.get(usize::from(answer.index)).ok_or_else(|| malformed("an index beyond the batch"))?;
             self.answer(member, answer.code, answer.body);
         }
-        let granted = self.tally.codes[usize::from(answer::GRANTED)] - before;
+        let granted = self.tally.codes[granted] - before;
         let slot = &mut self.slots[correlation as usize];
         slot.busy = false;
         self.free.push(correlation as u16);
@@ -381,9 +374,9 @@ impl Load {
             Some(count) => *count += 1,
             None => self.tally.wrong += 1,
         }
-        if code == answer::GRANTED {
+        if code == self.scenario.granted() {
             *told = (*told + 1) | ASKED;
-            if self.tally.codes[usize::from(code)] % SAMPLE == 1 {
+            if code == answer::GRANTED && self.tally.codes[usize::from(code)] % SAMPLE == 1 {
                 let price = self.scenario.price(member);
                 let right = decode::<Granted>(body).is_ok_and(|granted| granted.before - granted.after == price);
                 self.tally.wrong += u64::from(!right);
@@ -398,32 +391,4 @@ impl Load {
 #[inline]
 pub(crate) fn key(member: u32) -> MemberKey {
     MemberKey::from_number(u64::from(member) + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use tidegate_protocol::batch::Entries;
-    use tidegate_protocol::frame::Header;
-
-    use super::*;
-
-    #[test]
-    fn a_patched_template_is_what_the_codec_would_write() {
-        let numbers = Numbers { programme: 9, campaign: 4, offers: vec![70, 71] };
-        let template = Template::new(3, &numbers);
-        let (mut out, mut member) = (vec![0xee; 5], 40);
-        template.append(&mut out, 0x1234, || {
-            member += 1;
-            (RequestId::mint(1_700_000_000_000, [member as u8; 10]), key(member), numbers.offers[1])
-        });
-        let header = Header::decode(out[5..].first_chunk().unwrap()).unwrap();
-        assert_eq!((header.kind, header.correlation), (Kind::Requests, 0x1234));
-        let body = &out[5 + HEADER_BYTES..];
-        assert_eq!(header.length as usize, body.len());
-        for (entry, member) in Entries::new(body).unwrap().map(Result::unwrap).zip([41, 42, 43]) {
-            assert_eq!((entry.code, entry.programme, entry.deadline_ms), (op::REDEEM, 9, DEADLINE_MS));
-            assert_eq!(entry.id, RequestId::mint(1_700_000_000_000, [member as u8; 10]));
-            assert_eq!(decode::<Redeem>(entry.body).unwrap(), Redeem { member: key(member), campaign: 4, offer: 71 });
-        }
-    }
 }

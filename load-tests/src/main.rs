@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod scenario;
 mod server;
+mod template;
 mod walk;
 
 use std::process::ExitCode;

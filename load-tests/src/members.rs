@@ -11,7 +11,7 @@ use tidegate_protocol::{Text, answer::MemberView, decode};
 use crate::bulk::{Ids, bulk};
 use crate::lane::{Lane, LaneError};
 use crate::load::{ASKED, Numbers, key};
-use crate::scenario::{BRAND, CHANNEL, Scenario, TIERS};
+use crate::scenario::{BRAND, CHANNEL, FIRST_POINTS, Name, Scenario, TIERS};
 
 /// Frames in flight while preparing and auditing: enough to keep the server busy, few enough to be polite.
 const IN_FLIGHT: u16 = 16;
@@ -139,8 +139,12 @@ pub(crate) struct Audit {
     pub(crate) wrong: u64,
     /// The first of them, in words.
     pub(crate) first: Option<String>,
-    /// Redemptions in the books.
+    /// Grants in the books.
     pub(crate) used: u64,
+    /// Members who answered a quiz's question right.
+    pub(crate) right: u64,
+    /// Members who have what one of its first places brings.
+    pub(crate) first_places: u64,
 }
 
 impl Audit {
@@ -149,13 +153,22 @@ impl Audit {
         self.members += other.members;
         self.wrong += other.wrong;
         self.used += other.used;
+        self.right += other.right;
+        self.first_places += other.first_places;
         self.first = self.first.take().or(other.first);
     }
 
     fn compare(&mut self, scenario: &Scenario, numbers: &Numbers, member: u32, told: u32, view: &MemberView) {
         let limits = view.limits.as_slice().iter();
         let used: u32 = limits.filter(|limit| limit.campaign == numbers.campaign).map(|limit| limit.used).sum();
-        let balance = scenario.points(member) - i64::from(told) * scenario.price(member);
+        let mut balance = scenario.points(member) + i64::from(told) * scenario.change(member);
+        let used = if scenario.redeems() { used } else { scenario.times(member, view.balance).unwrap_or(u32::MAX) };
+        if scenario.name == Name::Quiz && told > 0 && scenario.is_right(member) {
+            self.right += 1;
+            let first = view.balance - balance == FIRST_POINTS;
+            self.first_places += u64::from(first);
+            balance += if first { FIRST_POINTS } else { 0 };
+        }
         let tier = TIERS[scenario.tier(member)].0;
         self.members += 1;
         self.used += u64::from(used);

@@ -21,7 +21,7 @@ use crate::members::{self, Audit};
 use crate::options::Options;
 use crate::pace::Pace;
 use crate::report::{Books, Given, Machine, Report, Run, processor_seconds, stolen_seconds};
-use crate::scenario::{Demand, Scenario, TIERS};
+use crate::scenario::{Demand, Name, Scenario, TIERS};
 use crate::server::{Server, ServerError};
 
 /// Why there is no report.
@@ -157,6 +157,9 @@ async fn load(
     if scenario.opens_late() {
         desk.open_window().await?;
     }
+    if scenario.name == Name::Quiz {
+        desk.publish_question().await?;
+    }
     let begin = Instant::now() + Duration::from_millis(10);
     let measure = begin + Duration::from_secs_f64(options.warm_up);
     let plan = Rc::new(Plan {
@@ -170,6 +173,7 @@ async fn load(
         patience: Duration::from_secs_f64(options.patience),
         spread: options.spread,
         seed: options.seed,
+        order_numbers: (Timestamp::now().as_millisecond() as u64 & 0xff_ffff) << 16,
     });
     let live = Rc::new(Live::default());
     let bar = spawn_local(show(live.clone(), plan.clone(), scenario.name.as_str()));
@@ -281,20 +285,31 @@ async fn books(desk: &Desk, scenario: &Rc<Scenario>, hands: Vec<Hand>, runs: &[R
     audits.into_iter().for_each(|one| audit.add(one));
     let view = desk.campaign().await?;
     let expected = scenario.expected(&demand).unwrap_or(told);
-    let findings = findings(&view, told, expected, &audit, runs);
-    Ok(Books { told, granted: view.granted_ever, expected, audit, findings })
+    // What is no redemption has no campaign's books: the members' own are compared.
+    let granted = if scenario.redeems() { view.granted_ever } else { audit.used };
+    let mut findings = findings(&view, told, granted, expected, &audit, runs);
+    if scenario.name == Name::Quiz {
+        let (places, answers) = desk.question_results().await?;
+        let due = scenario.pieces.min(audit.right);
+        if (places, audit.first_places, answers) != (due, due, told) {
+            findings.push(format!(
+                "{} answered right and {told} in all; of {} places {places} are taken, {} members have what they bring, and {answers} answers are counted",
+                audit.right, scenario.pieces, audit.first_places
+            ));
+        }
+    }
+    Ok(Books { told, granted, expected, audit, findings })
 }
 
 /// Everything that is not as it must be.
-fn findings(view: &CampaignView, told: u64, expected: u64, audit: &Audit, runs: &[Run]) -> Vec<String> {
+fn findings(view: &CampaignView, told: u64, granted: u64, expected: u64, audit: &Audit, runs: &[Run]) -> Vec<String> {
     let mut findings = Vec::new();
     let mut must = |holds: bool, finding: String| {
         if !holds {
             findings.push(finding);
         }
     };
-    let granted = view.granted_ever;
-    must(told == granted, format!("{told} grants were told, {granted} are in the campaign's books"));
+    must(told == granted, format!("{told} grants were told, {granted} are in the books"));
     must(granted == expected, format!("{granted} were granted; min(quota, eligible demand) is {expected}"));
     must(audit.used == told, format!("{told} grants were told, the members' limits count {}", audit.used));
     let first = audit.first.clone().unwrap_or_default();
@@ -378,6 +393,39 @@ mod tests {
         assert!(report.ok, "{}", report.text());
         assert!(answered(&report, "not-yet-open") > 0);
         assert_eq!(report.books.expected, 600, "a quarter of the members");
+    }
+
+    #[test]
+    fn a_check_in_storm_grants_each_member_one() {
+        let report = report(Lie::None, "--scenario check-in-midnight --max --members 3000");
+        assert!(report.ok, "{}", report.text());
+        assert_eq!((report.books.expected, answered(&report, "checked-in")), (3_000, 3_000));
+        assert!(answered(&report, "already-checked-in") > 0);
+    }
+
+    #[test]
+    fn an_order_storm_counts_each_order_once() {
+        let report = report(Lie::None, "--scenario order-storm --max --members 3000");
+        assert!(report.ok, "{}", report.text());
+        let [recorded, again] = ["recorded", "already-recorded"].map(|name| answered(&report, name));
+        assert!(again > 0 && recorded > 10 * again, "{recorded}, {again}");
+        assert_eq!(report.books.granted, recorded);
+    }
+
+    #[test]
+    fn a_quiz_counts_each_answer_and_fills_every_first_place() {
+        let report = report(Lie::None, "--scenario quiz --max --members 3000 --pieces 70");
+        assert!(report.ok, "{}", report.text());
+        assert_eq!((report.books.expected, answered(&report, "answered")), (3_000, 3_000));
+        assert_eq!((report.books.audit.right, report.books.audit.first_places), (1_500, 70));
+    }
+
+    #[test]
+    fn lies_about_check_ins_and_first_places_are_found() {
+        for (lie, flags) in [(Lie::TakesTwice, "check-in-midnight"), (Lie::OneTooMany, "quiz")] {
+            let report = report(lie, &format!("--scenario {flags} --max --members 3000 --pieces 70"));
+            assert!(!report.ok && !report.books.findings.is_empty(), "{lie:?}: {}", report.text());
+        }
     }
 
     #[test]

@@ -7,7 +7,13 @@
 //! | `month-opening` | opens during the run, to the month's end | 1 | all items; item; gold of an item | as [`Scenario::expected`] |
 //!
 //! Every member has a tier (number modulo 3) and asks for one offer only, so that its price is known without a look at
-//! the answers.
+//! the answers. And, with the same members:
+//!
+//! | scenario | asked | expected |
+//! |---|---|---|
+//! | `check-in-midnight` | today's check-in, by everybody, over and over | one for each member; the rest is checked in already |
+//! | `order-storm` | orders, out of order, one of sixteen told twice | each counts once |
+//! | `quiz` | an answer, right by every other member, over and over | one for each member; `--pieces` first places, and not one more |
 
 use jiff::Timestamp;
 use tidegate_protocol::code::answer;
@@ -22,6 +28,12 @@ pub(crate) enum Name {
     FlashSale,
     /// A window that opens during the run, quotas below demand.
     MonthOpening,
+    /// Everybody checks in at once, over and over.
+    CheckInMidnight,
+    /// Orders of every member, one of sixteen told twice.
+    OrderStorm,
+    /// Everybody answers a question at once, over and over; `--pieces` first places.
+    Quiz,
 }
 
 impl Name {
@@ -31,6 +43,9 @@ impl Name {
             Name::RedeemGranted => "redeem-granted",
             Name::FlashSale => "flash-sale",
             Name::MonthOpening => "month-opening",
+            Name::CheckInMidnight => "check-in-midnight",
+            Name::OrderStorm => "order-storm",
+            Name::Quiz => "quiz",
         }
     }
 }
@@ -41,6 +56,14 @@ const ZONE: &str = "Asia/Shanghai";
 pub(crate) const CAMPAIGN: &str = "event";
 /// The channel of the orders.
 pub(crate) const CHANNEL: &str = "mall";
+/// The quiz's slug, and its question's.
+pub(crate) const QUIZ: &str = "live";
+pub(crate) const QUESTION: &str = "1";
+/// What a check-in gives, a right answer, any answer, and one of the first places beside.
+const CHECK_IN_POINTS: i64 = 5;
+const RIGHT_POINTS: i64 = 10;
+const TOOK_PART_POINTS: i64 = 1;
+pub(crate) const FIRST_POINTS: i64 = 50;
 /// The brand of the orders.
 pub(crate) const BRAND: &str = "house";
 
@@ -79,7 +102,7 @@ impl Scenario {
     pub(crate) fn offers(&self) -> u32 {
         match self.name {
             Name::RedeemGranted => 4,
-            Name::FlashSale => 1,
+            Name::FlashSale | Name::CheckInMidnight | Name::OrderStorm | Name::Quiz => 1,
             Name::MonthOpening => 2,
         }
     }
@@ -101,6 +124,45 @@ impl Scenario {
         5 + i64::from(self.offer(member)) - self.tier(member) as i64
     }
 
+    /// Whether a grant is a redemption.
+    pub(crate) fn redeems(&self) -> bool {
+        matches!(self.name, Name::RedeemGranted | Name::FlashSale | Name::MonthOpening)
+    }
+
+    /// The answer that a grant has.
+    #[inline]
+    pub(crate) fn granted(&self) -> u16 {
+        match self.name {
+            Name::CheckInMidnight => answer::CHECKED_IN,
+            Name::OrderStorm => answer::RECORDED,
+            Name::Quiz => answer::ANSWERED,
+            _ => answer::GRANTED,
+        }
+    }
+
+    /// Whether a member knows the right answer.
+    pub(crate) fn is_right(&self, member: u32) -> bool {
+        member.is_multiple_of(2)
+    }
+
+    /// What a grant adds to a member's points; but for the first places.
+    pub(crate) fn change(&self, member: u32) -> i64 {
+        match self.name {
+            Name::CheckInMidnight => CHECK_IN_POINTS,
+            Name::OrderStorm => 1,
+            Name::Quiz if self.is_right(member) => TOOK_PART_POINTS + RIGHT_POINTS,
+            Name::Quiz => TOOK_PART_POINTS,
+            _ => -self.price(member),
+        }
+    }
+
+    /// How many grants have led a member to its points, where that can be told.
+    pub(crate) fn times(&self, member: u32, balance: i64) -> Option<u32> {
+        let (gained, each) = (balance - self.points(member), self.change(member));
+        let gained = if self.name == Name::Quiz && gained == each + FIRST_POINTS { each } else { gained };
+        (gained % each == 0).then(|| u32::try_from(gained / each).ok()).flatten()
+    }
+
     /// The points a member has before the run.
     pub(crate) fn points(&self, member: u32) -> i64 {
         TIERS[self.tier(member)].2
@@ -116,6 +178,9 @@ impl Scenario {
         let sale = [answer::GRANTED, answer::SOLD_OUT, answer::LIMIT_REACHED];
         match self.name {
             Name::RedeemGranted => code == answer::GRANTED,
+            Name::CheckInMidnight => [answer::CHECKED_IN, answer::ALREADY_CHECKED_IN].contains(&code),
+            Name::OrderStorm => [answer::RECORDED, answer::ALREADY_RECORDED].contains(&code),
+            Name::Quiz => [answer::ANSWERED, answer::ANSWERED_RIGHT, answer::LIMIT_REACHED].contains(&code),
             Name::FlashSale => sale.contains(&code),
             Name::MonthOpening => sale.contains(&code) || code == answer::NOT_YET_OPEN || code == answer::CLOSED,
         }
@@ -135,7 +200,9 @@ impl Scenario {
     pub(crate) fn expected(&self, demand: &Demand) -> Option<u64> {
         let sum = |offer: &[u64; TIERS.len()]| offer.iter().sum::<u64>();
         match self.name {
-            Name::RedeemGranted => None,
+            Name::RedeemGranted | Name::OrderStorm => None,
+            // One for each member who asked.
+            Name::CheckInMidnight | Name::Quiz => Some(demand.iter().map(sum).sum()),
             Name::FlashSale => Some(self.pieces.min(demand.iter().map(sum).sum())),
             Name::MonthOpening => {
                 let quotas = self.opening_quotas();
@@ -156,7 +223,7 @@ impl Scenario {
         let offers: String = (0..self.offers()).map(|offer| self.offer_text(offer)).collect();
         let (times, quota) = match self.name {
             Name::RedeemGranted => (TIMES_MOST, quota_text(PLENTY, &[("basic", PLENTY), ("gold", PLENTY)])),
-            Name::FlashSale => (1, String::new()),
+            Name::FlashSale | Name::CheckInMidnight | Name::OrderStorm | Name::Quiz => (1, String::new()),
             Name::MonthOpening => (1, quota_text(self.opening_quotas().all, &[])),
         };
         format!(
@@ -171,7 +238,7 @@ points = 1
 per = "1.00"
 rounding = "down"
 
-[campaign.{CAMPAIGN}]
+{more}[campaign.{CAMPAIGN}]
 {campaign_title}window = {window}
 per_member = {{ times = {times}, each = "window", over = "all offers" }}
 {quota}hold_answer = "1s"
@@ -181,7 +248,22 @@ per_member = {{ times = {times}, each = "window", over = "all offers" }}
             programme_title = title("load"),
             campaign_title = title("event"),
             window = self.window(opens),
+            more = self.more(),
         )
+    }
+
+    /// What the scenario has beside orders and a campaign.
+    fn more(&self) -> String {
+        match self.name {
+            Name::CheckInMidnight => {
+                format!("[check-in]\npoints = {CHECK_IN_POINTS}\nstreak = [{{ day = 7, bonus = 20 }}]\ncycle = 7\n\n")
+            }
+            Name::Quiz => format!(
+                "[quiz.{QUIZ}]\nright = {RIGHT_POINTS}\ntook_part = {TOOK_PART_POINTS}\nfirst = {{ places = {}, points = {FIRST_POINTS} }}\n\n",
+                self.pieces
+            ),
+            _ => String::new(),
+        }
     }
 
     fn window(&self, opens: Option<Timestamp>) -> String {
@@ -207,6 +289,7 @@ per_member = {{ times = {times}, each = "window", over = "all offers" }}
         let quota = match self.name {
             Name::RedeemGranted => quota_text(PLENTY, &[("silver", PLENTY), ("gold", PLENTY)]),
             Name::FlashSale => quota_text(self.pieces, &[]),
+            Name::CheckInMidnight | Name::OrderStorm | Name::Quiz => String::new(),
             Name::MonthOpening => {
                 let quotas = self.opening_quotas();
                 quota_text(quotas.offer, &[("gold", quotas.gold)])
@@ -249,7 +332,8 @@ mod tests {
 
     #[test]
     fn the_bundles_compile_and_say_what_the_harness_counts_on() {
-        for name in [Name::RedeemGranted, Name::FlashSale, Name::MonthOpening] {
+        use Name::{CheckInMidnight, FlashSale, MonthOpening, OrderStorm, Quiz, RedeemGranted};
+        for name in [RedeemGranted, FlashSale, MonthOpening, CheckInMidnight, OrderStorm, Quiz] {
             let scenario = scenario(name);
             let opens = scenario.opens_late().then(|| "2026-11-23T15:04:05Z".parse().unwrap());
             let compiled = compiled(scenario.bundle(opens));
