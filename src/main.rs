@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tidegate::operator::{
     activate::Activate, backup::Backup, campaign::Campaign, certs::Certs, check::Check, demo::Demo, inspect::Inspect,
-    member::Member, outcome::Outcome, quiz::Quiz, restore::Restore, serve::Serve, snapshot::Snapshot, status::Status,
-    verify::Verify,
+    member::Member, outcome::Outcome, quiz::Quiz, restore::Restore, serve::Serve, snapshot::Snapshot,
+    statement::Statement, status::Status, verify::Verify,
 };
 
 /// A points and campaign engine: atomic, exact, durable.
@@ -38,6 +38,7 @@ enum Command {
     Status(Status),
     Campaign(Campaign),
     Member(Member),
+    Statement(Statement),
     Outcome(Outcome),
     Quiz(Quiz),
     Snapshot(Snapshot),
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Campaign(command) => command.run(),
         Command::Member(command) => command.run(),
+        Command::Statement(command) => command.run(),
         Command::Outcome(command) => command.run(),
         Command::Quiz(command) => command.run(),
         Command::Snapshot(command) => command.run(),

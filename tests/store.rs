@@ -30,6 +30,8 @@ mod resting;
 mod sections;
 #[path = "store/standing.rs"]
 mod standing;
+#[path = "store/statement.rs"]
+mod statement;
 
 use std::sync::Arc;
 

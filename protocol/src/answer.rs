@@ -277,6 +277,69 @@ pub struct ProfileView {
     pub introduced_most: u32,
 }
 
+/// Code `statement`: entries as they were written, what time did among them as far as it is written down.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct StatementView {
+    /// The entries, the newest first.
+    pub entries: List<StatementEntry, 32>,
+    /// Where the next page begins; of zeros if there is none.
+    pub next: Cursor,
+    /// 1 if there were entries before these that the log no longer keeps, else 0.
+    pub beyond: u8,
+}
+
+/// Where a page of a statement begins; to be given back as it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode, Serialize)]
+pub struct Cursor {
+    /// The epoch of its first entry.
+    pub epoch: u64,
+    /// Where that stands in it.
+    pub offset: u32,
+    /// Proves that the server gave it, for this member.
+    pub seal: u64,
+}
+
+/// An entry of a member's in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct StatementEntry {
+    /// Its id.
+    pub ledger: LedgerId,
+    /// The decision's instant.
+    pub at_ms: i64,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// What happened: 1 enrolled, 2 checked in, 3 an order, 4 redeemed, 5 time or a new version, 6 an activity, 7 one with a key, 8 used a right,
+    /// 9 said its birthday, 10 checked in for an earlier day, 11 another zone, 12 a tag, 13 answered a question, 14 was invited, 15 invited
+    /// somebody who qualified.
+    pub kind: u8,
+    /// What it was about: the day, the channel, the offer's SKU, the activity, the right, the zone, the tag, the quiz; empty where there is
+    /// nothing, or the programme has it no longer.
+    pub about: Text,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+    /// The tier's number after; 0 where it stayed what it was.
+    pub tier: u8,
+    /// What it did to points, in the order in which it did.
+    pub points: List<StatementPoints, 64>,
+}
+
+/// What one effect did to points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct StatementPoints {
+    /// 1 came in, 2 came in and open later, 3 opened, 4 expired, 5 were spent.
+    pub kind: u8,
+    /// How many.
+    pub points: i64,
+    /// When they open, of kind 2; else 0.
+    pub opens_ms: i64,
+    /// When they expire, of kinds 1 and 2; by when they had opened or expired, of 3 and 4; 0 for never, and of 5.
+    pub expires_ms: i64,
+    /// What gave them, of kinds 1 and 2.
+    pub source: Text,
+}
+
 /// Days in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct RunView {

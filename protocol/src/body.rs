@@ -66,6 +66,7 @@ bodies! {
     QuizView(answer::QuizView),
     QuestionPublished(operator::QuestionPublished),
     ResultsView(operator::ResultsView),
+    StatementView(answer::StatementView),
     StatusView(operator::StatusView),
     SnapshotTaken(operator::SnapshotTaken),
     Activated(operator::Activated),

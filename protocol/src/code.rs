@@ -44,6 +44,8 @@ pub mod op {
     pub const GET_PROFILE: u16 = 0x0046;
     /// [`crate::operation::GetQuiz`].
     pub const GET_QUIZ: u16 = 0x0047;
+    /// [`crate::operation::GetStatement`].
+    pub const GET_STATEMENT: u16 = 0x0048;
     /// [`crate::operator::GetStatus`].
     pub const GET_STATUS: u16 = 0x0101;
     /// [`crate::operator::TakeSnapshot`].
@@ -85,6 +87,7 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::GET_STANDING, "get-standing", "GetStanding"),
     (op::GET_PROFILE, "get-profile", "GetProfile"),
     (op::GET_QUIZ, "get-quiz", "GetQuiz"),
+    (op::GET_STATEMENT, "get-statement", "GetStatement"),
     (op::GET_STATUS, "get-status", "GetStatus"),
     (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
     (op::ACTIVATE, "activate", "Activate"),
@@ -196,6 +199,7 @@ answers! {
     STANDING = 0x0045, "standing", No, Done, "StandingView", "Where the member stands, and what it may do.";
     PROFILE = 0x0046, "profile", No, Done, "ProfileView", "What is kept of the member beside its points.";
     QUIZ = 0x0047, "quiz", No, Done, "QuizView", "The quiz's questions.";
+    STATEMENT = 0x0048, "statement", No, Done, "StatementView", "A page of the member's entries in the ledger.";
     STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
     SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
     ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
@@ -249,6 +253,7 @@ answers! {
     OWN_INVITATION = 0x0129, "own-invitation", No, Correct, "Plain", "A member invites neither itself nor who invited it.";
     INVITER_NOT_ADMITTED = 0x012a, "inviter-not-admitted", No, Correct, "Plain", "Neither its tier nor a tag lets the inviter invite.";
     NOT_INVITABLE = 0x012b, "not-invitable", No, Correct, "Plain", "The member was invited already, or enrolled too long ago.";
+    NO_SUCH_PAGE = 0x012c, "no-such-page", No, Correct, "Plain", "No page of this member's statement gave this cursor.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::answer::Cursor;
 use crate::{Decode, Encode, List, MemberKey, RequestId, Text};
 
 /// Makes a member of a key.
@@ -218,6 +219,15 @@ pub struct GetStanding {
 pub struct GetProfile {
     /// Whose.
     pub member: MemberKey,
+}
+
+/// A page of a member's entries in the ledger, the newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetStatement {
+    /// Whose.
+    pub member: MemberKey,
+    /// The page before gave it; of zeros for the first.
+    pub from: Cursor,
 }
 
 /// What a campaign offers, and what is left of it.

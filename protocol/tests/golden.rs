@@ -198,6 +198,11 @@ fn operations() -> Vec<String> {
         case("GetLots", &operation(op::GET_LOTS), GetLots { member: member() }),
         case("GetStanding", &operation(op::GET_STANDING), GetStanding { member: member() }),
         case("GetProfile", &operation(op::GET_PROFILE), GetProfile { member: member() }),
+        case(
+            "GetStatement",
+            &operation(op::GET_STATEMENT),
+            GetStatement { member: member(), from: Cursor { epoch: 911, offset: 4_096, seal: 77 } },
+        ),
         case("GetQuiz", &operation(op::GET_QUIZ), GetQuiz { quiz: text("daily") }),
         case("GetStatus", &operation(op::GET_STATUS), GetStatus { books: 1 }),
         case("TakeSnapshot", &operation(op::TAKE_SNAPSHOT), TakeSnapshot {}),
@@ -252,7 +257,7 @@ fn files() -> [Body; 3] {
     [Body::FilesView(files), Body::FileBytes(FileBytes { bytes }), Body::FileChecked(checked)]
 }
 
-fn views() -> [Body; 10] {
+fn views() -> [Body; 11] {
     let member = MemberView {
         balance: 1_200,
         earned: 5_400,
@@ -357,6 +362,25 @@ fn views() -> [Body; 10] {
         ]),
     };
     let results = ResultsView { questions: List::cut([results]) };
+    let entry = StatementEntry {
+        ledger: ledger(),
+        at_ms: NOW_MS,
+        version: 4,
+        kind: 3,
+        about: text("tmall"),
+        before: 15,
+        after: 414,
+        tier: 2,
+        points: List::cut([StatementPoints {
+            kind: 1,
+            points: 399,
+            opens_ms: 0,
+            expires_ms: NOW_MS + 7_776_000_000,
+            source: text("orders"),
+        }]),
+    };
+    let next = Cursor { epoch: 911, offset: 4_096, seal: 77 };
+    let statement = StatementView { entries: List::cut([entry]), next, beyond: 0 };
     let status = StatusView {
         figures: List::cut([Figure { name: text("members"), value: 1_000_000 }]),
         facts: List::cut([Fact { name: text("state_hash"), value: Prose::cut("9f86d081884c7d65") }]),
@@ -371,6 +395,7 @@ fn views() -> [Body; 10] {
         Body::ProfileView(profile),
         Body::QuizView(quiz),
         Body::ResultsView(results),
+        Body::StatementView(statement),
         Body::StatusView(status),
         Body::Activated(activated),
     ]

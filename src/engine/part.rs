@@ -48,7 +48,7 @@ impl MemberPart {
 
     /// Whether by it an invited member has qualified, so that its inviter has a part of the outcome too.
     pub fn introduces(&self) -> bool {
-        self.effects.contains(&Effect::InvitedUntil { until_s: 0 })
+        self.effects.iter().any(|effect| matches!(effect, Effect::InvitedUntil { until_s: 0 }))
     }
 
     /// What the effects add to the balance, all in all. What stood before is a number wherever a part was decided or read.

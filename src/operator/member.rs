@@ -6,16 +6,16 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tidegate_client::Client;
-use tidegate_protocol::answer::{CampaignView, LotView, MemberView, StandingView};
+use tidegate_protocol::answer::{CampaignView, LotView, MemberView, ProfileView, StandingView};
 use tidegate_protocol::hello::NO_ID;
-use tidegate_protocol::operation::{GetCampaign, GetLots, GetMember, GetStanding};
+use tidegate_protocol::operation::{GetCampaign, GetLots, GetMember, GetProfile, GetStanding};
 use tidegate_protocol::{Body, MemberKey, Text};
 
 use super::connect::{Connection, Failure, patient, programme, refused};
 use super::show::{self, Table};
 use crate::programme::date;
 
-/// Show what a member has: points and when they expire, tier and what is missing for the next, rights, streak, limits used.
+/// Show what a member has: points and when they expire, tier and what is missing for the next, rights, streak, tags, limits used.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tidegate member 1234 --programme monthly-exchange
@@ -37,6 +37,7 @@ struct Found {
     #[serde(flatten)]
     view: MemberView,
     standing: StandingView,
+    profile: ProfileView,
     pending: i64,
     lots: Vec<LotView>,
     limits_by_name: Vec<Limit>,
@@ -65,6 +66,8 @@ impl Member {
         let Body::LotsView(points) = answer.body else { return refused(answer) };
         let answer = client.get_standing(number, GetStanding { member: self.key }, patient()).await?;
         let Body::StandingView(standing) = answer.body else { return refused(answer) };
+        let answer = client.get_profile(number, GetProfile { member: self.key }, patient()).await?;
+        let Body::ProfileView(profile) = answer.body else { return refused(answer) };
         let mut campaigns = BTreeMap::new();
         for limit in view.limits.as_slice() {
             if let Entry::Vacant(unknown) = campaigns.entry(limit.campaign) {
@@ -87,7 +90,7 @@ impl Member {
         let limits_by_name = limits_by_name.collect();
         let (pending, lots) = (points.pending, points.lots.as_slice().to_vec());
         let (member, programme) = (self.key, self.programme.clone());
-        Ok(Found { member, programme, view, standing, pending, lots, limits_by_name })
+        Ok(Found { member, programme, view, standing, profile, pending, lots, limits_by_name })
     }
 }
 
@@ -123,6 +126,7 @@ impl Found {
         table.pair("streak", format!("{} days, best {}", view.streak, view.streak_best));
         let last = if view.last_day == i32::MIN { "never".into() } else { date(view.last_day) };
         table.pair("last check-in", last);
+        profile(&self.profile, &mut table);
         let mark = if view.mark == NO_ID { "nothing is forgotten".into() } else { view.mark.to_string() };
         table.pair("ids forgotten up to", mark);
         let mut lots = Table::headed(["points", "from", "can be spent", "expire"]);
@@ -142,6 +146,36 @@ impl Found {
         }
         let limits = if limits.is_empty() { String::new() } else { format!("\n{limits}") };
         format!("member {} of {}\n{table}{lots}{rights}{limits}", self.member, self.programme)
+    }
+}
+
+/// Its days, its tags, and invitations, as far as there is anything.
+fn profile(profile: &ProfileView, table: &mut Table) {
+    let today = if profile.checked_in == 1 { "checked in" } else { "not checked in" };
+    table.pair("today", format!("{} in {}, {today}", date(profile.today), profile.zone));
+    let runs = profile.runs.as_slice().iter();
+    let runs: Vec<String> = runs.map(|run| format!("{} days until {}", run.days, date(run.last))).collect();
+    if !runs.is_empty() {
+        table.pair("days in a row before", runs.join(", "));
+    }
+    if profile.cards > 0 {
+        table.pair("make-up cards", show::count(profile.cards));
+    }
+    let tags: Vec<String> = profile.tags.as_slice().iter().map(ToString::to_string).collect();
+    if !tags.is_empty() {
+        table.pair("tags", tags.join(", "));
+    }
+    match profile.invited {
+        0 => {}
+        2 => table.pair("invited by", format!("{}, and has qualified", profile.invited_by)),
+        _ => {
+            let until = show::instant(profile.invited_until_ms);
+            table.pair("invited by", format!("{}, to qualify until {until}", profile.invited_by));
+        }
+    }
+    if profile.introduced_most > 0 {
+        let (had, most) = (show::count(profile.introduced), show::count(profile.introduced_most));
+        table.pair("invitations rewarded", format!("{had} of {most} in this period"));
     }
 }
 

@@ -17,6 +17,7 @@ pub mod restore;
 pub mod serve;
 mod show;
 pub mod snapshot;
+pub mod statement;
 pub mod status;
 mod time;
 pub mod verify;

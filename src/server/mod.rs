@@ -17,6 +17,7 @@ pub mod outcome;
 mod processor;
 mod reset;
 mod starting;
+pub mod statement;
 mod stream;
 mod traffic;
 

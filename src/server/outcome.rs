@@ -5,14 +5,14 @@ use tidegate_protocol::answer::OutcomeView;
 use tidegate_protocol::batch::ANSWER_HEAD_BYTES;
 use tidegate_protocol::{LedgerId, Prose};
 
-use crate::engine::{self, AHEAD_MS_MOST, Change, LedgerAt, MemberPart, Record, Remembered, answer_once, read_record};
+use crate::engine::{self, AHEAD_MS_MOST, LedgerAt, MemberPart, Record, Remembered, answer_once, read_record};
 use crate::log::{LogError, LogPages, PlaceId};
 use crate::store::OutcomeSearch;
 
 /// The most entries that one search reads; a member with more within one deadline is no member.
 const ENTRIES_MOST: usize = 10_000;
 /// No record of a member is longer.
-const RECORD_BYTES_MOST: usize = 4_096;
+pub(super) const RECORD_BYTES_MOST: usize = 4_096;
 
 /// Looks an id up in the log. Reads the disk: not for a thread that serves. The member's newest entry is durable.
 pub fn search(pages: &LogPages, search: &OutcomeSearch) -> Result<OutcomeView, LogError> {
@@ -29,7 +29,7 @@ pub fn search(pages: &LogPages, search: &OutcomeSearch) -> Result<OutcomeView, L
             return Ok(unapplied(OutcomeView::BEYOND_RETENTION));
         };
         // What nobody asked for has no id, and is no outcome of anything.
-        if part.id == search.id && part.change != Change::Settled {
+        if part.id == search.id && !part.change.is_unasked() {
             let sequence = sequence(pages, place, at)?;
             return Ok(sequence.map_or(unapplied(OutcomeView::BEYOND_RETENTION), |sequence| {
                 // No segment has more than the directory, whose lineage is as wide.
@@ -50,7 +50,7 @@ fn unapplied(state: u8) -> OutcomeView {
 }
 
 /// The sequence of the record at an offset: the tail's first, and one more for each record before it.
-fn sequence(pages: &LogPages, place: PlaceId, at: LedgerAt) -> Result<Option<u64>, LogError> {
+pub(super) fn sequence(pages: &LogPages, place: PlaceId, at: LedgerAt) -> Result<Option<u64>, LogError> {
     let Some(page) = pages.entry(at.epoch, place, 0, at.offset as usize)? else { return Ok(None) };
     let (mut rest, mut sequence) = (&page.bytes[..], page.first_sequence);
     while let Some(head) = rest.first_chunk::<2>() {

@@ -14,11 +14,12 @@ use tokio::time::Instant;
 use super::connection::{IN_FLIGHT_MOST, Peer, spawn};
 use super::endpoint::Shared;
 use super::identity::Role;
+use super::node::Node;
 use super::outbox::{Outbox, Waits};
 use super::traffic::Traffic;
-use super::{control, outcome};
-use crate::log::Durability;
-use crate::store::{Executed, Later};
+use super::{control, outcome, statement};
+use crate::log::{Durability, LogError};
+use crate::store::{Executed, Later, Search};
 
 /// Requests after which a stream lets others have a turn.
 const TURN_REQUESTS: usize = 256;
@@ -242,10 +243,20 @@ impl Stream {
                 return None;
             }
             for search in &searches {
-                let view = outcome::search(&node.log.pages, search)
-                    .inspect_err(|error| tracing::error!(%error, "an outcome cannot be read from the log"))
+                // As much again is left for all outcomes of a frame.
+                let long = matches!(search, Search::Statement(_));
+                if long && answers.len() + 2 * STATEMENT_BYTES_MOST > BODY_BYTES_MOST {
+                    batch::push_answer(
+                        &mut answers,
+                        search.index(),
+                        answer::BUSY,
+                        &refusal::Later { retry_ms: BUSY_MS },
+                    );
+                    continue;
+                }
+                looked_up(&node, search, &mut answers)
+                    .inspect_err(|error| tracing::error!(%error, "what was asked for cannot be read from the log"))
                     .ok()?;
-                batch::push_answer(&mut answers, search.index, answer::OUTCOME, &view);
             }
             for (index, code, body) in &operator {
                 // Before it is done: a change whose answer does not fit would be told to nobody.
@@ -295,6 +306,27 @@ impl Stream {
         let _ = recv.stop(VarInt::from_u32(code));
         self.outbox.fail(code);
     }
+}
+
+/// No page of a statement is larger.
+const STATEMENT_BYTES_MOST: usize = 1 << 18;
+
+/// Answers from the log.
+fn looked_up(node: &Node, search: &Search, answers: &mut Vec<u8>) -> Result<(), LogError> {
+    match search {
+        Search::Outcome(search) => {
+            let view = outcome::search(&node.log.pages, search)?;
+            batch::push_answer(answers, search.index, answer::OUTCOME, &view);
+        }
+        Search::Statement(search) => {
+            let programmes = node.store.programmes();
+            let active = &programmes[search.programme as usize - 1];
+            let keys = node.store.shape().keys;
+            let view = statement::page(&node.log.pages, &keys, &active.programme, search)?;
+            batch::push_answer(answers, search.index, answer::STATEMENT, &view);
+        }
+    }
+    Ok(())
 }
 
 /// Answers what a role may not ask for, so that it takes no place of what is completed elsewhere.

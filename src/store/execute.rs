@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate_protocol::Encode;
-use tidegate_protocol::answer::AlreadyRecorded;
+use tidegate_protocol::answer::{AlreadyRecorded, Cursor};
 use tidegate_protocol::batch::{BadBatch, push_answer};
 use tidegate_protocol::code::answer;
 use tidegate_protocol::frame::BODY_BYTES_MOST;
@@ -15,7 +15,7 @@ use super::ahead::Ahead;
 use super::members::{Members, Shard};
 use super::place::{Held, Journal};
 use super::prepare::{Asked, AskedOfAll, Frame, Memberless, Once, Prepared, Scope};
-use super::read::{OutcomeSearch, Seen};
+use super::read::{Search, Seen, StatementSearch};
 use super::world::{Active, BlockPlace, World};
 use super::{Store, member_place};
 use crate::engine::{
@@ -72,8 +72,8 @@ pub struct Executed {
     pub count: u16,
     /// The answers may be told once this epoch is durable.
     pub epoch: u64,
-    /// Outcomes that are to be looked up in the log before the frame can be answered.
-    pub searches: Vec<OutcomeSearch>,
+    /// What is to be looked up in the log before the frame can be answered.
+    pub searches: Vec<Search>,
     /// Entries for operators, not touched here: index, code, and where their body stands.
     pub operator: Vec<(u16, u16, Range<usize>)>,
 }
@@ -87,7 +87,7 @@ pub(super) struct Run<'a> {
     /// Where the frame's answers begin in `out`.
     start: usize,
     epoch: u64,
-    searches: Vec<OutcomeSearch>,
+    searches: Vec<Search>,
     /// The epoch and the instant of an outcome that the inviter's part is missing of still.
     pub(super) introduced: Option<(u64, i64)>,
 }
@@ -226,6 +226,7 @@ impl Run<'_> {
             Asked::GetLots => self.get_lots(&place, &context, slot, asked.index),
             Asked::GetStanding => self.get_standing(&place, &context, slot, asked.index),
             Asked::GetProfile => self.get_profile(&place, &context, slot, asked.index),
+            Asked::GetStatement(from) => self.get_statement(&place, slot, asked, *from),
             Asked::GetOutcome(id) => self.get_outcome(&place, slot, *id, now_ms, asked.index),
             Asked::Once(once, key) => self.once(&mut place, &context, slot, asked, once, *key),
             Asked::Enrol
@@ -478,7 +479,7 @@ impl Run<'_> {
                 self.store.counts.answers.count(answer::OUTCOME);
                 push_answer(self.out, index, answer::OUTCOME, &view);
             }
-            Seen::Search(search) => self.searches.push(search),
+            Seen::Search(search) => self.searches.push(Search::Outcome(search)),
         }
     }
 
@@ -534,6 +535,21 @@ impl Run<'_> {
         let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
         let member = engine::seen_at(context, slot, place.members.member(slot));
         self.large(index, answer::PROFILE, &super::read::profile_view(context, &member));
+    }
+
+    #[inline(never)]
+    fn get_statement(&mut self, place: &MemberAt<'_>, slot: Option<u32>, asked: &Prepared, from: Cursor) {
+        let Some(slot) = slot else { return self.refuse(asked.index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        let (programme, member) = (asked.programme, asked.request.member);
+        let seal = || self.store.shape.keys.cursor(programme, member, from.epoch, from.offset);
+        let first = from == Cursor::default();
+        if !first && from.seal != seal() {
+            return self.refuse(asked.index, &Refusal::Plain(answer::NO_SUCH_PAGE));
+        }
+        let newest = place.members.member(slot).newest();
+        let from = if first { newest } else { LedgerAt { epoch: from.epoch, offset: from.offset } };
+        let (index, place) = (asked.index, member_place(place.shard));
+        self.searches.push(Search::Statement(StatementSearch { index, programme, member, place, from }));
     }
 
     /// Gives an answer that may be large, or asks to come again if the frame has too many of them.

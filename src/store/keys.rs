@@ -37,6 +37,17 @@ impl HashKeys {
         hasher.finish()
     }
 
+    /// The seal of a statement's cursor: only who has the keys can make one.
+    pub fn cursor(&self, programme: u32, member: MemberKey, epoch: u64, offset: u32) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.long);
+        hasher.write(&[u8::MAX - 1]);
+        hasher.write(&programme.to_le_bytes());
+        hasher.write(&member.0);
+        hasher.write(&epoch.to_le_bytes());
+        hasher.write(&offset.to_le_bytes());
+        hasher.finish128().h1
+    }
+
     /// The fingerprint of an order's natural key.
     pub fn order(&self, programme: u32, channel: &str, number: &str) -> NaturalKey {
         let mut hasher = SipHasher24::new_with_key(&self.long);

@@ -48,7 +48,7 @@ pub use place::Tail;
 pub use pool::WINDOW;
 pub use prepare::Scope;
 pub use quiz::PublishError;
-pub use read::{OutcomeSearch, Seen};
+pub use read::{OutcomeSearch, Search, Seen, StatementSearch};
 pub use replay::{LoggedTail, ReplayError};
 pub use section::{Section, SectionKind};
 pub use world::Active;

@@ -1,11 +1,12 @@
 //! Before any lock: a frame's entries become requests, each decoded and hashed, or refused alone.
 
+use tidegate_protocol::answer::Cursor;
 use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
 use tidegate_protocol::operation::{
     AcceptInvitation, AnswerQuestion, CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz,
-    GetStanding, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag,
-    SetZone, UseRight,
+    GetStanding, GetStatement, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem,
+    SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, MemberKey, Prose, RequestId, decode};
@@ -47,7 +48,7 @@ pub(super) enum Asked {
     SetZone(Box<SetZone>),
     SetTag(Box<SetTag>),
     AnswerQuestion(Box<AnswerQuestion>),
-    AcceptInvitation(AcceptInvitation),
+    AcceptInvitation(Box<AcceptInvitation>),
     /// What happens once for ever by its key.
     Once(Box<Once>, NaturalKey),
     GetMember,
@@ -55,6 +56,7 @@ pub(super) enum Asked {
     GetLots,
     GetStanding,
     GetProfile,
+    GetStatement(Cursor),
 }
 
 /// What has a natural key.
@@ -76,6 +78,7 @@ impl Asked {
                 | Asked::GetLots
                 | Asked::GetStanding
                 | Asked::GetProfile
+                | Asked::GetStatement(_)
         )
     }
 }
@@ -188,12 +191,15 @@ impl Store {
             op::ANSWER_QUESTION => {
                 body(entry, |body: AnswerQuestion| (body.member, Asked::AnswerQuestion(Box::new(body))))
             }
-            op::ACCEPT_INVITATION => body(entry, |body: AcceptInvitation| (body.member, Asked::AcceptInvitation(body))),
+            op::ACCEPT_INVITATION => {
+                body(entry, |body: AcceptInvitation| (body.member, Asked::AcceptInvitation(Box::new(body))))
+            }
             op::REDEEM => body(entry, |body: Redeem| (body.member, Asked::Redeem(body))),
             op::GET_MEMBER => body(entry, |body: GetMember| (body.member, Asked::GetMember)),
             op::GET_OUTCOME => body(entry, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),
             op::GET_LOTS => body(entry, |body: GetLots| (body.member, Asked::GetLots)),
             op::GET_STANDING => body(entry, |body: GetStanding| (body.member, Asked::GetStanding)),
+            op::GET_STATEMENT => body(entry, |body: GetStatement| (body.member, Asked::GetStatement(body.from))),
             op::GET_PROFILE => body(entry, |body: GetProfile| (body.member, Asked::GetProfile)),
             op::GET_CAMPAIGN | op::GET_QUIZ => {
                 let asked = match entry.code {

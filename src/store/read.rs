@@ -163,6 +163,40 @@ pub struct OutcomeSearch {
     pub otherwise: u8,
 }
 
+/// A page of a member's statement, to be read from the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatementSearch {
+    /// The request to be answered, its place in the frame.
+    pub index: u16,
+    /// The programme's number.
+    pub programme: u32,
+    /// Whose statement.
+    pub member: MemberKey,
+    /// The member's place.
+    pub place: PlaceId,
+    /// The first entry.
+    pub from: LedgerAt,
+}
+
+/// What only the log can answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// What became of a request.
+    Outcome(OutcomeSearch),
+    /// A page of a statement.
+    Statement(StatementSearch),
+}
+
+impl Search {
+    /// The request to be answered, its place in the frame.
+    pub fn index(&self) -> u16 {
+        match self {
+            Search::Outcome(search) => search.index,
+            Search::Statement(search) => search.index,
+        }
+    }
+}
+
 /// What memory knows of an outcome.
 #[derive(Debug)]
 pub enum Seen {

@@ -5,7 +5,7 @@
 use tidegate::engine::{LedgerAt, Record, read_record};
 use tidegate::log::{LogPages, PlaceId};
 use tidegate::programme::{Bundle, BundleFile};
-use tidegate::store::{Executed, Later, OutcomeSearch, Scope, Store, Turn};
+use tidegate::store::{Executed, Later, OutcomeSearch, Scope, Search, Store, Turn};
 use tidegate_protocol::batch::{self, Answers};
 use tidegate_protocol::{Decode, Encode, MemberKey, RequestId, Text, decode};
 
@@ -52,7 +52,10 @@ pub fn ask_as(store: &Store, now_ms: i64, bytes: &[u8], scope: &Scope, later: Op
     let mut out = Vec::new();
     let start = batch::start_answers(&mut out);
     let executed: Executed = store.execute(&mut turn, now_ms, bytes, scope, later, &mut out).unwrap();
-    let search = executed.searches.first().copied();
+    let search = executed.searches.first().and_then(|search| match search {
+        Search::Outcome(search) => Some(*search),
+        Search::Statement(_) => None,
+    });
     batch::finish_answers(&mut out, start, now_ms, executed.count - executed.searches.len() as u16);
     let answers: Vec<_> = Answers::new(&out).unwrap().map(Result::unwrap).collect();
     let (code, body) = answers.first().map_or((0, Vec::new()), |answer| (answer.code, answer.body.to_vec()));

@@ -392,6 +392,8 @@ calls! {
     get_profile: GET_PROFILE operation::GetProfile, programme;
     /// The questions of a quiz.
     get_quiz: GET_QUIZ operation::GetQuiz, programme;
+    /// A page of a member's statement.
+    get_statement: GET_STATEMENT operation::GetStatement, programme;
     /// The state of the server.
     status: GET_STATUS operator::GetStatus;
     /// Takes a snapshot.

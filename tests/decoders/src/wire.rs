@@ -13,8 +13,8 @@ use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
 use tidegate_protocol::operation::{
     AcceptInvitation, AnswerQuestion, CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz,
-    GetStanding, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag,
-    SetZone, UseRight,
+    GetStanding, GetStatement, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem,
+    SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::operator::{Activate, GetResults, GetStatus, PublishQuestion, TakeSnapshot};
 use tidegate_protocol::{Body, Decode, Encode, decode, encode};
@@ -92,6 +92,7 @@ fn batch_of_requests(body: &[u8]) {
             op::PUBLISH_QUESTION => same::<PublishQuestion>(entry.body),
             op::GET_RESULTS => same::<GetResults>(entry.body),
             op::ACCEPT_INVITATION => same::<AcceptInvitation>(entry.body),
+            op::GET_STATEMENT => same::<GetStatement>(entry.body),
             op::GET_LOTS => same::<GetLots>(entry.body),
             op::GET_STANDING => same::<GetStanding>(entry.body),
             op::GET_STATUS => same::<GetStatus>(entry.body),

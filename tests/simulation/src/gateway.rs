@@ -96,7 +96,7 @@ impl Gateway {
         }
         // First there must be members.
         let young = self.sent.len() < 30 && self.dice.chance(50);
-        let ask = match if young { 0 } else { self.dice.below(31) } {
+        let ask = match if young { 0 } else { self.dice.below(32) } {
             0..2 => Ask::Enrol,
             2..6 => Ask::CheckIn,
             6..10 => Ask::Order(asking::order(&mut self.dice, server_ms, 120)),
@@ -105,6 +105,7 @@ impl Gateway {
             22 => Ask::UseRight(asking::right(&mut self.dice)),
             23 => Ask::GetStanding,
             26..29 => quizzes::ask(&mut self.dice),
+            31 => Ask::GetStatement,
             29 | 30 => Ask::Accept(self.dice.below(MEMBERS + 1)),
             24 | 25 => asking::days(&mut self.dice, server_ms),
             10..16 => {

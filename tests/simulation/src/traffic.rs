@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tidegate::log::{Durability, LogError};
 use tidegate::server::outbox::Waits;
-use tidegate::store::{Later, OutcomeSearch, Scope, Store, Turn};
+use tidegate::store::{Later, Scope, Search, Store, Turn};
 use tidegate_protocol::RequestId;
 use tidegate_protocol::batch::{self, Answers, Entries};
 use tidegate_protocol::code::{answer, name};
@@ -66,7 +66,7 @@ pub struct Traffic {
     pub(crate) dice: Dice,
     next_connection: u64,
     /// Outcomes to be looked up in the log, and whether the id had changed the state when it was asked for.
-    searches: Vec<(Asked, OutcomeSearch, bool)>,
+    searches: Vec<(Asked, Search, bool)>,
     submitted: BTreeMap<Key, u32>,
     never: BTreeSet<Key>,
     /// Activations that an operator was not told of yet: the epoch that the answer waits for, and that of the record.
@@ -237,7 +237,7 @@ impl Traffic {
         let connection = self.process.connections.get_mut(&number).expect("picked");
         connection.outbox.frame_read();
         for search in &done.searches {
-            let at = usize::from(search.index);
+            let at = usize::from(search.index());
             self.searches.push((asked[at].clone(), *search, applied[at]));
         }
         let before = connection.epochs.back().map_or(0, |(epoch, _)| *epoch);
@@ -467,6 +467,22 @@ impl Traffic {
     pub fn search(&mut self) {
         for (asked, search, applied) in std::mem::take(&mut self.searches) {
             let Process { log, .. } = &self.process;
+            let search = match search {
+                Search::Outcome(search) => search,
+                Search::Statement(search) => {
+                    let active = &self.process.store.programmes()[asked.programme as usize - 1];
+                    let keys = self.process.store.shape().keys;
+                    let page = tidegate::server::statement::page(&log.pages, &keys, &active.programme, &search);
+                    match page {
+                        Ok(view) => match self.model.judge_statement(&asked, &view) {
+                            Ok(()) => continue,
+                            Err(why) => return self.fail(format!("{why}\n  asked {asked:?}: {view:?}")),
+                        },
+                        Err(LogError::Storage { .. }) => return self.trace.note(|| "the log cannot be read".into()),
+                        Err(error) => return self.fail(format!("a statement cannot be read: {error}")),
+                    }
+                }
+            };
             let view = match tidegate::server::outcome::search(&log.pages, &search) {
                 Ok(view) => view,
                 // Without power nothing can be read; the stream fails, and whoever asked asks again.

@@ -1,11 +1,12 @@
 //! Requests and answers between the model's words and the bytes that gateways and servers exchange.
 
+use tidegate_protocol::answer::Cursor;
 use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
     AcceptInvitation, AnswerQuestion, CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile,
-    GetQuiz, GetStanding, MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem,
-    SetBirthday, SetTag, SetZone, UseRight,
+    GetQuiz, GetStanding, GetStatement, MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder,
+    RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{List, MemberKey, Text, decode};
 
@@ -81,6 +82,10 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
         Ask::SetTag(tag, on) => {
             let body = SetTag { member, tag: text(tag), on: u8::from(*on) };
             push_entry(out, op::SET_TAG, programme, deadline_ms, id, &body);
+        }
+        Ask::GetStatement => {
+            let body = GetStatement { member, from: Cursor::default() };
+            push_entry(out, op::GET_STATEMENT, programme, deadline_ms, id, &body);
         }
         Ask::GetProfile => push_entry(out, op::GET_PROFILE, programme, deadline_ms, id, &GetProfile { member }),
         Ask::UseRight(right) => {
@@ -173,6 +178,7 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
             let SetTag { member, tag, on } = decode(entry.body).expect(read);
             (number(member), Ask::SetTag(tag.as_str().to_owned(), on != 0))
         }
+        op::GET_STATEMENT => (number(decode::<GetStatement>(entry.body).expect(read).member), Ask::GetStatement),
         op::GET_PROFILE => (number(decode::<GetProfile>(entry.body).expect(read).member), Ask::GetProfile),
         op::USE_RIGHT => {
             let UseRight { member, right } = decode(entry.body).expect(read);

@@ -186,6 +186,7 @@ impl Bench<'_> {
             }
         };
         member.changed = now.epoch;
+        member.ledgers.insert(ledger.sequence);
         member
             .applied
             .entry(asked.id)

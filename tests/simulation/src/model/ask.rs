@@ -96,6 +96,8 @@ pub enum Ask {
     GetProfile,
     /// The questions of a quiz.
     GetQuiz(String),
+    /// The first page of the member's statement.
+    GetStatement,
     /// What a campaign, by number, offers.
     GetCampaign(u32),
     /// What became of an id.

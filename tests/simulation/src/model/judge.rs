@@ -46,6 +46,8 @@ impl Bench<'_> {
             Ask::GetMember => self.member(asked.member, told)?,
             Ask::GetLots => self.lots(asked.member, told)?,
             Ask::GetStanding => self.standing(asked.member, told)?,
+            // What there is comes from the log, and is judged there.
+            Ask::GetStatement => expect(told, answer::NO_SUCH_MEMBER)?,
             Ask::GetProfile => self.profile(asked.member, told)?,
             Ask::GetOutcome(id) => self.outcome(asked.member, *id, told)?,
             Ask::GetQuiz(slug) => {

@@ -19,7 +19,7 @@ mod standing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use tidegate_protocol::answer::OutcomeView;
+use tidegate_protocol::answer::{Cursor, OutcomeView, StatementView};
 use tidegate_protocol::code::answer;
 use tidegate_protocol::{LedgerId, RequestId};
 
@@ -50,6 +50,8 @@ struct Member {
     applied: BTreeMap<RequestId, Vec<Rc<Applied>>>,
     /// Those among them that are no orders: only these can be forgotten, or be a mark.
     windowed: BTreeSet<RequestId>,
+    /// The sequences of its entries that it was told of.
+    ledgers: BTreeSet<u64>,
     /// The ids that are remembered for sure while no pool is full.
     window: BTreeSet<RequestId>,
     /// The largest mark that was seen.
@@ -207,6 +209,36 @@ impl Model {
             (OutcomeView::APPLIED, Some(known)) => tells_of(view, known),
             (OutcomeView::NOT_YET, _) | (OutcomeView::NEVER, None) if !applied => Ok(()),
             _ => Err(format!("the outcome is {view:?}, of {known:?}")),
+        }
+    }
+
+    /// Judges the first page of a statement: its entries follow from one another, and all that the member was told of as applied and
+    /// that is as new as they are stands among them.
+    pub fn judge_statement(&self, asked: &Asked, view: &StatementView) -> Result<(), String> {
+        let entries = view.entries.as_slice();
+        for pair in entries.windows(2) {
+            let (newer, older) = (&pair[0], &pair[1]);
+            if newer.before != older.after
+                || newer.ledger.sequence <= older.ledger.sequence
+                || newer.at_ms < older.at_ms
+            {
+                return Err("a statement whose entries do not follow from one another".into());
+            }
+        }
+        let (Some(oldest), ended) = (entries.last(), view.next == Cursor::default()) else {
+            return Err("a statement of a member without an entry".into());
+        };
+        if ended && view.beyond == 0 && (oldest.kind, oldest.before) != (1, 0) {
+            return Err("a statement that ends before the member enrolled".into());
+        }
+        let member = self.programmes.get(asked.programme as usize - 1).and_then(|it| it.members.get(&asked.member));
+        let Some(member) = member else { return Err("a statement of nobody".into()) };
+        let newest = entries.first().map_or(0, |entry| entry.ledger.sequence);
+        let told = member.ledgers.range(oldest.ledger.sequence..=newest);
+        let stands = |sequence: &&u64| entries.iter().any(|entry| entry.ledger.sequence == **sequence);
+        match told.clone().find(|sequence| !stands(sequence)) {
+            Some(lacking) => Err(format!("a statement that lacks entry {lacking}")),
+            None => Ok(()),
         }
     }
 
