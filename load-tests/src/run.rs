@@ -35,6 +35,8 @@ pub(crate) enum RunError {
     Desk(#[from] DeskError),
     #[error("certificates: {0}")]
     Tls(#[from] tidegate_client::tls::TlsError),
+    #[error("{0}")]
+    Midnight(String),
     #[error("a task of the harness failed: {0}")]
     Task(#[from] JoinError),
 }
@@ -53,6 +55,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report, RunError> {
     let slug = format!("{}-{}", options.scenario.as_str(), Timestamp::now().as_millisecond());
     let scenario = Scenario { name: options.scenario, slug, members: options.members, pieces: options.pieces };
     let scenario = Rc::new(scenario);
+    scenario.check_time(Timestamp::now(), options.warm_up + options.duration).map_err(RunError::Midnight)?;
     let server = Server::start(options, &scenario.bundle(None))?;
     let mut report = on(&server, options, &scenario).await?;
     if let Err(error) = server.stop() {

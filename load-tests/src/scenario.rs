@@ -124,6 +124,20 @@ impl Scenario {
         5 + i64::from(self.offer(member)) - self.tier(member) as i64
     }
 
+    /// Refuses a run of so many seconds over which the programme's day would change, so that members could check in twice.
+    pub(crate) fn check_time(&self, now: Timestamp, seconds: f64) -> Result<(), String> {
+        let local = now.in_tz(ZONE).expect("the zone data is built in");
+        let midnight = local.tomorrow().and_then(|day| day.start_of_day()).expect("a date");
+        // Preparing and looking at the books take a while too.
+        let ends = now + jiff::SignedDuration::from_secs(seconds as i64 + 300);
+        if self.name == Name::CheckInMidnight && midnight.timestamp() < ends {
+            return Err(format!(
+                "midnight in {ZONE} comes within this run, and everybody could check in twice; start it after {midnight}"
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether a grant is a redemption.
     pub(crate) fn redeems(&self) -> bool {
         matches!(self.name, Name::RedeemGranted | Name::FlashSale | Name::MonthOpening)
@@ -347,6 +361,16 @@ mod tests {
                 assert!(scenario.price(member) > 0);
             }
         }
+    }
+
+    #[test]
+    fn no_run_of_check_ins_reaches_over_midnight() {
+        let (storm, other) = (scenario(Name::CheckInMidnight), scenario(Name::Quiz));
+        // 23:50 in Shanghai.
+        let late: Timestamp = "2026-11-23T15:50:00Z".parse().unwrap();
+        assert!(storm.check_time(late, 100.0).is_ok());
+        assert!(storm.check_time(late, 400.0).unwrap_err().contains("2026-11-24T00:00:00"));
+        assert!(other.check_time(late, 400.0).is_ok());
     }
 
     #[test]

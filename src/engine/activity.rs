@@ -35,7 +35,7 @@ pub fn record_activity(
     let given = Given { channel: 0, happened_ms: body.happened_ms };
     draft.earn(activity.points(|name| field(body, name).unwrap_or(0)), &activity.giving, &given)?;
     draft.progress(Measure::Growth, body.happened_ms, activity.growth)?;
-    draft.qualifies(Deed::Activity(activity.source));
+    draft.qualifies(Deed::Activity(activity.source), body.happened_ms);
     Ok(draft.finish())
 }
 

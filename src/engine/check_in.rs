@@ -1,7 +1,7 @@
 //! The check-in and its streak, counted in local days (I9): today's, one that comes in late, or a missed day that is made up for.
 //!
-//! Promises: a local day counts once, in whatever order days come in; what they come to does not depend on that order. A day that
-//! fills a gap brings the bonuses that the days after it would have brought, had it come in time.
+//! Promises: a local day counts once, in whatever order days come in; nor do the bonuses of a streak depend on that order. A day that
+//! fills a gap brings those that the days after it would have brought, had it come in time; what was given ahead comes off later ones.
 
 use tidegate_protocol::code::answer;
 use tidegate_protocol::operation::{MakeUp, RecordCheckIn};
@@ -81,8 +81,13 @@ pub fn record_check_in(
     let zone = zone(context, member);
     let (day, today) = (zone.local_day(happened_ms), zone.local_day(now_ms));
     let from = known_from(member);
-    if day < from {
+    if day < from && day != today {
         return Err(Refusal::DayOutOfReach(DayOutOfReach { from, until: today }));
+    }
+    // What happens now is today's check-in; and a zone that has changed since the last one makes no day of before another.
+    let changed = member.days().is_some_and(|days| days.former != days.zone);
+    if (happened_ms == now_ms || changed) && member.last_day >= day {
+        return Err(already(context, member, member.last_day));
     }
     Asked { context, slot, member, request, rule, day, happened_ms, card: None, earns: true }.decide()
 }
@@ -168,10 +173,17 @@ impl Asked<'_> {
         }
         let Counted { change, mut effects, bonus } = if day > member.last_day { self.on() } else { self.between() };
         effects.extend(card.map(|number| Effect::RightUsed { number }));
+        // What was given ahead, for days that have got another place in a streak, comes off the bonuses that follow.
+        let before = member.days().map_or(0, |days| days.owed);
+        let due = bonus.saturating_sub(before);
+        let owed = due.min(0).saturating_neg();
+        if owed != before {
+            effects.push(Effect::BonusOwed { points: owed });
+        }
         let mut draft = Draft::asked(context, slot, member, request, change, effects);
         if earns {
             let given = Given { channel: 0, happened_ms };
-            draft.earn(rule.base_points().saturating_add(bonus).max(0), &rule.giving, &given)?;
+            draft.earn(rule.base_points().saturating_add(due.max(0)), &rule.giving, &given)?;
             draft.progress(Measure::Growth, happened_ms, rule.growth)?;
         }
         Ok(draft.finish())

@@ -29,6 +29,8 @@ pub struct Days {
     pub former: u16,
     /// Nothing is known of this day and those before it; `None`: of those before the newest run.
     pub after: Option<i32>,
+    /// Bonuses that were given for days which, with a gap filled in, do not bring them: later ones are set off against them.
+    pub owed: i64,
     runs: Vec<Run>,
 }
 

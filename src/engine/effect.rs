@@ -92,6 +92,11 @@ pub enum Effect {
         /// The day.
         after: i32,
     },
+    /// So much of a streak's bonuses was given ahead, and is set off against later ones.
+    BonusOwed {
+        /// Points, before anything multiplies them.
+        points: i64,
+    },
     /// The member's days are counted in another zone.
     ZoneSet {
         /// Its number; 0 for the programme's.

@@ -8,7 +8,7 @@ use tidegate_protocol::{MemberKey, RequestId};
 use super::counters::{self, Counter, FirstCounters};
 use super::days::{Days, Run};
 use super::effect::Effect;
-use super::lots::{Lots, NEVER_S};
+use super::lots::{Lots, NEVER_S, second_of};
 use super::part::{Change, MemberPart};
 use super::pending::{Pending, PendingPoints};
 use super::plans::{Plan, Plans};
@@ -351,6 +351,11 @@ impl Member {
         for effect in &part.effects {
             self.effect(effect)?;
         }
+        if let (Change::Invited { .. }, Some(more)) = (part.change, &mut self.more)
+            && let Some(invitation) = &mut more.invitation
+        {
+            invitation.since_s = second_of(part.now_ms);
+        }
         if part.tier != 0 {
             self.tier = part.tier;
         }
@@ -422,8 +427,9 @@ impl Member {
                 self.streak_best = self.streak_best.max(run.days);
             }
             Effect::DaysKnown { after } => self.days_mut().forget_through(after),
+            Effect::BonusOwed { points } => self.days_mut().owed = points,
             Effect::ZoneSet { zone } => self.days_mut().zone = zone,
-            Effect::Invited { inviter } => self.set_invitation(Invitation { inviter, until_s: 0 }),
+            Effect::Invited { inviter } => self.set_invitation(Invitation { inviter, until_s: 0, since_s: 0 }),
             Effect::InvitedUntil { until_s } => {
                 let invitation = self.more.as_mut().and_then(|more| more.invitation.as_mut()).ok_or(Misfit)?;
                 invitation.until_s = until_s;

@@ -123,7 +123,7 @@ pub fn record_order(
     if programme.ladder.measure != Measure::Points {
         draft.progress(programme.ladder.measure, order.paid_at_ms, counts)?;
     }
-    draft.qualifies(Deed::Order(amount_minor));
+    draft.qualifies(Deed::Order(amount_minor), order.paid_at_ms);
     Ok(draft.finish())
 }
 

@@ -72,7 +72,7 @@ impl Block {
         let last = questions.last().map_or(0, |question| question.number);
         let good = questions.len() <= QUESTIONS_MOST && questions.iter().all(Question::holds);
         (self.questions, self.newest_question) = (questions, newest);
-        (ascending && good && last <= newest).then_some(())
+        (ascending && good && last <= newest && newest < i32::MAX as u32).then_some(())
     }
 
     /// The published questions, ascending by number.

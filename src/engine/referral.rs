@@ -26,6 +26,8 @@ pub struct Invitation {
     pub inviter: MemberKey,
     /// The second until which it has to qualify; 0 once it has.
     pub until_s: u32,
+    /// The second in which it accepted.
+    pub since_s: u32,
 }
 
 /// What is to be known of who is said to have invited a member.
@@ -109,15 +111,17 @@ pub fn introductions(context: &Context<'_>, member: &Member) -> (u32, u32) {
     let Some(rule) = &programme.referral else { return (0, 0) };
     let tier = programme.tier_numbered(member.tier).unwrap_or(0);
     let period = rule.each.first_day(programme.zone.local_day(context.now_ms));
-    let most = if rule.admits(tier, member.tags()) { rule.times[tier] } else { 0 };
-    (member.used(counted::INTRODUCED, 0, period), most)
+    (member.used(counted::INTRODUCED, 0, period), rule.times[tier])
 }
 
 impl Draft<'_> {
-    /// A member has done something that may qualify it.
-    pub(super) fn qualifies(&mut self, deed: Deed) {
+    /// A member has done something that may qualify it: since it was invited, and in time.
+    pub(super) fn qualifies(&mut self, deed: Deed, happened_ms: i64) {
         let now_s = second_of(self.context.now_ms);
-        let waits = self.member.invitation().is_some_and(|invitation| invitation.until_s > now_s);
+        let waits = self
+            .member
+            .invitation()
+            .is_some_and(|invitation| invitation.until_s > now_s && second_of(happened_ms) >= invitation.since_s);
         if waits && self.context.programme.referral.as_ref().is_some_and(|rule| rule.is_met(deed)) {
             self.introduced();
         }

@@ -5,7 +5,7 @@ use super::compile::{duration, wanted};
 use super::reader::{MAX_POINTS, Value};
 use super::rights::{self, Right};
 use super::terms::{self, Lives};
-use super::{Numbering, Zone, source};
+use super::{Numbering, Period, Zone, source};
 
 const DAY_MS: i64 = 86_400_000;
 /// How far back a day can be reached; the engine keeps runs longer than that.
@@ -118,6 +118,13 @@ pub(super) fn read(value: &Value, scope: &mut Scope) -> Option<CheckIn> {
     bonuses.sort_unstable();
     let (giving, growth, base, late_ms) = (giving?, growth?, base?, late_ms?);
     let (make_up, zones) = (make_up?, zones?);
+    let by_period = giving.caps.iter().any(|cap| !matches!(cap.each, None | Some(Period::Life)));
+    if by_period && (late_ms > 0 || make_up.is_some_and(|make_up| make_up.earns)) {
+        value.warn(
+            "a day that comes in late, or is made up for, counts within the cap of the newest period that was counted",
+            "bound what is given with `each = \"event\"`, or leave the cap out",
+        );
+    }
     whole.then_some(CheckIn { giving, growth, late_ms, make_up, zones, base, bonuses, cycle })
 }
 

@@ -162,9 +162,10 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let awards = awards::Scope { lives: &lives, rights: known_rights };
     let referral = top.get("referral").map(|value| {
         let activities = activities.as_deref().unwrap_or_default();
+        let has_orders = top.get("earning").is_some();
         let (currency, tags) = (currency.as_ref(), tags.as_deref().unwrap_or_default());
         let awards = awards::Scope { lives: &lives, rights: known_rights };
-        referral::read(&value, &referral::Scope { currency, tiers: &bare, tags, activities, awards })
+        referral::read(&value, &referral::Scope { currency, tiers: &bare, tags, activities, has_orders, awards })
     });
     let entries = tiers::awards(tier_list.as_ref(), &mut tiers, &awards);
     let benefits =

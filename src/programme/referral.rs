@@ -80,6 +80,8 @@ pub(super) struct Scope<'s> {
     pub(super) tiers: &'s [Tier],
     pub(super) tags: &'s [Tag],
     pub(super) activities: &'s [Activity],
+    /// Whether orders are recorded.
+    pub(super) has_orders: bool,
     pub(super) awards: awards::Scope<'s>,
 }
 
@@ -125,6 +127,13 @@ fn read_qualifies(value: &Value, scope: &Scope) -> Option<Qualifies> {
     }
     let fields = value.table(&["order", "activity"])?;
     match (fields.get("order"), fields.get("activity")) {
+        (Some(order), None) if !scope.has_orders => {
+            order.error(
+                "no orders are recorded, so that nobody qualifies",
+                "add [earning], or let something else qualify",
+            );
+            None
+        }
         (Some(order), None) => amount(&order, scope.currency?, "99.00").map(Qualifies::Order),
         (None, Some(activity)) => {
             let slug = activity.slug()?;
@@ -189,5 +198,10 @@ fn read_per_inviter(value: &Value, tiers: &[Tier]) -> Option<(Vec<u32>, Period)>
         }
         Some(by_tier)
     });
-    Some((times?, each?))
+    let times = times?;
+    if times.iter().all(|times| *times == 0) {
+        value.error("no inviter ever has anything of it", "name how often: times = 10");
+        return None;
+    }
+    Some((times, each?))
 }

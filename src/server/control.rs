@@ -77,10 +77,14 @@ pub(super) fn answer(
 /// The code with which a role is refused an operation, if it is.
 pub(super) fn refusal(role: Role, code: u16) -> Option<u16> {
     let admitted = match code {
-        op::GET_STATUS | op::GET_RESULTS => matches!(role, Role::Operator | Role::Observer),
-        op::TAKE_SNAPSHOT | op::ACTIVATE | op::LIST_FILES | op::READ_FILE | op::CHECK_FILE | op::PUBLISH_QUESTION => {
-            role == Role::Operator
-        }
+        op::GET_STATUS => matches!(role, Role::Operator | Role::Observer),
+        op::TAKE_SNAPSHOT
+        | op::ACTIVATE
+        | op::LIST_FILES
+        | op::READ_FILE
+        | op::CHECK_FILE
+        | op::PUBLISH_QUESTION
+        | op::GET_RESULTS => role == Role::Operator,
         _ => return Some(answer::UNKNOWN_OPERATION),
     };
     (!admitted).then_some(answer::NOT_ALLOWED)

@@ -90,6 +90,8 @@ pub(super) struct Run<'a> {
     searches: Vec<Search>,
     /// The epoch and the instant of an outcome that the inviter's part is missing of still.
     pub(super) introduced: Option<(u64, i64)>,
+    /// Whether a large answer did not fit into the frame.
+    full: bool,
 }
 
 impl Store {
@@ -110,7 +112,17 @@ impl Store {
         turn.group(self.members.len());
         self.expect(turn);
         let later = later.or(self.busy());
-        let mut run = Run { store: self, now_ms, later, out, start, epoch: 0, searches: Vec::new(), introduced: None };
+        let mut run = Run {
+            store: self,
+            now_ms,
+            later,
+            out,
+            start,
+            epoch: 0,
+            searches: Vec::new(),
+            introduced: None,
+            full: false,
+        };
         for shard in &turn.touched {
             run.shard(turn, *shard);
         }
@@ -484,6 +496,10 @@ impl Run<'_> {
     }
 
     fn memberless(&mut self, index: u16, programme: u32, asked: &AskedOfAll) {
+        if self.full {
+            // One that was too large is not made in vain again.
+            return self.refuse(index, &Later::Busy.refusal());
+        }
         let world = Arc::clone(&self.store.world.load());
         let Some(active) = world.programme(programme) else { return };
         // Also that there is no such campaign is told of this version.
@@ -558,6 +574,7 @@ impl Run<'_> {
         push_answer(self.out, index, code, view);
         if self.out.len() - self.start > WITH_LARGE_BYTES_MOST {
             self.out.truncate(before);
+            self.full = true;
             self.refuse(index, &Later::Busy.refusal());
             return false;
         }

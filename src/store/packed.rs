@@ -78,12 +78,13 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
         out.extend_from_slice(&birthday.from_year.to_le_bytes());
         out.extend_from_slice(&birthday.said_on.to_le_bytes());
     });
-    let days = member.days().filter(|days| (days.zone, days.former, days.after) != (0, 0, None));
+    let days = member.days().filter(|days| (days.zone, days.former, days.after, days.owed) != (0, 0, None, 0));
     write_list(out, lists, DAYS, days.into_iter(), |out, days| {
         out.extend_from_slice(&days.zone.to_le_bytes());
         out.extend_from_slice(&days.former.to_le_bytes());
         out.push(u8::from(days.after.is_some()));
         out.extend_from_slice(&days.after.unwrap_or(0).to_le_bytes());
+        out.extend_from_slice(&days.owed.to_le_bytes());
     });
     write_list(out, lists, RUNS, member.days().into_iter().flat_map(|days| days.runs()), |out, run| {
         out.extend_from_slice(&run.last.to_le_bytes());
@@ -93,6 +94,7 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
     write_list(out, lists, INVITATION, member.invitation().into_iter(), |out, invitation| {
         out.extend_from_slice(&invitation.inviter.0);
         out.extend_from_slice(&invitation.until_s.to_le_bytes());
+        out.extend_from_slice(&invitation.since_s.to_le_bytes());
     });
     out.push(answers.len() as u8);
     answers.iter().for_each(|answer| write_answer(out, answer));
@@ -194,6 +196,10 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
                 (days.zone, days.former) = (fields.u16()?, fields.u16()?);
                 let (known, after) = (fields.u8()?, fields.i32()?);
                 days.after = (known != 0).then_some(after);
+                days.owed = fields.i64()?;
+                if days.owed < 0 {
+                    return Err(NO_NUMBER);
+                }
             }
             RUNS => {
                 for _ in 0..count {
@@ -206,7 +212,8 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
                 }
             }
             INVITATION if count == 1 => {
-                member.set_invitation(Invitation { inviter: MemberKey(fields.take()?), until_s: fields.u32()? });
+                let (inviter, until_s) = (MemberKey(fields.take()?), fields.u32()?);
+                member.set_invitation(Invitation { inviter, until_s, since_s: fields.u32()? });
             }
             _ => return Err("a list of a member that a newer Tidegate may know"),
         }

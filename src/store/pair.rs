@@ -91,7 +91,8 @@ impl Run<'_> {
     ) {
         let Held { state: Shard { world, members }, journal } = held;
         let active = world.programme(asked.programme).expect("programmes never go");
-        let slot = members.find(hash, asked.programme, other).expect("members never go, and it was one to invite");
+        // It was a member when it invited, and members never go; what a forged log says of it is no reason to fall.
+        let Some(slot) = members.find(hash, asked.programme, other) else { return };
         let context = active.context(at_ms.max(journal.last_ms()));
         let lineage = self.store.shape.lineage;
         let mut place = MemberAt { members, journal, shard };

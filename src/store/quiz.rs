@@ -57,8 +57,10 @@ impl Store {
         let known = held.state.question(body.question.as_str()).cloned();
         let (number, lane) = match &known {
             Some(known) => {
-                if known.closes_ms <= now_ms - KEPT_MS / 2 {
-                    return wrong("it closed more than 30 days ago, and what it was answered is no longer told apart");
+                if known.closes_ms <= now_ms {
+                    return wrong(
+                        "it has closed, and its right answer may be known; publish another under an id of its own",
+                    );
                 }
                 changed(&held.state, known, body, right)?;
                 (known.number, lane(&held.state, body, Some(known))?)
@@ -82,7 +84,8 @@ impl Store {
             options: body.options.clone(),
             right,
             opens_ms: body.opens_ms,
-            closes_ms: body.closes_ms,
+            // Not before now: whoever answered in time was right to.
+            closes_ms: body.closes_ms.max(now_ms),
         };
         let part = BlockPart::Published { now_ms, question: Box::new(question) };
         let epoch = self.epochs.filling();
@@ -134,7 +137,7 @@ fn changed(block: &Block, known: &Question, body: &PublishQuestion, right: u8) -
     Ok(())
 }
 
-/// The lowest lane in which a question comes after all others. One that was answered keeps its own: members' answers are counted there.
+/// The lowest lane in which a question comes after all others. One that is known keeps its own.
 fn lane(block: &Block, body: &PublishQuestion, known: Option<&Question>) -> Result<u8, PublishError> {
     let number = known.map_or(u32::MAX, |known| known.number);
     let fits = |lane: &u8| {
@@ -145,13 +148,18 @@ fn lane(block: &Block, body: &PublishQuestion, known: Option<&Question>) -> Resu
         })
     };
     let found = match known {
-        Some(known) if block.is_answered(known) => Some(known.lane).filter(fits),
-        _ => (0..LANES).find(fits),
+        // Of its followers none is forgotten: else members may have counters of later questions in its lane.
+        Some(known) => {
+            let followers = block.questions().iter().filter(|other| other.number > known.number).count();
+            let all = followers as u32 == block.newest_question() - known.number;
+            Some(known.lane).filter(fits).filter(|_| all)
+        }
+        None => (0..LANES).find(fits),
     };
     match found {
         Some(lane) => Ok(lane),
         None => wrong(format!(
-            "it would be open beside {LANES} others, or before one that was published later and took its place; let it open later, or close earlier"
+            "it would be open beside {LANES} others, or beside or before one that was published later; let it open later, close earlier, or publish it under another id"
         )),
     }
 }

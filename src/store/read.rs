@@ -89,6 +89,7 @@ pub(super) fn profile_view(context: &Context<'_>, member: &Member) -> ProfileVie
     let rule = programme.check_in.as_ref();
     let back = rule.map_or(0, |rule| rule.reach_days());
     let card = rule.and_then(|rule| rule.make_up.as_ref()).map(|make_up| make_up.card);
+    let reach = engine::known_from(member).max(today.saturating_sub(back));
     let (introduced, introduced_most) = engine::introductions(context, member);
     let runs = member.days().map_or(&[][..], |days| days.runs());
     let tag = |number: &u16| programme.tags.iter().find(|tag| tag.number == *number).map(|tag| text(&tag.slug));
@@ -97,8 +98,13 @@ pub(super) fn profile_view(context: &Context<'_>, member: &Member) -> ProfileVie
         today,
         checked_in: u8::from(member.last_day >= today),
         next_ms: zone.day_start_ms(today.max(member.last_day).saturating_add(1)),
-        runs: List::cut(runs.iter().rev().map(|run| RunView { last: run.last, days: u32::from(run.days) })),
-        reach: engine::known_from(member).max(today.saturating_sub(back)),
+        runs: List::cut(
+            runs.iter()
+                .rev()
+                .filter(|run| run.last >= reach.saturating_sub(1))
+                .map(|run| RunView { last: run.last, days: u32::from(run.days) }),
+        ),
+        reach,
         cards: card.map_or(0, |card| u32::try_from(member.right_count(card)).unwrap_or(u32::MAX)),
         tags: List::cut(member.tags().iter().filter_map(tag)),
         invited: member.invitation().map_or(0, |invitation| if invitation.until_s == 0 { 2 } else { 1 }),

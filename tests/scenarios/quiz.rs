@@ -87,6 +87,10 @@ async fn the_days_question_is_published_live_and_answered_once() {
     let late = stage.answer_answer(2, "daily", "2026-11-20", "B").await;
     assert_eq!(stage.refused(late), answer::CLOSED);
     assert_eq!(stage.quiz("daily").await.questions.as_slice()[0].right.as_str(), "B", "now everybody may know");
+    let again = ("daily", "2026-11-20", "B", &["A", "B"][..], "2026-11-20 20:00", "2026-11-20 22:00");
+    let refused = stage.publish(again).await;
+    let Body::Because(because) = &refused.body else { panic!("{refused:?}") };
+    assert!(because.sentence.as_str().contains("it has closed"), "nobody answers once the answer is known");
 
     // A second question of the day: eighty points a day and no more.
     let second = ("daily", "2026-11-20-b", "A", &["A", "B"][..], "2026-11-20 21:00", "2026-11-20 21:01");

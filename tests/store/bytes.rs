@@ -89,6 +89,7 @@ fn effect() -> impl Strategy<Value = Effect> {
         any::<(i32, u16)>().prop_map(|(last, days)| Effect::Ran(Run { last, days })),
         any::<i32>().prop_map(|after| Effect::DaysKnown { after }),
         any::<u16>().prop_map(|zone| Effect::ZoneSet { zone }),
+        points().prop_map(|points| Effect::BonusOwed { points }),
         any::<(u16, bool)>().prop_map(|(number, on)| Effect::Tagged { number, on }),
         any::<[u8; 16]>().prop_map(|inviter| Effect::Invited { inviter: MemberKey(inviter) }),
         any::<u32>().prop_map(|until_s| Effect::InvitedUntil { until_s }),

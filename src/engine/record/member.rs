@@ -59,6 +59,7 @@ const EFFECT_ZONE_SET: u8 = 17;
 const EFFECT_TAGGED: u8 = 18;
 const EFFECT_INVITED: u8 = 19;
 const EFFECT_INVITED_UNTIL: u8 = 20;
+const EFFECT_BONUS_OWED: u8 = 21;
 
 /// Appends a member's part.
 pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
@@ -238,6 +239,7 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             out.push(EFFECT_DAYS_KNOWN);
             out.extend_from_slice(&after.to_le_bytes());
         }
+        Effect::BonusOwed { points } => counted(out, EFFECT_BONUS_OWED, *points),
         Effect::ZoneSet { zone } => {
             out.push(EFFECT_ZONE_SET);
             out.extend_from_slice(&zone.to_le_bytes());
@@ -389,6 +391,7 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
         }),
         EFFECT_RAN => Effect::Ran(Run { last: fields.i32()?, days: fields.u16()? }),
         EFFECT_DAYS_KNOWN => Effect::DaysKnown { after: fields.i32()? },
+        EFFECT_BONUS_OWED => Effect::BonusOwed { points: points(fields)? },
         EFFECT_ZONE_SET => Effect::ZoneSet { zone: fields.u16()? },
         EFFECT_TAGGED => Effect::Tagged { number: fields.u16()?, on: flag(fields)? },
         EFFECT_INVITED => Effect::Invited { inviter: MemberKey(fields.take()?) },

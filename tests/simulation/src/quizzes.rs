@@ -85,7 +85,7 @@ pub fn question(dice: &mut Dice, programme: &str, now_ms: i64) -> PublishQuestio
 }
 
 fn question_slug(dice: &mut Dice) -> String {
-    format!("q-{}", dice.below(6))
+    format!("q-{}", dice.below(14))
 }
 
 /// An answer to a question, or a look at those of a quiz.

@@ -61,7 +61,7 @@ impl Referral {
             tags: if dice.chance(50) { some(dice, &rules.tags) } else { Vec::new() },
             inviter: Award::random(dice, tiers.len(), "campaign-0", &rights),
             invitee: Award::random(dice, tiers.len(), "campaign-0", &rights),
-            times: tiers.iter().map(|_| dice.between(0, 3) as u32).collect(),
+            times: tiers.iter().enumerate().map(|(at, _)| dice.between(i64::from(at == 0), 3) as u32).collect(),
             each: *dice.one(&[Each::Day, Each::Week, Each::Month, Each::Year, Each::Life]),
         })
     }

@@ -44,11 +44,12 @@ impl Bench<'_> {
                 due((body.version, usize::from(body.tier)), (version, tier))?;
                 body.ledger
             }
-            Change::CheckIn { day, skipped, points, happened_ms, card, earns } => {
+            Change::CheckIn { day, skipped, points, owed, happened_ms, card, earns } => {
                 expect(told, answer::CHECKED_IN)?;
                 let body: CheckedIn = told.read()?;
                 let rule = rules.check_in.as_ref().ok_or("no check-in")?;
                 member.days.check(rule, *day, *skipped);
+                member.days.owe(*owed);
                 if let Some(card) = card {
                     held.use_right(card).ok_or("a card that is not there")?;
                 }
@@ -120,6 +121,7 @@ impl Bench<'_> {
                 let body: InvitationAccepted = told.read()?;
                 held.plans.remove(&What::Invitable);
                 member.invitation = Some((*inviter, *until_ms));
+                member.invited_ms = now.now_ms;
                 let rule = rules.referral.as_ref().ok_or("no referrals")?;
                 introduced = rule.qualifies == Qualifies::AtOnce;
                 introduced_by(&under, member, introduced, now.now_ms);

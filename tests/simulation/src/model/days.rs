@@ -25,6 +25,8 @@ pub(super) struct Days {
     /// On this day and before it nothing can be filled in; not yet stated if there is none.
     after: Option<i32>,
     best: u32,
+    /// Bonuses given for more than the days in a row that there are, by how they stand today.
+    owed: i64,
 }
 
 /// How many days in a row end with a day.
@@ -63,6 +65,10 @@ impl Days {
         if rule.is_some_and(CheckIn::reaches) {
             self.after = Some(today - 1);
         }
+    }
+
+    pub(super) fn owe(&mut self, owed: i64) {
+        self.owed = owed;
     }
 
     pub(super) fn set_zone(&mut self, zone: Option<&'static str>) {
@@ -153,8 +159,13 @@ impl Bench<'_> {
         let happened_ms = happened_ms.min(now_ms);
         let clock = self.clock_of(member.days.zone);
         let (day, today, from) = (clock.day(happened_ms), clock.day(now_ms), member.days.known_from());
-        if day < from {
+        if day < from && day != today {
             return out_of_reach(from, today);
+        }
+        let last = member.days.last().filter(|last| *last >= day);
+        let changed = member.days.former != member.days.zone;
+        if let Some(last) = last.filter(|_| happened_ms == now_ms || changed) {
+            return self.already(member, last);
         }
         if member.days.checked.contains(&day) {
             return self.already(member, day);
@@ -197,9 +208,10 @@ impl Bench<'_> {
         let after = run_from(checked, day + 1);
         let all = before + after + if skipped { 2 } else { 1 };
         let more = rule.bonuses(all) - rule.bonuses(before) - rule.bonuses(after);
+        let due = more - member.days.owed;
         let given = self.given(On::CheckIn, happened_ms);
-        let points = if earns { self.multiplied((rule.points + more).max(0), &given) } else { 0 };
-        Due::Apply(Change::CheckIn { day, skipped, points, happened_ms, card, earns })
+        let points = if earns { self.multiplied(rule.points + due.max(0), &given) } else { 0 };
+        Due::Apply(Change::CheckIn { day, skipped, points, owed: (-due).max(0), happened_ms, card, earns })
     }
 
     pub(super) fn set_zone(&self, zone: &str) -> Due {

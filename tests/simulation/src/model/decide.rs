@@ -43,6 +43,8 @@ pub(super) enum Change {
         /// Whether the day before it was skipped by a change of the zone.
         skipped: bool,
         points: i64,
+        /// Bonuses that come off later ones.
+        owed: i64,
         happened_ms: i64,
         /// The right that it takes one of.
         card: Option<&'static str>,
@@ -320,7 +322,7 @@ impl Bench<'_> {
         let growth = earning.growth.as_ref().map_or(0, |rate| rate.points(amount_minor));
         let given = self.given(On::Order(&order.channel), order.paid_at_ms);
         let points = self.multiplied(points, &given);
-        let introduces = self.is_met(&Deed::Order(amount_minor));
+        let introduces = self.is_met(&Deed::Order(amount_minor), order.paid_at_ms);
         Due::Apply(Change::Order { points, amount_minor, growth, paid_at_ms: order.paid_at_ms, introduces })
     }
 
@@ -359,7 +361,7 @@ impl Bench<'_> {
             points: self.multiplied(points, &given),
             growth: activity.growth,
             happened_ms: act.happened_ms,
-            introduces: self.is_met(&Deed::Activity(activity.slug)),
+            introduces: self.is_met(&Deed::Activity(activity.slug), act.happened_ms),
         })
     }
 

@@ -46,6 +46,8 @@ struct Member {
     tags: BTreeSet<&'static str>,
     /// Who invited it, and until when it has to qualify; 0 once it has.
     invitation: Option<(u64, i64)>,
+    /// When it accepted.
+    invited_ms: i64,
     /// Every id of this member that ever changed the state, for ever.
     applied: BTreeMap<RequestId, Vec<Rc<Applied>>>,
     /// Those among them that are no orders: only these can be forgotten, or be a mark.

@@ -60,13 +60,16 @@ impl Model {
         });
         let good = declared && options.len() >= 2 && body.opens_ms < body.closes_ms;
         let fits = match known {
-            Some(_) => same && !old(COUNTED_MS),
+            Some(known) => same && known.closes_ms > now_ms,
             None => body.closes_ms > now_ms,
         };
         let reused = old(KEPT_MS) && body.closes_ms > now_ms;
+        // A lane is taken where eight others are open beside, or for a known one where any other was published.
+        let others = quiz.questions.iter().filter(|(slug, _)| slug.as_str() != body.question.as_str());
+        let beside = others.filter(|(_, other)| known.is_some() || other.closes_ms > body.opens_ms).count();
+        let full = beside >= if known.is_some() { 1 } else { 8 };
         let told = match published {
-            // A lane is taken where many are open, or one was published later.
-            Err(why) if good && fits && why.contains("would be open beside") => return Ok(false),
+            Err(why) if good && fits && full && why.contains("would be open beside") => return Ok(false),
             Err(_) if !good || !fits => return Ok(false),
             Err(why) => return Err(format!("{body:?} is refused: {why}")),
             Ok(told) => told,
@@ -87,7 +90,7 @@ impl Model {
             options,
             right: body.right.to_string(),
             opens_ms: body.opens_ms,
-            closes_ms: body.closes_ms,
+            closes_ms: body.closes_ms.max(now_ms),
             answers,
             places_taken,
         };

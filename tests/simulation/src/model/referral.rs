@@ -47,10 +47,12 @@ impl Bench<'_> {
     }
 
     /// Whether what a member does qualifies it now.
-    pub(super) fn is_met(&self, deed: &Deed<'_>) -> bool {
+    pub(super) fn is_met(&self, deed: &Deed<'_>, happened_ms: i64) -> bool {
         let now_ms = self.now.now_ms.div_euclid(1000) * 1000;
         let member = &self.programme.members[&self.member];
-        let waits = member.invitation.is_some_and(|(_, until_ms)| until_ms > now_ms);
+        // In whole seconds.
+        let since = happened_ms.div_euclid(1000) >= member.invited_ms.div_euclid(1000);
+        let waits = since && member.invitation.is_some_and(|(_, until_ms)| until_ms > now_ms);
         let rule = self.programme.rules.referral.as_ref();
         waits
             && rule.is_some_and(|rule| match (rule.qualifies, deed) {
