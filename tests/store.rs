@@ -26,6 +26,8 @@ mod quotas;
 mod recovery;
 #[path = "store/resting.rs"]
 mod resting;
+#[path = "store/said.rs"]
+mod said;
 #[path = "store/sections.rs"]
 mod sections;
 #[path = "store/standing.rs"]

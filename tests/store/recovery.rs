@@ -15,7 +15,7 @@ use tidegate_protocol::answer::{LotsView, MemberView};
 use tidegate_protocol::code::answer;
 
 use super::asking::{Dice, bundle};
-use super::{Client, DAY_MS, NOON_MS, SEED, club, drain, hot, open, opened_with, options, snapshot, standing};
+use super::{Client, DAY_MS, NOON_MS, SEED, club, drain, hot, open, opened_with, options, said, snapshot};
 
 /// A random request of a random member.
 fn random_request(client: &mut Client<'_>, dice: &mut Dice, members: u64) {
@@ -375,11 +375,28 @@ fn shown_with_standings(store: &Store) -> String {
     serde_json::to_string_pretty(&shown).unwrap()
 }
 
+/// And those written since members have days, tags, invitations, and quizzes questions.
+#[test]
+fn a_directory_with_what_is_said_and_asked_is_read() {
+    let folder = fixture("data-v4");
+    let opened = opened_from(&folder);
+    assert_eq!(shown_with_profiles(&opened.store), std::fs::read_to_string(folder.join("shown.json")).unwrap().trim());
+}
+
+fn shown_with_profiles(store: &Store) -> String {
+    let mut client = Client { now_ms: NOON_MS + 11 * DAY_MS, ..Client::new(store) };
+    let members: Vec<MemberView> = (0..7).map(|member| client.member(member)).collect();
+    let lots: Vec<LotsView> = (0..7).map(|member| client.lots(member)).collect();
+    let profiles: Vec<_> = (0..7).map(|member| client.profile(member)).collect();
+    let shown = serde_json::json!({ "members": members, "lots": lots, "profiles": profiles, "quiz": client.quiz() });
+    serde_json::to_string_pretty(&shown).unwrap()
+}
+
 /// Run by hand, once a version: `cargo test --test store -- --ignored write_the_directory`.
 #[test]
 #[ignore = "writes the committed directory anew"]
-fn write_the_directory_with_standings() {
-    let (memory, folder) = (standing::lived(), fixture("data-v3"));
+fn write_the_directory_with_what_is_said_and_asked() {
+    let (memory, folder) = (said::lived(), fixture("data-v4"));
     std::fs::create_dir_all(&folder).unwrap();
     for path in memory.paths() {
         let file = std::fs::File::create(folder.join(format!("{}.gz", path.replace('/', "--")))).unwrap();
@@ -387,7 +404,7 @@ fn write_the_directory_with_standings() {
         packed.write_all(&memory.bytes(&path).unwrap()).unwrap();
         packed.finish().unwrap();
     }
-    std::fs::write(folder.join("shown.json"), shown_with_standings(&opened_from(&folder).store) + "\n").unwrap();
+    std::fs::write(folder.join("shown.json"), shown_with_profiles(&opened_from(&folder).store) + "\n").unwrap();
 }
 
 #[test]
