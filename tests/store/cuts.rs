@@ -14,7 +14,7 @@ use super::{Client, asking, club, hot, opened_with, options};
 const MEMBERS: u64 = 60;
 const THREADS: u64 = 3;
 const ROUNDS: u64 = 4_000;
-const INVITED: u64 = 2_400;
+const INVITED: u64 = 8_000;
 
 /// Redemptions, orders and invitations of one epoch, as their members' shards tell and as blocks, directory and inviters' shards tell.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,11 +66,22 @@ fn cut_until(store: &Store, over: &AtomicBool) -> Vec<(u64, Counts)> {
     cuts
 }
 
+/// Now and then waits until an epoch has ended: whoever cuts comes to it, also where there is one processor.
+fn let_cut(store: &Store, at: u64) {
+    if at.is_multiple_of(200) {
+        let filling = store.filling_epoch();
+        while store.filling_epoch() == filling {
+            thread::yield_now();
+        }
+    }
+}
+
 /// Redeems and orders for members of its own; gives how many outcomes wait for each epoch.
 fn decide(store: &Store, number: u64) -> BTreeMap<u64, u64> {
     let mut client = Client::new(store).numbered(number);
     let mut told = BTreeMap::new();
     for at in 0..ROUNDS {
+        let_cut(store, at);
         let member = at % (MEMBERS / THREADS) * THREADS + number - 1;
         let redeemed = client.redeem(member, 1, 1);
         let recorded = client.order(member, &format!("{number}-{at}"), 10);
@@ -118,6 +129,7 @@ fn i1_an_outcome_over_several_places_is_in_one_epoch_while_epochs_end() {
 fn invite(store: &Store, number: u64) {
     let mut client = Client::new(store).numbered(number);
     for at in 0..INVITED {
+        let_cut(store, at);
         let member = MEMBERS + at * THREADS + number;
         assert_eq!(client.enrol(member).code, answer::ENROLLED);
         let (member, inviter) = (asking::member(member), asking::member(at * 7 % MEMBERS));
