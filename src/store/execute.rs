@@ -1,21 +1,18 @@
 //! A turn: one frame's requests, grouped by shard, each decided, applied and appended under its member's lock.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate_protocol::Encode;
-use tidegate_protocol::answer::{AlreadyRecorded, Cursor};
+use tidegate_protocol::answer::AlreadyRecorded;
 use tidegate_protocol::batch::{BadBatch, push_answer};
 use tidegate_protocol::code::answer;
-use tidegate_protocol::frame::BODY_BYTES_MOST;
 use tidegate_protocol::refusal;
 
 use super::ahead::Ahead;
 use super::members::{Members, Shard};
 use super::place::{Held, Journal};
-use super::prepare::{Asked, AskedOfAll, Frame, Memberless, Once, Prepared, Scope};
-use super::read::{Search, Seen, StatementSearch};
+use super::prepare::{Asked, Frame, Memberless, Once, Prepared, Scope};
+use super::read::Search;
 use super::world::{Active, BlockPlace, World};
 use super::{Store, member_place};
 use crate::engine::{
@@ -61,10 +58,6 @@ pub struct Turn {
     pub(super) ahead: Vec<Ahead>,
 }
 
-/// The answers of a frame may come to this many bytes with one that can be large: a campaign's, or a member's lots. As much as
-/// is left of the longest frame is enough for all that are not, for outcomes and for operators' answers, which come later.
-const WITH_LARGE_BYTES_MOST: usize = BODY_BYTES_MOST / 8 * 5;
-
 /// What became of a frame.
 #[derive(Debug)]
 pub struct Executed {
@@ -83,15 +76,15 @@ pub(super) struct Run<'a> {
     pub(super) store: &'a Store,
     pub(super) now_ms: i64,
     later: Option<Later>,
-    out: &'a mut Vec<u8>,
+    pub(super) out: &'a mut Vec<u8>,
     /// Where the frame's answers begin in `out`.
-    start: usize,
-    epoch: u64,
-    searches: Vec<Search>,
+    pub(super) start: usize,
+    pub(super) epoch: u64,
+    pub(super) searches: Vec<Search>,
     /// The epoch and the instant of an outcome that the inviter's part is missing of still.
     pub(super) introduced: Option<(u64, i64)>,
     /// Whether a large answer did not fit into the frame.
-    full: bool,
+    pub(super) full: bool,
 }
 
 impl Store {
@@ -219,7 +212,7 @@ impl Run<'_> {
         }
     }
 
-    fn refuse(&mut self, index: u16, refusal: &Refusal) {
+    pub(super) fn refuse(&mut self, index: u16, refusal: &Refusal) {
         self.store.counts.answers.count(refusal.code());
         refusal.answer(index, self.out);
     }
@@ -464,122 +457,6 @@ impl Run<'_> {
         self.store.counts.answers.count(code);
         self.introduced = part.introduces().then_some((epoch, part.now_ms));
         place.apply(lineage, &mut part, epoch, asked.member_hash);
-    }
-
-    #[inline(never)]
-    fn get_member(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
-        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
-        self.store.counts.answers.count(answer::MEMBER);
-        let member = engine::seen_at(context, slot, place.members.member(slot));
-        let view = super::read::member_view(context.programme, &member);
-        push_answer(self.out, index, answer::MEMBER, &view);
-    }
-
-    #[inline(never)]
-    fn get_outcome(
-        &mut self,
-        place: &MemberAt<'_>,
-        slot: Option<u32>,
-        id: tidegate_protocol::RequestId,
-        now_ms: i64,
-        index: u16,
-    ) {
-        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
-        let id_of_place = member_place(place.shard);
-        match super::read::outcome(place.members, slot, id, now_ms, id_of_place, index) {
-            Seen::Known(view) => {
-                self.store.counts.answers.count(answer::OUTCOME);
-                push_answer(self.out, index, answer::OUTCOME, &view);
-            }
-            Seen::Search(search) => self.searches.push(Search::Outcome(search)),
-        }
-    }
-
-    fn memberless(&mut self, index: u16, programme: u32, asked: &AskedOfAll) {
-        if self.full {
-            // One that was too large is not made in vain again.
-            return self.refuse(index, &Later::Busy.refusal());
-        }
-        let world = Arc::clone(&self.store.world.load());
-        let Some(active) = world.programme(programme) else { return };
-        // Also that there is no such campaign is told of this version.
-        self.epoch = self.epoch.max(world.epoch);
-        match asked {
-            AskedOfAll::Campaign(body) => self.campaign(index, active, body),
-            AskedOfAll::Quiz(body) => match active.programme.quiz(body.quiz.as_str()) {
-                None => self.refuse(index, &Refusal::Plain(answer::NO_SUCH_QUIZ)),
-                Some(quiz) => {
-                    let (view, epoch) = super::quiz::quiz_view(active, quiz, self.now_ms);
-                    if self.large(index, answer::QUIZ, &view) {
-                        self.epoch = self.epoch.max(epoch);
-                    }
-                }
-            },
-        }
-    }
-
-    fn campaign(&mut self, index: u16, active: &Active, body: &tidegate_protocol::operation::GetCampaign) {
-        let found = match body.campaign {
-            0 => active.programme.campaign_by_slug(body.slug.as_str()),
-            number => active.programme.campaign(number),
-        };
-        let Some(campaign) = found else {
-            return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_CAMPAIGN));
-        };
-        let (view, epoch) = super::read::campaign_view(active, campaign, self.now_ms);
-        if self.large(index, answer::CAMPAIGN, &view) {
-            self.epoch = self.epoch.max(epoch);
-        }
-    }
-
-    #[inline(never)]
-    fn get_lots(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
-        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
-        let member = engine::seen_at(context, slot, place.members.member(slot));
-        self.large(index, answer::LOTS, &super::read::lots_view(context.programme, &member));
-    }
-
-    #[inline(never)]
-    fn get_standing(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
-        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
-        let member = engine::seen_at(context, slot, place.members.member(slot));
-        self.large(index, answer::STANDING, &super::read::standing_view(context, &member));
-    }
-
-    #[inline(never)]
-    fn get_profile(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
-        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
-        let member = engine::seen_at(context, slot, place.members.member(slot));
-        self.large(index, answer::PROFILE, &super::read::profile_view(context, &member));
-    }
-
-    #[inline(never)]
-    fn get_statement(&mut self, place: &MemberAt<'_>, slot: Option<u32>, asked: &Prepared, from: Cursor) {
-        let Some(slot) = slot else { return self.refuse(asked.index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
-        let (programme, member) = (asked.programme, asked.request.member);
-        let seal = || self.store.shape.keys.cursor(programme, member, from.epoch, from.offset);
-        let first = from == Cursor::default();
-        if !first && from.seal != seal() {
-            return self.refuse(asked.index, &Refusal::Plain(answer::NO_SUCH_PAGE));
-        }
-        let newest = place.members.member(slot).newest();
-        let from = if first { newest } else { LedgerAt { epoch: from.epoch, offset: from.offset } };
-        let (index, place) = (asked.index, member_place(place.shard));
-        self.searches.push(Search::Statement(StatementSearch { index, programme, member, place, from }));
-    }
-
-    /// Gives an answer that may be large, or asks to come again if the frame has too many of them.
-    fn large<T: Encode>(&mut self, index: u16, code: u16, view: &T) -> bool {
-        let before = self.out.len();
-        push_answer(self.out, index, code, view);
-        if self.out.len() - self.start > WITH_LARGE_BYTES_MOST {
-            self.out.truncate(before);
-            self.full = true;
-            self.refuse(index, &Later::Busy.refusal());
-            return false;
-        }
-        self.store.counts.answers.count(code);
-        true
     }
 }
 

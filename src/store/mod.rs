@@ -11,6 +11,7 @@ mod directory;
 mod execute;
 mod index;
 mod keys;
+mod look;
 mod maintain;
 mod members;
 mod packed;
