@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+#[path = "scenarios/claims.rs"]
+mod claims;
 #[path = "scenarios/days.rs"]
 mod days;
 #[path = "scenarios/earning.rs"]

@@ -6,6 +6,8 @@
 mod asking;
 #[path = "store/bytes.rs"]
 mod bytes;
+#[path = "store/claims.rs"]
+mod claims;
 #[path = "store/closing.rs"]
 mod closing;
 #[path = "store/cuts.rs"]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Decode, Encode, LedgerId, List, MemberKey, Prose, RequestId, Text};
+use crate::{Blob, Decode, Encode, LedgerId, List, MemberKey, Prose, RequestId, Text};
 
 /// Code `enrolled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -141,6 +141,92 @@ pub struct Answered {
     pub before: i64,
     /// Points after.
     pub after: i64,
+}
+
+/// Code `order-claimed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct OrderClaimed {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The tier's number after.
+    pub tier: u8,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
+/// Code `claim-waits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ClaimWaits {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// Until when it waits.
+    pub until_ms: i64,
+}
+
+/// Code `claim-wrong`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ClaimWrong {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// How many guesses the member has left in this period.
+    pub left: u32,
+}
+
+/// Code `order-reported`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct OrderReported {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// Whether a claim waited for it: 0 none did, 1 it was granted, 2 it was refused.
+    pub waited: u8,
+    /// Until when it can be claimed.
+    pub until_ms: i64,
+}
+
+/// Code `receipt-confirmed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ReceiptConfirmed {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// When its points open; not after now if they are open.
+    pub opens_ms: i64,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
+/// Code `claim`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ClaimView {
+    /// 0 nothing of this member's, 1 its claim waits, 2 it was granted, 3 it was refused, 4 the order was recorded for the member, who
+    /// may claim what is missing.
+    pub state: u8,
+    /// Until when that stands; 0 where there is nothing of this member's.
+    pub until_ms: i64,
+    /// How many guesses the member has left in this period.
+    pub guesses_left: u32,
+}
+
+/// Code `would-be`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct WouldBe {
+    /// The answer's code. Its ledger entry, if it has one, is the one that would be next.
+    pub code: u16,
+    /// Its body.
+    pub body: Blob<4_096>,
 }
 
 /// Code `invitation-accepted`.
@@ -310,7 +396,7 @@ pub struct StatementEntry {
     pub version: u32,
     /// What happened: 1 enrolled, 2 checked in, 3 an order, 4 redeemed, 5 time or a new version, 6 an activity, 7 one with a key, 8 used a right,
     /// 9 said its birthday, 10 checked in for an earlier day, 11 another zone, 12 a tag, 13 answered a question, 14 was invited, 15 invited
-    /// somebody who qualified.
+    /// somebody who qualified, 16 claimed an order, 17 was granted a claim that waited, 18 received an order.
     pub kind: u8,
     /// What it was about: the day, the channel, the offer's SKU, the activity, the right, the zone, the tag, the quiz; empty where there is
     /// nothing, or the programme has it no longer.
@@ -328,13 +414,13 @@ pub struct StatementEntry {
 /// What one effect did to points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct StatementPoints {
-    /// 1 came in, 2 came in and open later, 3 opened, 4 expired, 5 were spent.
+    /// 1 came in, 2 came in and open later, 3 opened, 4 expired, 5 were spent, 22 would have opened later and were taken back.
     pub kind: u8,
     /// How many.
     pub points: i64,
     /// When they open, of kind 2; else 0.
     pub opens_ms: i64,
-    /// When they expire, of kinds 1 and 2; by when they had opened or expired, of 3 and 4; 0 for never, and of 5.
+    /// When they expire, of kinds 1 and 2; by when they had opened or expired, of 3 and 4; 0 for never, and of 5 and 22.
     pub expires_ms: i64,
     /// What gave them, of kinds 1 and 2.
     pub source: Text,

@@ -30,6 +30,12 @@ pub mod op {
     pub const ANSWER_QUESTION: u16 = 0x000d;
     /// [`crate::operation::AcceptInvitation`].
     pub const ACCEPT_INVITATION: u16 = 0x000e;
+    /// [`crate::operation::ClaimOrder`].
+    pub const CLAIM_ORDER: u16 = 0x000f;
+    /// [`crate::operation::ReportOrder`].
+    pub const REPORT_ORDER: u16 = 0x0010;
+    /// [`crate::operation::ConfirmReceipt`].
+    pub const CONFIRM_RECEIPT: u16 = 0x0011;
     /// [`crate::operation::GetMember`].
     pub const GET_MEMBER: u16 = 0x0041;
     /// [`crate::operation::GetCampaign`].
@@ -46,6 +52,10 @@ pub mod op {
     pub const GET_QUIZ: u16 = 0x0047;
     /// [`crate::operation::GetStatement`].
     pub const GET_STATEMENT: u16 = 0x0048;
+    /// [`crate::operation::GetClaim`].
+    pub const GET_CLAIM: u16 = 0x0049;
+    /// [`crate::operation::DryRun`].
+    pub const DRY_RUN: u16 = 0x004a;
     /// [`crate::operator::GetStatus`].
     pub const GET_STATUS: u16 = 0x0101;
     /// [`crate::operator::TakeSnapshot`].
@@ -80,6 +90,9 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::SET_TAG, "set-tag", "SetTag"),
     (op::ANSWER_QUESTION, "answer-question", "AnswerQuestion"),
     (op::ACCEPT_INVITATION, "accept-invitation", "AcceptInvitation"),
+    (op::CLAIM_ORDER, "claim-order", "ClaimOrder"),
+    (op::REPORT_ORDER, "report-order", "ReportOrder"),
+    (op::CONFIRM_RECEIPT, "confirm-receipt", "ConfirmReceipt"),
     (op::GET_MEMBER, "get-member", "GetMember"),
     (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
     (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
@@ -88,6 +101,8 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::GET_PROFILE, "get-profile", "GetProfile"),
     (op::GET_QUIZ, "get-quiz", "GetQuiz"),
     (op::GET_STATEMENT, "get-statement", "GetStatement"),
+    (op::GET_CLAIM, "get-claim", "GetClaim"),
+    (op::DRY_RUN, "dry-run", "DryRun"),
     (op::GET_STATUS, "get-status", "GetStatus"),
     (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
     (op::ACTIVATE, "activate", "Activate"),
@@ -192,6 +207,11 @@ answers! {
     TAG_SET = 0x000a, "tag-set", Yes, Done, "TagSet", "The member has the tag, or has it no longer.";
     ANSWERED = 0x000b, "answered", Yes, Done, "Answered", "The answer counts, right or wrong.";
     INVITATION_ACCEPTED = 0x000c, "invitation-accepted", Yes, Done, "InvitationAccepted", "The member counts as invited.";
+    ORDER_CLAIMED = 0x000d, "order-claimed", Yes, Done, "OrderClaimed", "The order is the member's: its points are given.";
+    CLAIM_WAITS = 0x000e, "claim-waits", Yes, Done, "ClaimWaits", "The order is not known yet: the claim waits for it.";
+    CLAIM_WRONG = 0x000f, "claim-wrong", Yes, Done, "ClaimWrong", "The order is not known to be the member's: a wrong guess, which counts.";
+    ORDER_REPORTED = 0x0010, "order-reported", Yes, Done, "OrderReported", "The order is known, and can be claimed.";
+    RECEIPT_CONFIRMED = 0x0011, "receipt-confirmed", Yes, Done, "ReceiptConfirmed", "The order is received: its points open at their time.";
     MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
     CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
     OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
@@ -200,6 +220,8 @@ answers! {
     PROFILE = 0x0046, "profile", No, Done, "ProfileView", "What is kept of the member beside its points.";
     QUIZ = 0x0047, "quiz", No, Done, "QuizView", "The quiz's questions.";
     STATEMENT = 0x0048, "statement", No, Done, "StatementView", "A page of the member's entries in the ledger.";
+    CLAIM = 0x0049, "claim", No, Done, "ClaimView", "How it stands with the order for this member.";
+    WOULD_BE = 0x004a, "would-be", No, Done, "WouldBe", "What the request would be answered now; nothing changed.";
     STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
     SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
     ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
@@ -219,7 +241,7 @@ answers! {
     CLOSED = 0x0107, "closed", No, NewId, "NotOpen", "The campaign's window, or the question, is closed.";
     TIER_NOT_ADMITTED = 0x0108, "tier-not-admitted", No, NewId, "TierNotAdmitted", "The offer has no price for the member's tier.";
     NOT_ENOUGH_POINTS = 0x0109, "not-enough-points", No, NewId, "NotEnoughPoints", "The member has fewer points than the price.";
-    LIMIT_REACHED = 0x010a, "limit-reached", No, NewId, "LimitReached", "The member has used the window's limit, or the question's attempts.";
+    LIMIT_REACHED = 0x010a, "limit-reached", No, NewId, "LimitReached", "The member has used the window's limit, the question's attempts, or its guesses at orders.";
     SOLD_OUT = 0x010b, "sold-out", No, NewId, "SoldOut", "A quota of the window is used up.";
     UNKNOWN_CHANNEL = 0x010c, "unknown-channel", No, Correct, "Plain", "The programme declares no such channel.";
     UNKNOWN_BRAND = 0x010d, "unknown-brand", No, Correct, "Plain", "The programme declares no such brand.";
@@ -254,6 +276,11 @@ answers! {
     INVITER_NOT_ADMITTED = 0x012a, "inviter-not-admitted", No, Correct, "Plain", "Neither its tier nor a tag lets the inviter invite.";
     NOT_INVITABLE = 0x012b, "not-invitable", No, Correct, "Plain", "The member was invited already, or enrolled too long ago.";
     NO_SUCH_PAGE = 0x012c, "no-such-page", No, Correct, "Plain", "No page of this member's statement gave this cursor.";
+    NO_CLAIMS = 0x012d, "no-claims", No, Correct, "Plain", "The programme lets nobody claim orders of this channel.";
+    NOT_CLAIMABLE = 0x012e, "not-claimable", No, Correct, "Plain", "The order can be claimed no longer, or could never be.";
+    ALREADY_CLAIMED = 0x012f, "already-claimed", No, Done, "Plain", "The member has claimed this order already.";
+    NOTHING_PENDING = 0x0130, "nothing-pending", No, Done, "Plain", "No points of this member wait for the receipt of such an order.";
+    NO_DRY_RUN = 0x0131, "no-dry-run", No, Correct, "Plain", "A dry run is of an operation on the member that is named.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

@@ -1,4 +1,4 @@
-//! The three names things go by: a member's key, a request's id, an entry of the ledger.
+//! The names things go by: a member's key, a request's id, an entry of the ledger; and what proves whose an order is.
 
 use std::fmt;
 use std::str::FromStr;
@@ -54,6 +54,22 @@ impl fmt::Debug for MemberKey {
 impl Serialize for MemberKey {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
+    }
+}
+
+/// What only the owner of an order can tell, as 16 bytes of the brand's making: a keyed hash of a phone number's end, say.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+pub struct Proof(pub [u8; 16]);
+
+impl fmt::Debug for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl Serialize for Proof {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{self:?}"))
     }
 }
 

@@ -51,7 +51,7 @@ mod text;
 pub use blob::Blob;
 pub use body::Body;
 pub use codec::{Decode, Encode, Malformed, decode, encode};
-pub use id::{LedgerId, MemberKey, NotAKey, RequestId};
+pub use id::{LedgerId, MemberKey, NotAKey, Proof, RequestId};
 pub use text::{List, Prose, Text, TooLong};
 
 /// The protocol's name in the TLS handshake.

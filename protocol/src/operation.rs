@@ -1,10 +1,10 @@
-//! What a gateway can ask. Every body begins with the member's key (but for [`GetCampaign`] and [`GetQuiz`]), at offset 0, so that a
-//! server can route it undecoded.
+//! What a gateway can ask. Every body begins with the member's key (but for [`ReportOrder`], [`GetCampaign`] and [`GetQuiz`]), at
+//! offset 0, so that a server can route it undecoded.
 
 use serde::Serialize;
 
 use crate::answer::Cursor;
-use crate::{Decode, Encode, List, MemberKey, RequestId, Text};
+use crate::{Blob, Decode, Encode, List, MemberKey, Proof, RequestId, Text};
 
 /// Makes a member of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -191,6 +191,73 @@ pub struct AcceptInvitation {
     pub member: MemberKey,
     /// By whom.
     pub inviter: MemberKey,
+}
+
+/// A member says that an order is its own, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ClaimOrder {
+    /// Who says so.
+    pub member: MemberKey,
+    /// The channel, declared in the programme and claimable.
+    pub channel: Text,
+    /// The order's number in its channel.
+    pub number: Text,
+    /// What only the owner can tell; of zeros where the programme asks for none.
+    pub proof: Proof,
+}
+
+/// An order that was paid by nobody knows which member: it can be claimed. Its natural key is that of [`RecordOrder`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ReportOrder {
+    /// When it was paid, milliseconds since 1970.
+    pub paid_at_ms: i64,
+    /// What was paid, in the currency's minor units; 0 is allowed, less is not.
+    pub amount_minor: i64,
+    /// The brand, declared in the programme.
+    pub brand: Text,
+    /// The channel, declared in the programme and claimable.
+    pub channel: Text,
+    /// The store, free text; may be empty.
+    pub store: Text,
+    /// The order's number in its channel.
+    pub number: Text,
+    /// What only the owner can tell; of zeros where the programme asks for none.
+    pub proof: Proof,
+}
+
+/// A member has received an order: points that wait for it open at their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ConfirmReceipt {
+    /// Who has.
+    pub member: MemberKey,
+    /// When, milliseconds since 1970.
+    pub happened_ms: i64,
+    /// The channel, declared in the programme.
+    pub channel: Text,
+    /// The order's number in its channel.
+    pub number: Text,
+}
+
+/// How it stands with a member's claim of an order, and how many guesses it has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetClaim {
+    /// Whose claim.
+    pub member: MemberKey,
+    /// The channel.
+    pub channel: Text,
+    /// The order's number in its channel.
+    pub number: Text,
+}
+
+/// What a new request would be answered if it came now. Nothing changes, and no id or deadline plays a part in it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct DryRun {
+    /// Whom the request names.
+    pub member: MemberKey,
+    /// Its operation: one that changes a member.
+    pub code: u16,
+    /// Its body.
+    pub body: Blob<65_536>,
 }
 
 /// What a member has.

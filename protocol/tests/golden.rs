@@ -14,7 +14,9 @@ use tidegate_protocol::batch::{Answers, Entries, finish_answers, finish_requests
 use tidegate_protocol::batch::{push_answer, push_entry, start_answers, start_requests};
 use tidegate_protocol::code::{self, op};
 use tidegate_protocol::frame::{self, FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
-use tidegate_protocol::{Body, Decode, Encode, LedgerId, List, MemberKey, Prose, RequestId, Text, decode, encode};
+use tidegate_protocol::{
+    Body, Decode, Encode, LedgerId, List, MemberKey, Proof, Prose, RequestId, Text, decode, encode,
+};
 use tidegate_protocol::{answer::*, files::*, hello::*, operation::*, operator::*, refusal::*};
 
 const NOW_MS: i64 = 1_792_461_600_000;
@@ -158,6 +160,19 @@ fn operations() -> Vec<String> {
         opens_ms: NOW_MS,
         closes_ms: NOW_MS + 60_000,
     };
+    let claim = ClaimOrder { member: member(), channel: text("douyin"), number: text("D-77"), proof: Proof([9; 16]) };
+    let report = ReportOrder {
+        paid_at_ms: NOW_MS - 60_000,
+        amount_minor: 12_345,
+        brand: text("house"),
+        channel: text("douyin"),
+        store: text(""),
+        number: text("D-77"),
+        proof: Proof([9; 16]),
+    };
+    let mut inner = Vec::new();
+    encode(&CheckIn { member: member() }, &mut inner);
+    let dry_run = DryRun { member: member(), code: op::CHECK_IN, body: inner.try_into().unwrap() };
     let operation = |code: u16| {
         let (_, name, _) = code::OPERATIONS.iter().find(|row| row.0 == code).unwrap();
         format!(r#""operation": "{name}", "code": {code}, "#)
@@ -192,6 +207,24 @@ fn operations() -> Vec<String> {
             &operation(op::ACCEPT_INVITATION),
             AcceptInvitation { member: member(), inviter: MemberKey::from_number(77) },
         ),
+        case("ClaimOrder", &operation(op::CLAIM_ORDER), claim),
+        case("ReportOrder", &operation(op::REPORT_ORDER), report),
+        case(
+            "ConfirmReceipt",
+            &operation(op::CONFIRM_RECEIPT),
+            ConfirmReceipt {
+                member: member(),
+                happened_ms: NOW_MS,
+                channel: text("tmall"),
+                number: text("T-20260918-1"),
+            },
+        ),
+        case(
+            "GetClaim",
+            &operation(op::GET_CLAIM),
+            GetClaim { member: member(), channel: text("douyin"), number: text("D-77") },
+        ),
+        case("DryRun", &operation(op::DRY_RUN), dry_run),
         case("GetMember", &operation(op::GET_MEMBER), GetMember { member: member() }),
         case("GetCampaign", &operation(op::GET_CAMPAIGN), GetCampaign { campaign: 0, slug: text("monthly-gift") }),
         case("GetOutcome", &operation(op::GET_OUTCOME), GetOutcome { member: member(), id: id() }),
@@ -423,6 +456,19 @@ fn bodies() -> Vec<Body> {
             before: 20,
             after: 70,
         }),
+        Body::OrderClaimed(OrderClaimed { ledger, version, tier: 2, before: 20, after: 389 }),
+        Body::ClaimWaits(ClaimWaits { ledger, version, until_ms: NOW_MS + 604_800_000 }),
+        Body::ClaimWrong(ClaimWrong { ledger, version, left: 4 }),
+        Body::OrderReported(OrderReported { ledger, version, waited: 1, until_ms: NOW_MS + 2_592_000_000 }),
+        Body::ReceiptConfirmed(ReceiptConfirmed {
+            ledger,
+            version,
+            opens_ms: NOW_MS + 604_800_000,
+            before: 20,
+            after: 20,
+        }),
+        Body::ClaimView(ClaimView { state: 1, until_ms: NOW_MS + 604_800_000, guesses_left: 4 }),
+        Body::WouldBe(WouldBe { code: code::answer::NO_CHECK_IN, body: Vec::new().try_into().unwrap() }),
         Body::QuestionPublished(QuestionPublished { number: 7, changed: 0 }),
         Body::SnapshotTaken(SnapshotTaken {
             first_epoch: 900,

@@ -32,6 +32,8 @@ const RIGHTS_MOST: usize = 1_000;
 pub(super) mod counted {
     /// The first of them.
     pub const FROM: u16 = 65_520;
+    /// Claims of orders that were not granted at once, by the first day of their period.
+    pub const CLAIM: u16 = 65_530;
     /// Invitations of which an inviter had something, by the first day of their period.
     pub const INTRODUCED: u16 = 65_531;
     /// Answers to questions, by 8 times the quiz's source and the question's lane, and the question's number.
@@ -146,6 +148,11 @@ impl<'a> Draft<'a> {
         self.part.change = change;
     }
 
+    /// The effects so far.
+    pub(super) fn effects(&self) -> &[Effect] {
+        &self.part.effects
+    }
+
     /// Adds an effect.
     pub(super) fn effect(&mut self, effect: Effect) {
         self.part.effects.push(effect);
@@ -153,6 +160,17 @@ impl<'a> Draft<'a> {
 
     /// Gives the points of a rule: multiplied by whatever applies, within the rule's caps, on the terms that it states.
     pub(super) fn earn(&mut self, points: i64, giving: &Giving, given: &Given) -> Result<(), Refusal> {
+        self.earn_beyond(0, points, giving, given)
+    }
+
+    /// The same, but for so many that were given already.
+    pub(super) fn earn_beyond(
+        &mut self,
+        already: i64,
+        points: i64,
+        giving: &Giving,
+        given: &Given,
+    ) -> Result<(), Refusal> {
         let programme = self.context.programme;
         let occasion = Occasion {
             source: giving.source.min(source::NAMED_FROM),
@@ -164,6 +182,7 @@ impl<'a> Draft<'a> {
         };
         let calendar = Calendar { zone: &programme.zone, birthdays: programme.birthday.as_ref() };
         let points = programme.multipliers.points(points, &occasion, &calendar);
+        let points = if already == 0 { points } else { points.saturating_sub(already).max(0) };
         let points = if giving.caps.is_empty() { points } else { self.capped(points, giving, given) };
         if points == 0 {
             return Ok(());

@@ -32,6 +32,13 @@ pub enum Effect {
     },
     /// Points came in that open later. They count as earned when they open.
     Pended(Pending),
+    /// Pending points were taken back: some of those that stand at a place in the order in which they open.
+    Unpended {
+        /// How many.
+        points: i64,
+        /// The place, from 0.
+        at: u16,
+    },
     /// Pending points became lots: all that opened by a second.
     Opened {
         /// How many.

@@ -8,6 +8,7 @@ use tidegate_protocol::refusal::{KeyConflict, TooOld};
 
 use super::Context;
 use super::admit::{Admission, Request, admit};
+use super::kept::KeptOrder;
 use super::part::{Change, DirectoryPart, MemberPart};
 use super::place::{PlaceId, PlaceKind};
 use super::refusal::Refusal;
@@ -22,7 +23,7 @@ pub struct KeyEntry {
     pub key: NaturalKey,
     /// Keyed hash of the request's code, programme and body.
     pub hash: u64,
-    /// The member shard in the top 16 bits, the entry's sequence there below.
+    /// The shard in the top 16 bits, the entry's sequence there below; and the bit between them, if the entry is the directory's own.
     entry: u64,
     /// When it happened, seconds since 1970, rounded up.
     happened_s: u32,
@@ -34,6 +35,9 @@ pub struct KeyEntry {
 
 const _: () = assert!(size_of::<KeyEntry>() == 40);
 
+/// The bit of an entry that says that it is the directory's own.
+const DIRECTORYS: u64 = 1 << 47;
+
 impl Default for KeyEntry {
     fn default() -> KeyEntry {
         KeyEntry::FREE
@@ -44,18 +48,20 @@ impl KeyEntry {
     /// What a free slot holds: no programme has number 0.
     pub const FREE: KeyEntry = KeyEntry { key: [0; 16], hash: 0, entry: 0, happened_s: 0, programme: 0, lineage: 0 };
 
-    /// What to keep of a key whose ledger entry is `sequence` of member shard `shard`.
-    pub fn new(key: NaturalKey, hash: u64, programme: u32, happened_ms: i64, ledger: (u16, u16, u64)) -> KeyEntry {
-        let (lineage, shard, sequence) = ledger;
-        assert!(sequence < 1 << 48, "a shard has fewer than 2^48 entries");
+    /// What to keep of a key whose ledger entry is a member shard's, or where there is no member a directory shard's.
+    pub fn new(key: NaturalKey, hash: u64, programme: u32, happened_ms: i64, ledger: LedgerId) -> KeyEntry {
+        let LedgerId { lineage, place, sequence } = ledger;
+        let place = PlaceId::from_u32(place).expect("a place of this store");
+        assert!(sequence < DIRECTORYS, "a shard has fewer than 2^47 entries");
+        let own = if place.kind() == PlaceKind::Directory { DIRECTORYS } else { 0 };
         let happened_s = u32::try_from(happened_ms.div_euclid(1000) + i64::from(happened_ms.rem_euclid(1000) != 0));
         KeyEntry {
             key,
             hash,
-            entry: u64::from(shard) << 48 | sequence,
+            entry: (place.index() as u64) << 48 | own | sequence,
             happened_s: happened_s.unwrap_or(if happened_ms < 0 { 0 } else { u32::MAX }),
             programme: programme as u16,
-            lineage,
+            lineage: lineage as u16,
         }
     }
 
@@ -86,8 +92,9 @@ impl KeyEntry {
 
     /// The ledger id of what happened.
     pub fn ledger(&self) -> LedgerId {
-        let place = PlaceId::new(PlaceKind::Members, (self.entry >> 48) as usize).to_u32();
-        LedgerId { lineage: u32::from(self.lineage), place, sequence: self.entry & 0xffff_ffff_ffff }
+        let kind = if self.entry & DIRECTORYS == 0 { PlaceKind::Members } else { PlaceKind::Directory };
+        let place = PlaceId::new(kind, (self.entry >> 48) as usize).to_u32();
+        LedgerId { lineage: u32::from(self.lineage), place, sequence: self.entry & (DIRECTORYS - 1) }
     }
 
     /// The instant by which the key is forgotten: once a mark is at or above it. Whole seconds, not before it happened.
@@ -104,8 +111,15 @@ pub struct Known {
     pub mark_ms: i64,
     /// A free slot in the directory's shard.
     pub slot: u32,
-    /// The sequence that the member's entry will have, with lineage and shard.
-    pub ledger: (u16, u16, u64),
+    /// The entry that it will have in the ledger.
+    pub ledger: LedgerId,
+}
+
+impl Known {
+    /// What is kept of the key from now on.
+    pub(super) fn taken(&self, key: NaturalKey, hash: u64, programme: u32, happened_ms: i64) -> KeyEntry {
+        KeyEntry::new(key, hash, programme, happened_ms, self.ledger)
+    }
 }
 
 /// What something with a key comes to.
@@ -115,36 +129,53 @@ pub struct Known {
     reason = "it is matched where it is made, and a box would be an allocation a request"
 )]
 pub enum Keyed {
-    /// It is new: the member's part and the directory's.
-    New(MemberPart, DirectoryPart),
+    /// It is new: the member's part, the directory's, and what more is kept of it.
+    New(MemberPart, DirectoryPart, Option<KeptOrder>),
     /// It was recorded before, with the same contents.
     Before(LedgerId),
 }
 
 /// Decides what happens once for its key. While the key is remembered it answers, whatever the request's id and deadline; else
-/// `decide` is given the instant at or before which the key could be forgotten.
+/// `decide` is given the instant at or before which the key could be forgotten. Of a `dry` one id and deadline play no part.
 pub fn once(
     context: &Context<'_>,
     known: &Known,
     key: NaturalKey,
     request: &Request,
     happened_ms: i64,
-    decide: impl FnOnce(i64) -> Result<MemberPart, Refusal>,
+    dry: bool,
+    decide: impl FnOnce(i64) -> Result<(MemberPart, Option<KeptOrder>), Refusal>,
 ) -> Result<Keyed, Refusal> {
+    let after_ms = match once_known(context, known, request, happened_ms, dry)? {
+        Ok(after_ms) => after_ms,
+        Err(before) => return Ok(Keyed::Before(before)),
+    };
+    let (part, kept) = decide(after_ms)?;
+    let entry = known.taken(key, request.hash, context.number, happened_ms);
+    Ok(Keyed::New(part, DirectoryPart::Taken { now_ms: context.now_ms, slot: known.slot, entry }, kept))
+}
+
+/// The instant at or before which a key that is new could be forgotten; or the entry that it had before.
+pub(super) fn once_known(
+    context: &Context<'_>,
+    known: &Known,
+    request: &Request,
+    happened_ms: i64,
+    dry: bool,
+) -> Result<Result<i64, LedgerId>, Refusal> {
     if let Some(entry) = known.entry {
         let ledger = entry.ledger();
         let same = entry.hash == request.hash;
-        return if same { Ok(Keyed::Before(ledger)) } else { Err(Refusal::KeyConflict(KeyConflict { ledger })) };
+        return if same { Ok(Err(ledger)) } else { Err(Refusal::KeyConflict(KeyConflict { ledger })) };
     }
     let after_ms = known.mark_ms.max(context.now_ms - context.programme.orders.remember_ms);
-    if let Admission::Refused(refusal) = admit(request, std::iter::empty(), Default::default(), context.now_ms) {
+    if !dry && let Admission::Refused(refusal) = admit(request, std::iter::empty(), Default::default(), context.now_ms)
+    {
         // Of what may have been recorded and forgotten nobody can say that it was not applied.
         let forgotten = happened_ms <= known.mark_ms;
         return Err(if forgotten { Refusal::TooOld(TooOld { after_ms }) } else { refusal });
     }
-    let part = decide(after_ms)?;
-    let entry = KeyEntry::new(key, request.hash, context.number, happened_ms, known.ledger);
-    Ok(Keyed::New(part, DirectoryPart::Taken { now_ms: context.now_ms, slot: known.slot, entry }))
+    Ok(Ok(after_ms))
 }
 
 /// Appends the answer that a part with a natural key stands for; gives its code.

@@ -384,6 +384,9 @@ impl Member {
                 self.room_for(pending.points).ok_or(Misfit)?;
                 self.more.get_or_insert_default().pending.add(pending);
             }
+            Effect::Unpended { points, at } => {
+                self.more.as_mut().and_then(|more| more.pending.take(points, at.into())).ok_or(Misfit)?;
+            }
             Effect::Opened { points, through_s } => {
                 let opened = self.more.as_mut().map(|more| more.pending.open(through_s)).unwrap_or_default();
                 if opened.iter().map(|pending| pending.points).sum::<i64>() != points {

@@ -1,18 +1,22 @@
 //! Orders to points: what of an order counts, and what it comes to. Each order once for ever by its channel and number.
 
 use tidegate_protocol::code::answer;
-use tidegate_protocol::operation::{OrderLine, RecordOrder, RecordOrderLines};
+use tidegate_protocol::operation::{OrderLine, RecordOrder, RecordOrderLines, ReportOrder};
 use tidegate_protocol::refusal::{PaidInTheFuture, TooOld};
 
 use super::Context;
 use super::admit::Request;
+use super::claim::kept_until_s;
 use super::draft::{Draft, Given};
-use super::effect::Effects;
+use super::effect::{Effect, Effects};
+use super::kept::{KeptOrder, MemberSlot, Waiting};
 use super::keyed::NaturalKey;
+use super::lots::{NEVER_S, second_of};
 use super::member::Member;
 use super::part::{Change, MemberPart};
+use super::pending::Pending;
 use super::refusal::Refusal;
-use crate::programme::{Counts, Deed, Measure, Sold};
+use crate::programme::{ClaimRules, Counts, Deed, Earning, Measure, Sold, source};
 
 /// An order, with lines or without.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +63,24 @@ impl<'a> From<&'a RecordOrderLines> for Order<'a> {
     }
 }
 
+impl<'a> From<&'a ReportOrder> for Order<'a> {
+    fn from(order: &'a ReportOrder) -> Order<'a> {
+        Order {
+            paid_at_ms: order.paid_at_ms,
+            brand: order.brand.as_str(),
+            channel: order.channel.as_str(),
+            store: order.store.as_str(),
+            number: order.number.as_str(),
+            amount_minor: order.amount_minor,
+            lines: None,
+            freight_minor: 0,
+        }
+    }
+}
+
 impl<'a> Order<'a> {
     /// What counts of it, line by line; what was paid for bringing it stands by itself.
-    fn sold(&self, counts: Counts) -> impl Iterator<Item = Sold<'a>> {
+    pub(super) fn sold(&self, counts: Counts) -> impl Iterator<Item = Sold<'a>> {
         let Order { brand, channel, store, .. } = *self;
         let whole = move |amount_minor| Sold { category: "", store, channel, brand, amount_minor };
         let plain = self.lines.is_none().then(|| whole(self.amount_minor));
@@ -73,6 +92,11 @@ impl<'a> Order<'a> {
         });
         let freight = (counts.freight && self.freight_minor > 0).then(|| whole(self.freight_minor));
         plain.into_iter().chain(lines).chain(freight)
+    }
+
+    /// What counts of it in all, minor units.
+    pub(super) fn amount_minor(&self, counts: Counts) -> i64 {
+        self.sold(counts).map(|sold| sold.amount_minor).sum()
     }
 
     /// Whether its amounts can be: none below zero, no share above its line, and a sum that is a number.
@@ -89,46 +113,104 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Decides an order whose key is new. `after_ms` is the instant at or before which it might be forgotten.
+/// Decides an order whose key is new. `after_ms` is the instant at or before which it might be forgotten; `kept` what is kept of it
+/// already, which can only be a claim that came before it.
+#[allow(clippy::too_many_arguments, reason = "a member and an order, each with what names it")]
 pub fn record_order(
     context: &Context<'_>,
-    slot: u32,
+    at: MemberSlot,
     member: &Member,
+    kept: Option<KeptOrder>,
     key: NaturalKey,
     request: &Request,
     order: &Order<'_>,
     after_ms: i64,
-) -> Result<MemberPart, Refusal> {
+) -> Result<(MemberPart, Option<KeptOrder>), Refusal> {
     let programme = context.programme;
-    let channel = checked_channel(context, order)?;
-    let earning = programme.earning.as_ref().ok_or(Refusal::Plain(answer::NO_ORDERS))?;
-    let until_ms = context.now_ms + programme.orders.ahead_ms;
+    let (channel, earning) = checked(context, order)?;
+    paid_in_time(context, order, after_ms)?;
+    let amount_minor = order.amount_minor(earning.counts);
+    let change = Change::Ordered { channel, fingerprint: key, paid_at_ms: order.paid_at_ms, amount_minor };
+    let mut draft = Draft::asked(context, at.slot, member, request, change, Effects::new());
+    let given = Given { channel, happened_ms: order.paid_at_ms };
+    let base = earning.points(order.sold(earning.counts));
+    draft.earn(base, &earning.giving, &given)?;
+    let now = KeptOrder { key, amount_minor, base: base.max(0), paid_at_ms: order.paid_at_ms, ..KeptOrder::FREE };
+    let now = KeptOrder { programme: context.number as u16, channel, owner: Some(at), known: true, ..now };
+    let claims = programme.claims.as_ref().filter(|rules| rules.admits(channel));
+    let now = draft.keeps(now, kept, claims, earning, &given)?;
+    draft.ordered(amount_minor, order.paid_at_ms)?;
+    Ok((draft.finish(), now))
+}
+
+impl Draft<'_> {
+    /// What is kept of an order that its member pays now, whose points are given: as long as it can be claimed, or they wait for the
+    /// receipt. A claim of the member's own that waited for it is granted with it; another's is refused.
+    fn keeps(
+        &mut self,
+        now: KeptOrder,
+        kept: Option<KeptOrder>,
+        claims: Option<&ClaimRules>,
+        earning: &Earning,
+        given: &Given,
+    ) -> Result<Option<KeptOrder>, Refusal> {
+        let receipt = earning.giving.terms.waits_for_receipt();
+        if claims.is_none() && !receipt {
+            return Ok(None);
+        }
+        let points = self.given_by(source::ORDERS);
+        let waiting = self.effects().iter().find_map(|effect| match effect {
+            Effect::Pended(Pending { opens_s, name, .. }) if receipt && name.source == source::ORDERS => {
+                Some(Waiting { opens_s: *opens_s, name: *name })
+            }
+            _ => None,
+        });
+        let claimable_s = claims.map_or(0, |rules| kept_until_s(rules, now.paid_at_ms));
+        let until_s = claimable_s.max(waiting.map_or(0, |waiting| waiting.opens_s));
+        if until_s <= second_of(self.context.now_ms) {
+            return Ok(None);
+        }
+        let claimant = kept.filter(|kept| !kept.known).and_then(|kept| kept.claimant);
+        let own = claimant == now.owner;
+        if let Some(rules) = claims.filter(|_| own) {
+            self.claims_own(now.base, given, rules)?;
+        }
+        let claimed = own && claims.is_some();
+        let claimant = claimant.filter(|_| !own);
+        Ok(Some(KeptOrder { given: points, waiting, until_s: until_s.min(NEVER_S - 1), claimant, claimed, ..now }))
+    }
+
+    /// What an order brings beside its own points: the ladder counts it, and an invited member may qualify.
+    pub(super) fn ordered(&mut self, amount_minor: i64, paid_at_ms: i64) -> Result<(), Refusal> {
+        let programme = self.context.programme;
+        let counts = match programme.ladder.measure {
+            Measure::Points => 0,
+            Measure::Spend => amount_minor,
+            Measure::Orders => 1,
+            Measure::Growth => programme.earning.as_ref().map_or(0, |earning| earning.growth(amount_minor)),
+        };
+        if programme.ladder.measure != Measure::Points {
+            self.progress(programme.ladder.measure, paid_at_ms, counts)?;
+        }
+        self.qualifies(Deed::Order(amount_minor), paid_at_ms);
+        Ok(())
+    }
+}
+
+/// When an order can have been paid.
+pub(super) fn paid_in_time(context: &Context<'_>, order: &Order<'_>, after_ms: i64) -> Result<(), Refusal> {
+    let until_ms = context.now_ms + context.programme.orders.ahead_ms;
     if order.paid_at_ms > until_ms {
         return Err(Refusal::PaidInTheFuture(PaidInTheFuture { until_ms }));
     }
     if order.paid_at_ms <= after_ms {
         return Err(Refusal::TooOld(TooOld { after_ms }));
     }
-    let amount_minor = order.sold(earning.counts).map(|sold| sold.amount_minor).sum();
-    let change = Change::Ordered { channel, fingerprint: key, paid_at_ms: order.paid_at_ms, amount_minor };
-    let mut draft = Draft::asked(context, slot, member, request, change, Effects::new());
-    let given = Given { channel, happened_ms: order.paid_at_ms };
-    draft.earn(earning.points(order.sold(earning.counts)), &earning.giving, &given)?;
-    let counts = match programme.ladder.measure {
-        Measure::Points => 0,
-        Measure::Spend => amount_minor,
-        Measure::Orders => 1,
-        Measure::Growth => earning.growth(amount_minor),
-    };
-    if programme.ladder.measure != Measure::Points {
-        draft.progress(programme.ladder.measure, order.paid_at_ms, counts)?;
-    }
-    draft.qualifies(Deed::Order(amount_minor), order.paid_at_ms);
-    Ok(draft.finish())
+    Ok(())
 }
 
-/// What is wrong with an order whatever the state: gives its channel's number.
-fn checked_channel(context: &Context<'_>, order: &Order<'_>) -> Result<u16, Refusal> {
+/// What is wrong with an order whatever the state: gives its channel's number, and how orders earn.
+pub(super) fn checked<'p>(context: &Context<'p>, order: &Order<'_>) -> Result<(u16, &'p Earning), Refusal> {
     let programme = context.programme;
     if order.number.is_empty() {
         return Err(Refusal::Plain(answer::NO_ORDER_NUMBER));
@@ -139,6 +221,6 @@ fn checked_channel(context: &Context<'_>, order: &Order<'_>) -> Result<u16, Refu
     if !order.adds_up() {
         return Err(Refusal::Plain(answer::INVALID_AMOUNT));
     }
-    let channel = programme.channel(order.channel);
-    Ok(channel.ok_or(Refusal::Plain(answer::UNKNOWN_CHANNEL))?.number)
+    let channel = programme.channel(order.channel).ok_or(Refusal::Plain(answer::UNKNOWN_CHANNEL))?.number;
+    Ok((channel, programme.earning.as_ref().ok_or(Refusal::Plain(answer::NO_ORDERS))?))
 }

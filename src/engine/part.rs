@@ -4,6 +4,7 @@ use arrayvec::ArrayVec;
 use tidegate_protocol::{MemberKey, RequestId};
 
 use super::effect::{Effect, Effects};
+use super::kept::KeptOrder;
 use super::keyed::KeyEntry;
 use super::member::LedgerAt;
 use super::question::Question;
@@ -125,6 +126,37 @@ pub enum Change {
         /// Which of the first right answers it is; 0 if it is none of those that have something beside.
         place: u32,
     },
+    /// It said that an order is its own.
+    Claimed {
+        /// The channel's number.
+        channel: u16,
+        /// The order's keyed fingerprint, as in the directory.
+        fingerprint: [u8; 16],
+        /// What the claim met.
+        found: Found,
+    },
+    /// An order came for which its claim waited, and is its own. It did not ask for that itself.
+    ClaimGranted {
+        /// The channel's number.
+        channel: u16,
+        /// The order's keyed fingerprint.
+        fingerprint: [u8; 16],
+        /// When it was paid.
+        paid_at_ms: i64,
+        /// What of it counts, minor units.
+        amount_minor: i64,
+    },
+    /// It received an order.
+    Received {
+        /// The channel's number.
+        channel: u16,
+        /// The order's keyed fingerprint.
+        fingerprint: [u8; 16],
+        /// When.
+        happened_ms: i64,
+        /// The second at which its points open, or opened.
+        opens_s: u32,
+    },
     /// It said who invited it.
     Invited {
         /// Who did.
@@ -174,8 +206,30 @@ pub enum Change {
 impl Change {
     /// Whether it happened to a member that did not ask for it.
     pub fn is_unasked(&self) -> bool {
-        matches!(self, Change::Settled | Change::Introduced { .. })
+        matches!(self, Change::Settled | Change::Introduced { .. } | Change::ClaimGranted { .. })
     }
+}
+
+/// What a claim met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing: it waits for its order.
+    Waits {
+        /// The second until which it does.
+        until_s: u32,
+    },
+    /// The member's own order.
+    Own {
+        /// When it was paid.
+        paid_at_ms: i64,
+        /// What of it counts, minor units.
+        amount_minor: i64,
+    },
+    /// What is not known to be the member's own.
+    Wrong {
+        /// How many guesses are left.
+        left: u16,
+    },
 }
 
 /// A quota cell after a change.
@@ -240,6 +294,22 @@ pub enum DirectoryPart {
         slot: u32,
         /// The key and what it stands for.
         entry: KeyEntry,
+    },
+    /// Of an order something more is kept than its key.
+    Kept {
+        /// The decision's instant.
+        now_ms: i64,
+        /// The slot; what was there is of the same order, or forgotten already.
+        slot: u32,
+        /// What is kept from now on.
+        kept: Box<KeptOrder>,
+    },
+    /// What was kept until `through_s` is forgotten for ever.
+    KeptForgot {
+        /// The decision's instant.
+        now_ms: i64,
+        /// The new mark.
+        through_s: u32,
     },
     /// What happened in a programme at or before `through_ms` is forgotten for ever.
     Forgot {

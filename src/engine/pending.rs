@@ -52,6 +52,16 @@ impl PendingPoints {
         }
     }
 
+    /// Takes points back from those at a place in this order; `None`, with nothing done, if there are not so many.
+    pub fn take(&mut self, points: i64, at: usize) -> Option<()> {
+        let known = self.0.get_mut(at).filter(|known| (0..=known.points).contains(&points))?;
+        known.points -= points;
+        if known.points == 0 {
+            self.0.remove(at);
+        }
+        Some(())
+    }
+
     /// Takes out those that open by a second.
     pub fn open(&mut self, through_s: u32) -> Vec<Pending> {
         let count = self.0.partition_point(|pending| pending.opens_s <= through_s);

@@ -2,7 +2,7 @@
 
 use tidegate_protocol::{LedgerId, RequestId};
 
-use super::part::{Change, MemberPart};
+use super::part::{Change, Found, MemberPart};
 
 /// An answer that changed state, kept so that a retry gets it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,7 +39,9 @@ impl Remembered {
             Change::CheckedIn { day, streak } | Change::FilledIn { day, streak } => {
                 (answer::CHECKED_IN, u64::from(day as u32) << 32 | u64::from(streak))
             }
-            Change::Ordered { .. } | Change::Settled | Change::Introduced { .. } => return None,
+            Change::Ordered { .. } | Change::Settled | Change::Introduced { .. } | Change::ClaimGranted { .. } => {
+                return None;
+            }
             Change::Acted { .. } => (answer::ACTIVITY_RECORDED, u64::from(part.tier)),
             Change::SaidBirthday { from_year } => (answer::BIRTHDAY_SET, from_year as u16 as u64),
             Change::ChangedZone { .. } => (answer::ZONE_SET, 0),
@@ -47,6 +49,10 @@ impl Remembered {
             Change::Answered { right, left, place, .. } => {
                 (answer::ANSWERED, u64::from(place) << 32 | u64::from(left) << 1 | u64::from(right))
             }
+            Change::Claimed { found: Found::Own { .. }, .. } => (answer::ORDER_CLAIMED, u64::from(part.tier)),
+            Change::Claimed { found: Found::Waits { until_s }, .. } => (answer::CLAIM_WAITS, u64::from(until_s)),
+            Change::Claimed { found: Found::Wrong { left }, .. } => (answer::CLAIM_WRONG, u64::from(left)),
+            Change::Received { opens_s, .. } => (answer::RECEIPT_CONFIRMED, u64::from(opens_s)),
             Change::Invited { until_s, .. } => (answer::INVITATION_ACCEPTED, u64::from(until_s)),
             Change::UsedRight { left, .. } => (answer::RIGHT_USED, u64::from(left)),
             Change::Redeemed { grant, .. } => (answer::GRANTED, grant),
@@ -71,6 +77,10 @@ impl Remembered {
                 | answer::TAG_SET
                 | answer::ANSWERED
                 | answer::INVITATION_ACCEPTED
+                | answer::ORDER_CLAIMED
+                | answer::CLAIM_WAITS
+                | answer::CLAIM_WRONG
+                | answer::RECEIPT_CONFIRMED
         );
         code && self.after.checked_sub(self.change).is_some()
     }
@@ -78,8 +88,8 @@ impl Remembered {
     /// Appends the answer as it was given the first time.
     pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
         use tidegate_protocol::answer::{
-            ActivityRecorded, Answered, BirthdaySet, CheckedIn, Enrolled, Granted, InvitationAccepted, RightUsed,
-            TagSet, ZoneSet,
+            ActivityRecorded, Answered, BirthdaySet, CheckedIn, ClaimWaits, ClaimWrong, Enrolled, Granted,
+            InvitationAccepted, OrderClaimed, ReceiptConfirmed, RightUsed, TagSet, ZoneSet,
         };
         use tidegate_protocol::{batch::push_answer, code::answer};
         let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
@@ -108,6 +118,21 @@ impl Remembered {
             answer::INVITATION_ACCEPTED => {
                 let until_ms = i64::from(self.detail as u32) * 1000;
                 push_answer(out, index, self.code, &InvitationAccepted { ledger, version, until_ms, before, after });
+            }
+            answer::ORDER_CLAIMED => {
+                let tier = self.detail as u8;
+                push_answer(out, index, self.code, &OrderClaimed { ledger, version, tier, before, after });
+            }
+            answer::CLAIM_WAITS => {
+                let until_ms = i64::from(self.detail as u32) * 1000;
+                push_answer(out, index, self.code, &ClaimWaits { ledger, version, until_ms });
+            }
+            answer::CLAIM_WRONG => {
+                push_answer(out, index, self.code, &ClaimWrong { ledger, version, left: self.detail as u32 });
+            }
+            answer::RECEIPT_CONFIRMED => {
+                let opens_ms = i64::from(self.detail as u32) * 1000;
+                push_answer(out, index, self.code, &ReceiptConfirmed { ledger, version, opens_ms, before, after });
             }
             answer::ZONE_SET => push_answer(out, index, self.code, &ZoneSet { ledger, version }),
             answer::TAG_SET => push_answer(out, index, self.code, &TagSet { ledger, version }),

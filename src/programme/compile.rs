@@ -10,11 +10,11 @@ use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
 use super::{Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Tag, Zone};
 use super::{
-    activities, awards, benefits, birthday, check_in, earning, grammar, ladder, multipliers, punctuation, quizzes,
-    referral, rights, terms, tiers,
+    activities, awards, benefits, birthday, check_in, claims, earning, grammar, ladder, multipliers, punctuation,
+    quizzes, referral, rights, terms, tiers,
 };
 
-const TOP_KEYS: [&str; 21] = [
+const TOP_KEYS: [&str; 22] = [
     "programme",
     "title",
     "zone",
@@ -33,6 +33,7 @@ const TOP_KEYS: [&str; 21] = [
     "points",
     "check-in",
     "earning",
+    "claim",
     "multipliers",
     "orders",
     "campaign",
@@ -157,6 +158,12 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         }
         _ => None,
     };
+    let orders = top.get("orders").map_or(Some(DEFAULT_ORDERS), |value| orders(&value));
+    let claims = top.get("claim").map(|value| {
+        let (channels, orders) = (channels.as_deref().unwrap_or_default(), orders.unwrap_or(DEFAULT_ORDERS));
+        let has_orders = top.get("earning").is_some();
+        claims::read(&value, &claims::Scope { channels, orders, has_orders, lives: &lives })
+    });
     let activities = activities::read(top.get("activity"), &lives, numbering);
     let quizzes = quizzes::read(top.get("quiz"), &lives, numbering);
     let awards = awards::Scope { lives: &lives, rights: known_rights };
@@ -172,6 +179,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         benefits::read(top.get("benefit"), &mut benefits::Scope { zone: &zone, tiers: &bare, awards, numbering });
     let rules = check_in.iter().flatten().map(|rule| &rule.giving);
     let rules = rules.chain(earning.iter().flatten().map(|rule| &rule.giving));
+    let rules = rules.chain(claims.iter().flatten().map(|rule| &rule.giving));
     let rules = rules.chain(activities.iter().flatten().map(|rule| &rule.giving));
     let rules = rules.chain(quizzes.iter().flatten().map(|rule| &rule.giving));
     let caps: usize = rules.map(|giving| giving.caps.len()).sum();
@@ -187,7 +195,6 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let known = channels.as_deref().unwrap_or_default();
     let multipliers = multipliers::Scope { zone: &zone, tiers: &bare, channels: known, birthdays: birthday.is_some() };
     let multipliers = multipliers::read(top.get("multipliers"), &multipliers);
-    let orders = top.get("orders").map_or(Some(DEFAULT_ORDERS), |value| orders(&value));
     let (campaigns, points, channels, activities) = (campaigns?, points?, channels?, activities?);
     entries?;
     Some(Programme {
@@ -199,6 +206,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         points,
         check_in: wanted(check_in)?,
         earning: wanted(earning)?,
+        claims: wanted(claims)?,
         multipliers: multipliers?,
         birthday: wanted(birthday)?,
         ladder,

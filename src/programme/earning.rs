@@ -158,7 +158,7 @@ pub(super) fn read(value: &Value, named: &Named, lives: &Lives) -> Option<Earnin
         ["category", "store", "channel", "brand", "first", "counts", "growth", "cap", "clock", "expires", "pending"];
     let known: Vec<&str> = RATE_KEYS.into_iter().chain(others).collect();
     let fields = value.table(&known)?;
-    let terms = lives.terms(&fields);
+    let terms = lives.order_terms(&fields);
     let general = tariff(&fields, named.currency);
     let giving = caps::giving(&fields, source::ORDERS, terms, Some("paid"));
     let counts = fields.get("counts").map_or(Some(Counts::PAID), |value| counts(&value));

@@ -67,6 +67,11 @@ pub(super) enum Expiry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Opening {
     After(Rolling),
+    /// So long after the order was received, and at the latest so long after they were given.
+    Receipt {
+        after: Rolling,
+        latest: Rolling,
+    },
     /// Not before this instant, as the file states it and in ms.
     At {
         local_ms: i64,
@@ -100,10 +105,25 @@ impl LotTerms {
     /// The instant at which points given now can be spent; `None`: at once.
     pub fn opens_ms(&self, zone: &Zone, now_ms: i64) -> Option<i64> {
         let opens_ms = match self.opening.as_ref()? {
-            Opening::After(rolling) => i64::from(rolling.end_s(zone, now_ms)) * 1000,
+            Opening::After(rolling) | Opening::Receipt { latest: rolling, .. } => {
+                i64::from(rolling.end_s(zone, now_ms)) * 1000
+            }
             Opening::At { instant_ms, .. } => *instant_ms,
         };
         (opens_ms > now_ms).then_some(opens_ms)
+    }
+
+    /// The instant at which the points of an order that was received can be spent; `None` where they do not wait for that.
+    pub fn opens_on_receipt_ms(&self, zone: &Zone, received_ms: i64) -> Option<i64> {
+        match &self.opening {
+            Some(Opening::Receipt { after, .. }) => Some(i64::from(after.end_s(zone, received_ms)) * 1000),
+            _ => None,
+        }
+    }
+
+    /// Whether points wait until the order is received.
+    pub fn waits_for_receipt(&self) -> bool {
+        matches!(self.opening, Some(Opening::Receipt { .. }))
     }
 
     /// When points expire that a member in the tier of this index can spend from `from_ms` on.

@@ -226,8 +226,12 @@ fn factor(value: &Value) -> Option<i64> {
 }
 
 /// What can be multiplied; all activities together.
-const ON: [(&str, u16); 3] =
-    [("orders", source::ORDERS), ("check-in", source::CHECK_IN), ("activities", source::NAMED_FROM)];
+const ON: [(&str, u16); 4] = [
+    ("orders", source::ORDERS),
+    ("claims", source::CLAIM),
+    ("check-in", source::CHECK_IN),
+    ("activities", source::NAMED_FROM),
+];
 
 fn sources(value: &Value) -> Option<Vec<u16>> {
     let mut sources = Vec::new();
@@ -235,7 +239,7 @@ fn sources(value: &Value) -> Option<Vec<u16>> {
         sources.push(choice(&item, &ON)?);
     }
     if sources.is_empty() {
-        value.error("`on` is empty", "name what is multiplied: \"orders\", \"check-in\", \"activities\"");
+        value.error("`on` is empty", "name what is multiplied: \"orders\", \"claims\", \"check-in\", \"activities\"");
         return None;
     }
     Some(sources)

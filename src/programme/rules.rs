@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Activity, Benefit, BirthdayRules, CheckIn, Currency, Earning, Giving, Ladder, Multipliers, PointRules, Quiz,
-    Referral, Right, RightCount, Tier, Window, Zone,
+    Activity, Benefit, BirthdayRules, CheckIn, ClaimRules, Currency, Earning, Giving, Ladder, Multipliers, PointRules,
+    Quiz, Referral, Right, RightCount, Tier, Window, Zone,
 };
 
 /// What gives points: the sources of lots.
@@ -17,6 +17,8 @@ pub mod source {
     pub const TIER: u16 = 3;
     /// Invitations.
     pub const REFERRAL: u16 = 4;
+    /// Orders that members claim by their numbers.
+    pub const CLAIM: u16 = 5;
     /// Rules that a file names, activities and benefits, have numbers from here on.
     pub const NAMED_FROM: u16 = 64;
 }
@@ -51,6 +53,8 @@ pub struct Programme {
     pub check_in: Option<CheckIn>,
     /// Points for order amounts, if it gives any.
     pub earning: Option<Earning>,
+    /// What it makes of members who claim orders by their numbers, if anything.
+    pub claims: Option<ClaimRules>,
     /// What multiplies points.
     pub multipliers: Multipliers,
     /// What it makes of birthdays, if it keeps them.
@@ -123,6 +127,11 @@ impl Programme {
         !self.ladder.is_plain() || !self.benefits.is_empty() || self.tiers.iter().any(|tier| tier.entry.is_some())
     }
 
+    /// The channel of this number, if it is still declared.
+    pub fn channel_numbered(&self, number: u16) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.number == number)
+    }
+
     /// The activity with this slug.
     pub fn activity(&self, slug: &str) -> Option<&Activity> {
         self.activity_index.get(slug).map(|index| &self.activities[*index])
@@ -139,12 +148,13 @@ impl Programme {
         self.quizzes.iter().find(|quiz| quiz.slug == slug)
     }
 
-    /// How each rule gives its points: orders, check-ins, activities, quizzes.
+    /// How each rule gives its points: orders, claims, check-ins, activities, quizzes.
     pub fn givings(&self) -> impl Iterator<Item = &Giving> {
         let orders = self.earning.iter().map(|rule| &rule.giving);
         let check_in = self.check_in.iter().map(|rule| &rule.giving);
         let activities = self.activities.iter().map(|rule| &rule.giving);
-        orders.chain(check_in).chain(activities).chain(self.quizzes.iter().map(|rule| &rule.giving))
+        let claims = self.claims.iter().map(|rule| &rule.giving);
+        orders.chain(claims).chain(check_in).chain(activities).chain(self.quizzes.iter().map(|rule| &rule.giving))
     }
 
     /// The numbers of all that counts in a block of its own: campaigns and quizzes.
@@ -171,6 +181,7 @@ impl Programme {
             source::CHECK_IN => "check-in",
             source::TIER => "tier",
             source::REFERRAL => "referral",
+            source::CLAIM => "claim",
             _ => {
                 let activity = self.activities.iter().find(|it| it.source == source).map(|it| it.slug.as_str());
                 let benefit = || self.benefits.iter().find(|it| it.source == source).map(|it| it.slug.as_str());

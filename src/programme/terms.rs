@@ -11,6 +11,7 @@ const EXPIRES: &str = "\"never\", \"12 months from grant, to end of month\", \"o
 const RIGHT_EXPIRES: &str =
     "\"never\", \"30d from grant, to end of day\", or \"on 06-30 or 12-31, after at least 30d\"";
 const SLIDES: &str = "\"12 months from last activity, to end of month\"";
+const RECEIPT: &str = "\"7d from receipt, to end of day, or 30d from grant, to end of day\"";
 const PENDING: &str = "\"7d from grant, to end of day\" or \"until 2026-12-01 00:00\"";
 
 /// The longest that points live or wait: lots count seconds up to the year 2106.
@@ -55,12 +56,12 @@ pub(super) fn points(value: Option<Value>, scope: &Scope) -> Option<PointRules> 
     expiries(&value, scope, &format!("{EXPIRES}, or {SLIDES}")).map(|expiry| PointRules { expiry })
 }
 
-fn terms(fields: &Fields, points: Option<&PointRules>, scope: &Scope) -> Option<LotTerms> {
+fn terms(fields: &Fields, points: Option<&PointRules>, scope: &Scope, of_orders: bool) -> Option<LotTerms> {
     let expiry = match fields.get("expires") {
         Some(value) => expiries(&value, scope, EXPIRES),
         None => points.map(|points| points.expiry.clone()),
     };
-    let opening = fields.get("pending").map_or(Some(None), |value| opening(&value, scope.zone).map(Some));
+    let opening = fields.get("pending").map_or(Some(None), |value| opening(&value, scope.zone, of_orders).map(Some));
     Some(LotTerms { opening: opening?, expiry: expiry? })
 }
 
@@ -74,7 +75,12 @@ pub(super) struct Lives<'s> {
 impl Lives<'_> {
     /// The terms of one rule: what it says itself, or else what holds for all.
     pub(super) fn terms(&self, fields: &Fields) -> Option<LotTerms> {
-        terms(fields, self.points, &self.scope)
+        terms(fields, self.points, &self.scope, false)
+    }
+
+    /// The same of the rule for orders, whose points can wait for the order's receipt.
+    pub(super) fn order_terms(&self, fields: &Fields) -> Option<LotTerms> {
+        terms(fields, self.points, &self.scope, true)
     }
 }
 
@@ -161,8 +167,16 @@ fn with_campaign(value: &Value, scope: &Scope, slug: &str, at_least: i32) -> Opt
     Some(Expiry::Window { campaign: slug.to_owned(), window, at_least })
 }
 
-fn opening(value: &Value, zone: &Zone) -> Option<Opening> {
+fn opening(value: &Value, zone: &Zone, of_orders: bool) -> Option<Opening> {
     let text = value.text("7d from grant, to end of day")?;
+    if let Some((after, latest)) = receipt(text) {
+        if !of_orders {
+            value.error("only the points of orders can wait for a receipt", format!("write {PENDING}"));
+            return None;
+        }
+        let rolling = |(length, end_of)| Rolling::new(length, end_of, zone);
+        return Some(Opening::Receipt { after: rolling(after), latest: rolling(latest) });
+    }
     if let Some((length, "grant", end_of)) = rolling(text) {
         return Some(Opening::After(Rolling::new(length, end_of, zone)));
     }
@@ -170,7 +184,18 @@ fn opening(value: &Value, zone: &Zone) -> Option<Opening> {
     if let Some(local_ms) = until {
         return Some(Opening::At { local_ms, instant_ms: zone.begins(local_ms) });
     }
-    wrong(value, text, PENDING)
+    wrong(value, text, &if of_orders { format!("{PENDING}, or {RECEIPT}") } else { PENDING.to_owned() })
+}
+
+/// `7d from receipt, to end of day, or 30d from grant, to end of day`: what is waited for after the receipt, and at the latest.
+fn receipt(text: &str) -> Option<((Length, EndOf), (Length, EndOf))> {
+    let (after, latest) = text.split_once(", or ")?;
+    match (rolling(after)?, rolling(latest)?) {
+        ((after, "receipt", after_end), (latest, "grant", latest_end)) => {
+            Some(((after, after_end), (latest, latest_end)))
+        }
+        _ => None,
+    }
 }
 
 fn wrong<T>(value: &Value, text: &str, known: &str) -> Option<T> {

@@ -66,13 +66,11 @@ fn entry(programme: &Programme, part: &MemberPart, ledger: LedgerId) -> Statemen
 /// The kind of a change, as the disk format numbers it, and what it was about.
 fn what(programme: &Programme, change: &Change) -> (u8, String) {
     let source = |number: u16| programme.source_name(number).to_owned();
+    let of_channel = |number| programme.channel_numbered(number).map_or(String::new(), |known| known.slug.clone());
     match change {
         Change::Enrolled { .. } => (1, String::new()),
         Change::CheckedIn { day, .. } => (2, crate::programme::date(*day)),
-        Change::Ordered { channel, .. } => {
-            let channel = programme.channels.iter().find(|known| known.number == *channel);
-            (3, channel.map_or(String::new(), |channel| channel.slug.clone()))
-        }
+        Change::Ordered { channel, .. } => (3, of_channel(*channel)),
         Change::Redeemed { campaign, offer, .. } => {
             let campaign = programme.campaign(u32::from(*campaign));
             let offer = campaign.and_then(|campaign| campaign.offer(u32::from(*offer)));
@@ -93,6 +91,9 @@ fn what(programme: &Programme, change: &Change) -> (u8, String) {
         Change::Answered { quiz, .. } => (13, source(*quiz)),
         Change::Invited { .. } => (14, String::new()),
         Change::Introduced { .. } => (15, String::new()),
+        Change::Claimed { channel, .. } => (16, of_channel(*channel)),
+        Change::ClaimGranted { channel, .. } => (17, of_channel(*channel)),
+        Change::Received { channel, .. } => (18, of_channel(*channel)),
     }
 }
 
@@ -116,6 +117,7 @@ fn points(programme: &Programme, effect: &Effect) -> Option<StatementPoints> {
     Some(match *effect {
         Effect::Granted { points, name } => lot(1, points, 0, name),
         Effect::Pended(Pending { points, opens_s, name }) => lot(2, points, opens_s, name),
+        Effect::Unpended { points, .. } => plain(22, points, NEVER_S),
         Effect::Opened { points, through_s } => plain(3, points, through_s),
         Effect::Expired { points, through_s } => plain(4, points, through_s),
         Effect::Spent { points } => plain(5, points, NEVER_S),

@@ -6,7 +6,7 @@
 
 use super::place::lock_all;
 use super::{Store, packed};
-use crate::engine::{KeyEntry, NEVER_S};
+use crate::engine::{KeptOrder, KeyEntry, NEVER_S};
 
 /// One programme's books.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -123,6 +123,11 @@ impl Store {
             for chunk in 0..shard.state.chunks() {
                 for entry in shard.state.chunk(chunk).filter(|entry| *entry != KeyEntry::FREE) {
                     hasher.update(&entry.to_bytes());
+                }
+            }
+            for chunk in 0..shard.state.kept_chunks() {
+                for kept in shard.state.kept_chunk(chunk).filter(|kept| *kept != KeptOrder::FREE) {
+                    hasher.update(&kept.to_bytes());
                 }
             }
             for mark in shard.state.marks() {

@@ -1,23 +1,24 @@
 //! A turn: one frame's requests, grouped by shard, each decided, applied and appended under its member's lock.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate_protocol::answer::AlreadyRecorded;
-use tidegate_protocol::batch::{BadBatch, push_answer};
+use tidegate_protocol::Blob;
+use tidegate_protocol::answer::WouldBe;
+use tidegate_protocol::batch::{ANSWER_HEAD_BYTES, BadBatch, push_answer};
 use tidegate_protocol::code::answer;
 use tidegate_protocol::refusal;
 
 use super::ahead::Ahead;
 use super::members::{Members, Shard};
 use super::place::{Held, Journal};
-use super::prepare::{Asked, Frame, Memberless, Once, Prepared, Scope};
+use super::prepare::{Asked, Frame, Memberless, Prepared, Scope};
 use super::read::Search;
 use super::world::{Active, BlockPlace, World};
 use super::{Store, member_place};
 use crate::engine::{
-    self, Admission, Block, BlockPart, Context, Inviter, Keyed, Known, LedgerAt, Member, MemberPart, NaturalKey,
-    Redemption, Refusal, Remembered,
+    self, Admission, Block, BlockPart, Context, Inviter, LedgerAt, Member, MemberPart, Redemption, Refusal, Remembered,
 };
 use crate::planted::{Bug, planted};
 
@@ -75,7 +76,7 @@ pub struct Executed {
 pub(super) struct Run<'a> {
     pub(super) store: &'a Store,
     pub(super) now_ms: i64,
-    later: Option<Later>,
+    pub(super) later: Option<Later>,
     pub(super) out: &'a mut Vec<u8>,
     /// Where the frame's answers begin in `out`.
     pub(super) start: usize,
@@ -212,6 +213,25 @@ impl Run<'_> {
         }
     }
 
+    /// Refuses a request; of one that only asks what it would be, says so.
+    pub(super) fn refuse_asked(&mut self, asked: &Prepared, refusal: &Refusal) {
+        if !asked.dry {
+            return self.refuse(asked.index, refusal);
+        }
+        let mut told = Vec::new();
+        refusal.answer(asked.index, &mut told);
+        self.would_be(asked, refusal.code(), &told);
+    }
+
+    /// Says what a request would be answered; `told` is that answer, as it would stand in the frame.
+    pub(super) fn would_be(&mut self, asked: &Prepared, code: u16, told: &[u8]) {
+        // Which answer is right is told to nobody who does not answer.
+        let body = if code == answer::ANSWERED { &[][..] } else { &told[ANSWER_HEAD_BYTES..] };
+        let body = Blob::try_from(body.to_vec()).expect("answers that change a member are short");
+        self.store.counts.answers.count(answer::WOULD_BE);
+        push_answer(self.out, asked.index, answer::WOULD_BE, &WouldBe { code, body });
+    }
+
     pub(super) fn refuse(&mut self, index: u16, refusal: &Refusal) {
         self.store.counts.answers.count(refusal.code());
         refusal.answer(index, self.out);
@@ -233,6 +253,7 @@ impl Run<'_> {
             Asked::GetProfile => self.get_profile(&place, &context, slot, asked.index),
             Asked::GetStatement(from) => self.get_statement(&place, slot, asked, *from),
             Asked::GetOutcome(id) => self.get_outcome(&place, slot, *id, now_ms, asked.index),
+            Asked::GetClaim(key) => self.get_claim(&place, &context, slot, asked, *key),
             Asked::Once(once, key) => self.once(&mut place, &context, slot, asked, once, *key),
             Asked::Enrol
             | Asked::CheckIn
@@ -245,7 +266,9 @@ impl Run<'_> {
             | Asked::SetZone(_)
             | Asked::SetTag(_)
             | Asked::AnswerQuestion(_)
-            | Asked::AcceptInvitation(_) => {
+            | Asked::AcceptInvitation(_)
+            | Asked::ClaimOrder(..)
+            | Asked::ConfirmReceipt(..) => {
                 self.remembered_request(&mut place, world, active, &context, slot, asked, inviter);
             }
         }
@@ -267,20 +290,8 @@ impl Run<'_> {
         inviter: Option<Inviter>,
     ) {
         let request = &asked.request;
-        let (known, mark) = match slot {
-            Some(slot) => (Some(place.members.answers_like(slot, request.id)), place.members.member(slot).mark),
-            None => (None, Default::default()),
-        };
-        match engine::admit(request, known.into_iter().flatten(), mark, context.now_ms) {
-            Admission::Repeat(answer) => {
-                self.store.counts.answers.count(answer.code);
-                return answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
-            }
-            Admission::Refused(refusal) => return self.refuse(asked.index, &refusal),
-            Admission::Decide => {}
-        }
-        if let Some(later) = self.later {
-            return self.refuse(asked.index, &later.refusal());
+        if !asked.dry && !self.admitted(place, slot, context.now_ms, asked) {
+            return;
         }
         let decided = match (&asked.asked, slot) {
             (Asked::Enrol, None) => self.enrol(place, context, asked),
@@ -304,39 +315,77 @@ impl Run<'_> {
                     })
                 }
             },
+            (Asked::ClaimOrder(body, key), Some(slot)) => {
+                self.with_order(place, context, slot, asked, *key, |context, at, member, order| {
+                    engine::claim_order(context, at, member, order.kept, order.recorded, *key, request, body)
+                })
+            }
+            (Asked::ConfirmReceipt(body, key), Some(slot)) => {
+                self.with_order(place, context, slot, asked, *key, |context, at, member, order| {
+                    engine::confirm_receipt(context, at, member, order.kept, *key, request, body)
+                })
+            }
             (_, Some(slot)) => {
                 let epoch = self.store.epochs.filling();
-                place.settle(context, slot, epoch, self.store.shape.lineage);
-                let member = place.members.member(slot);
+                let member = place.settled(context, slot, epoch, self.store.shape.lineage, asked.dry);
                 let decided = match &asked.asked {
-                    Asked::Act(body) => engine::record_activity(context, slot, member, None, request, body),
-                    Asked::SetBirthday(body) => engine::set_birthday(context, slot, member, request, body),
+                    Asked::Act(body) => engine::record_activity(context, slot, &member, None, request, body),
+                    Asked::SetBirthday(body) => engine::set_birthday(context, slot, &member, request, body),
                     Asked::AcceptInvitation(body) => {
-                        engine::accept_invitation(context, slot, member, inviter, request, body)
+                        engine::accept_invitation(context, slot, &member, inviter, request, body)
                     }
-                    Asked::RecordCheckIn(body) => engine::record_check_in(context, slot, member, request, body),
-                    Asked::MakeUp(body) => engine::make_up(context, slot, member, request, body),
-                    Asked::SetZone(body) => engine::set_zone(context, slot, member, request, body),
-                    Asked::SetTag(body) => engine::set_tag(context, slot, member, request, body),
-                    Asked::UseRight(body) => engine::use_right(context, slot, member, request, body),
-                    _ => engine::check_in(context, slot, member, request),
+                    Asked::RecordCheckIn(body) => engine::record_check_in(context, slot, &member, request, body),
+                    Asked::MakeUp(body) => engine::make_up(context, slot, &member, request, body),
+                    Asked::SetZone(body) => engine::set_zone(context, slot, &member, request, body),
+                    Asked::SetTag(body) => engine::set_tag(context, slot, &member, request, body),
+                    Asked::UseRight(body) => engine::use_right(context, slot, &member, request, body),
+                    _ => engine::check_in(context, slot, &member, request),
                 };
+                drop(member);
                 decided.map(|mut part| self.apply(place, &mut part, epoch, asked))
             }
         };
         if let Err(refusal) = decided {
-            self.refuse(asked.index, &refusal);
+            self.refuse_asked(asked, &refusal);
         }
     }
 
+    /// Whether a request is to be decided: else it was answered.
+    #[inline(always)]
+    fn admitted(&mut self, place: &MemberAt<'_>, slot: Option<u32>, now_ms: i64, asked: &Prepared) -> bool {
+        let request = &asked.request;
+        let (known, mark) = match slot {
+            Some(slot) => (Some(place.members.answers_like(slot, request.id)), place.members.member(slot).mark),
+            None => (None, Default::default()),
+        };
+        match engine::admit(request, known.into_iter().flatten(), mark, now_ms) {
+            Admission::Repeat(answer) => {
+                self.store.counts.answers.count(answer.code);
+                answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
+                return false;
+            }
+            Admission::Refused(refusal) => {
+                self.refuse(asked.index, &refusal);
+                return false;
+            }
+            Admission::Decide => {}
+        }
+        if let Some(later) = self.later {
+            self.refuse(asked.index, &later.refusal());
+        }
+        self.later.is_none()
+    }
+
     fn enrol(&mut self, place: &mut MemberAt<'_>, context: &Context<'_>, asked: &Prepared) -> Result<(), Refusal> {
-        if !one_more(&self.store.counts.members, self.store.limits.members) {
+        if !asked.dry && !one_more(&self.store.counts.members, self.store.limits.members) {
             let retry = refusal::Later { retry_ms: 60_000 };
             return Err(Refusal::Later(answer::MEMBERS_FULL, retry));
         }
         let mut part = engine::enrol(context, place.members.free_slot(), &asked.request);
         self.apply(place, &mut part, self.store.epochs.filling(), asked);
-        place.members.enrolled(part.slot);
+        if !asked.dry {
+            place.members.enrolled(part.slot);
+        }
         Ok(())
     }
 
@@ -356,27 +405,37 @@ impl Run<'_> {
         let mut held = block.place.lock();
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
         let epoch = self.store.epochs.filling();
-        place.settle(&context, slot, epoch, self.store.shape.lineage);
-        let decided = decide(&context, place.members.member(slot), &held.state);
+        let member = place.settled(&context, slot, epoch, self.store.shape.lineage, asked.dry);
+        let decided = decide(&context, &member, &held.state);
+        drop(member);
         // A refusal for the quota reveals the block as well as the member.
         self.epoch = self.epoch.max(held.journal.last_epoch()).max(world.epoch);
         let redemption = match decided {
             Ok(redemption) => redemption,
             Err(refusal) => {
-                block.refused(refusal.code());
+                if !asked.dry {
+                    block.refused(refusal.code());
+                }
                 return Err(refusal);
             }
         };
         let Redemption { mut member, opened, granted } = redemption;
+        if asked.dry {
+            self.apply(place, &mut member, epoch, asked);
+            return Ok(());
+        }
         let opened = opened.into_iter().map(|(slot, name)| BlockPart::Opened { now_ms: context.now_ms, slot, name });
         self.store.change_block(&mut held, epoch, context.now_ms, opened.chain([granted]));
         self.apply(place, &mut member, epoch, asked);
         Ok(())
     }
 
-    /// Applies a member's part, appends it, and answers with what a retry will get. `epoch` was read with all places of the
-    /// outcome locked.
-    fn apply(&mut self, place: &mut MemberAt<'_>, part: &mut MemberPart, epoch: u64, asked: &Prepared) {
+    /// Applies a member's part, appends it, and answers with what a retry will get; or of a request that only asks what it would be,
+    /// says that. `epoch` was read with all places of the outcome locked.
+    pub(super) fn apply(&mut self, place: &mut MemberAt<'_>, part: &mut MemberPart, epoch: u64, asked: &Prepared) {
+        if asked.dry {
+            return self.dry(place, part, asked);
+        }
         part.forgets = place.members.room_for_answer(part.slot);
         let lineage = self.store.shape.lineage;
         let sequence = place.journal.sequence() + 1;
@@ -387,96 +446,19 @@ impl Run<'_> {
         answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
     }
 
-    /// An operation with a natural key: the directory remembers it.
     #[inline(never)]
-    fn once(
-        &mut self,
-        place: &mut MemberAt<'_>,
-        context: &Context<'_>,
-        slot: Option<u32>,
-        asked: &Prepared,
-        once: &Once,
-        key: NaturalKey,
-    ) {
-        let request = &asked.request;
-        let Some(slot) = slot else {
-            // Members never go: nothing of this one was ever recorded, so that the deadline can be judged at once.
-            let refusal = match engine::admit(request, std::iter::empty(), Default::default(), context.now_ms) {
-                Admission::Refused(refusal) => refusal,
-                _ => Refusal::Plain(answer::NO_SUCH_MEMBER),
-            };
-            return self.refuse(asked.index, &refusal);
-        };
-        let shard = self.store.directory_shard(&key);
-        let mut held = self.store.directory[shard].lock();
-        let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
-        self.epoch = self.epoch.max(held.journal.last_epoch());
-        let (epoch, entry) = (self.store.epochs.filling(), held.state.find(&key));
-        if entry.is_none() && self.later.is_none() {
-            place.settle(&context, slot, epoch, self.store.shape.lineage);
-        }
-        // Its entry comes behind those of what was due.
+    fn dry(&mut self, place: &MemberAt<'_>, part: &MemberPart, asked: &Prepared) {
         let sequence = place.journal.sequence() + 1;
-        let known = Known {
-            entry,
-            mark_ms: held.state.mark_ms(context.number),
-            slot: held.state.free_slot(),
-            ledger: (self.store.shape.lineage, place.shard as u16, sequence),
-        };
-        let member = engine::seen_at(&context, slot, place.members.member(slot));
-        let decided = match once {
-            Once::Order(body) => order(&context, slot, &member, &known, key, request, &body.into()),
-            Once::Lines(body) => order(&context, slot, &member, &known, key, request, &body.into()),
-            Once::Activity(body) => engine::once(&context, &known, key, request, body.happened_ms, |after_ms| {
-                engine::record_activity(&context, slot, &member, Some((key, after_ms)), request, body)
-            }),
-        };
-        let (mut part, directory) = match decided {
-            Ok(Keyed::New(part, directory)) => (part, directory),
-            Ok(Keyed::Before(ledger)) => {
-                self.store.counts.answers.count(answer::ALREADY_RECORDED);
-                return push_answer(self.out, asked.index, answer::ALREADY_RECORDED, &AlreadyRecorded { ledger });
-            }
-            Err(refusal) => return self.refuse(asked.index, &refusal),
-        };
-        if let Some(later) = self.later {
-            return self.refuse(asked.index, &later.refusal());
-        }
-        if !one_more(&self.store.counts.orders, self.store.limits.orders) {
-            let retry = refusal::Later { retry_ms: 60_000 };
-            return self.refuse(asked.index, &Refusal::Later(answer::ORDERS_FULL, retry));
-        }
-        let from = held.journal.appended_bytes();
-        let directory_sequence = held.journal.sequence() + 1;
-        held.state.apply(&directory, directory_sequence);
-        held.journal.append(epoch, context.now_ms, |out, base_ms| engine::write_directory(out, &directory, base_ms));
-        let appended = held.journal.appended_bytes() - from;
-        self.store.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
-        let lineage = self.store.shape.lineage;
-        let code = engine::answer_once(&part, lineage, member_place(place.shard), sequence, asked.index, self.out);
-        self.store.counts.answers.count(code);
-        self.introduced = part.introduces().then_some((epoch, part.now_ms));
-        place.apply(lineage, &mut part, epoch, asked.member_hash);
+        let answer =
+            Remembered::from_part(part, sequence, self.store.shape.lineage).expect("what has no key is remembered");
+        let mut told = Vec::new();
+        answer.answer(member_place(place.shard).to_u32(), asked.index, &mut told);
+        self.would_be(asked, answer.code, &told);
     }
 }
 
-/// Decides an order, with lines or without.
-fn order(
-    context: &Context<'_>,
-    slot: u32,
-    member: &engine::Member,
-    known: &Known,
-    key: NaturalKey,
-    request: &engine::Request,
-    order: &engine::Order<'_>,
-) -> Result<Keyed, Refusal> {
-    engine::once(context, known, key, request, order.paid_at_ms, |after_ms| {
-        engine::record_order(context, slot, member, key, request, order, after_ms)
-    })
-}
-
 /// Counts one more, unless that would be beyond the limit.
-fn one_more(count: &AtomicU64, limit: u64) -> bool {
+pub(super) fn one_more(count: &AtomicU64, limit: u64) -> bool {
     count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1)).is_ok()
 }
 
@@ -497,6 +479,23 @@ impl MemberAt<'_> {
         let sequence = self.journal.sequence() + 1;
         self.members.apply(part, sequence, at, lineage, hash);
         self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, part, base_ms));
+    }
+
+    /// The member as it is, once time did what it was to do to it; to a copy, for who only looks.
+    #[inline(always)]
+    pub(super) fn settled(
+        &mut self,
+        context: &Context<'_>,
+        slot: u32,
+        epoch: u64,
+        lineage: u16,
+        dry: bool,
+    ) -> Cow<'_, Member> {
+        if dry {
+            return engine::seen_at(context, slot, self.members.member(slot));
+        }
+        self.settle(context, slot, epoch, lineage);
+        Cow::Borrowed(self.members.member(slot))
     }
 
     /// Does what time was to do to a member by now, so that what is decided next is decided upon the member as it is.

@@ -54,7 +54,7 @@ impl Run<'_> {
     }
 
     pub(super) fn memberless(&mut self, index: u16, programme: u32, asked: &AskedOfAll) {
-        if self.full {
+        if self.full && !matches!(asked, AskedOfAll::Report(..)) {
             // One that was too large is not made in vain again.
             return self.refuse(index, &Later::Busy.refusal());
         }
@@ -63,6 +63,7 @@ impl Run<'_> {
         // Also that there is no such campaign is told of this version.
         self.epoch = self.epoch.max(world.epoch);
         match asked {
+            AskedOfAll::Report(body, key, request) => self.report(index, programme, *key, request, body),
             AskedOfAll::Campaign(body) => self.campaign(index, active, body),
             AskedOfAll::Quiz(body) => match active.programme.quiz(body.quiz.as_str()) {
                 None => self.refuse(index, &Refusal::Plain(answer::NO_SUCH_QUIZ)),

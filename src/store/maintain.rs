@@ -1,4 +1,4 @@
-//! What time makes needless: orders beyond the remembered horizon, and quota cells of windows long closed.
+//! What time makes needless: orders beyond the remembered horizon, what more was kept of some, and quota cells of windows long closed.
 //!
 //! Both are logged as outcomes and done in small steps, so that nobody waits for them.
 
@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::place::Held;
 use super::world::Active;
 use super::{Store, quiz};
-use crate::engine::{Block, BlockPart, DirectoryPart, write_directory};
+use crate::engine::{Block, BlockPart, DirectoryPart, second_of};
 use crate::programme::Span;
 
 /// How long a closed window's cells are kept before they go into the campaign's totals.
@@ -22,6 +22,7 @@ impl Store {
         for active in self.programmes() {
             self.forget_orders(&active, now_ms);
         }
+        self.forget_kept(now_ms);
         for at in 0..self.programmes().len() {
             // No activation comes between: it refuses to open again what is folded, and must know all that is.
             let _structure = self.structure.lock();
@@ -44,16 +45,37 @@ impl Store {
                 if due {
                     let now_ms = now_ms.max(held.journal.last_ms());
                     let part = DirectoryPart::Forgot { now_ms, programme: active.number, through_ms };
-                    let (epoch, sequence) = (self.epochs.filling(), held.journal.sequence() + 1);
-                    let from = held.journal.appended_bytes();
-                    held.state.apply(&part, sequence);
-                    held.journal.append(epoch, now_ms, |out, base_ms| write_directory(out, &part, base_ms));
-                    let appended = held.journal.appended_bytes() - from;
-                    self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+                    self.change_directory(&mut held, self.epochs.filling(), now_ms, Some(part), None);
                     chunk = 0;
                 }
                 let before = held.state.live();
                 held.state.sweep(chunk);
+                let swept = (before - held.state.live()) as u64;
+                self.counts.orders.fetch_sub(swept, Ordering::Relaxed);
+                chunk += 1;
+            }
+        }
+    }
+
+    /// Forgets what was kept of orders until now.
+    fn forget_kept(&self, now_ms: i64) {
+        let through_s = second_of(now_ms - now_ms.rem_euclid(MARK_STEP_MS));
+        for place in &self.directory {
+            let mut chunk = 0;
+            loop {
+                let mut held = place.lock();
+                if chunk >= held.state.kept_chunks() {
+                    break;
+                }
+                if through_s > held.state.kept_mark_s() && held.state.has_kept_until(chunk, through_s) {
+                    let now_ms = now_ms.max(held.journal.last_ms());
+                    let part = DirectoryPart::KeptForgot { now_ms, through_s };
+                    let epoch = self.epochs.filling();
+                    self.change_directory(&mut held, epoch, now_ms, Some(part), None);
+                    chunk = 0;
+                }
+                let before = held.state.live();
+                held.state.sweep_kept(chunk);
                 let swept = (before - held.state.live()) as u64;
                 self.counts.orders.fetch_sub(swept, Ordering::Relaxed);
                 chunk += 1;

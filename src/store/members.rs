@@ -51,6 +51,7 @@ impl Totals {
                 add(&mut self.earned, points);
             }
             Effect::Pended(Pending { points, .. }) => add(&mut self.issued, points),
+            Effect::Unpended { points, .. } => add(&mut self.issued, points.wrapping_neg()),
             Effect::Opened { points, .. } => add(&mut self.earned, points),
             Effect::Expired { points, .. } => add(&mut self.expired, points),
             Effect::Spent { points } => add(&mut self.spent, points),

@@ -6,6 +6,7 @@
 mod activate;
 mod ahead;
 mod books;
+mod claim;
 mod cut;
 mod directory;
 mod execute;
@@ -14,6 +15,7 @@ mod keys;
 mod look;
 mod maintain;
 mod members;
+mod once;
 mod packed;
 mod pair;
 mod place;
@@ -26,6 +28,7 @@ mod replay;
 mod section;
 mod slots;
 mod sweep;
+mod table;
 mod world;
 
 use std::sync::Arc;

@@ -4,12 +4,12 @@ use tidegate_protocol::answer::Cursor;
 use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz,
-    GetStanding, GetStatement, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem,
-    SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, DryRun, Enrol, GetCampaign, GetClaim,
+    GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding, GetStatement, MakeUp, RecordActivity,
+    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::refusal::{Because, Plain};
-use tidegate_protocol::{Decode, MemberKey, Prose, RequestId, decode};
+use tidegate_protocol::{Decode, Malformed, MemberKey, Prose, RequestId, Text, decode};
 
 use super::Store;
 use crate::engine::{NaturalKey, Request};
@@ -49,9 +49,12 @@ pub(super) enum Asked {
     SetTag(Box<SetTag>),
     AnswerQuestion(Box<AnswerQuestion>),
     AcceptInvitation(Box<AcceptInvitation>),
+    ClaimOrder(Box<ClaimOrder>, NaturalKey),
+    ConfirmReceipt(Box<ConfirmReceipt>, NaturalKey),
     /// What happens once for ever by its key.
     Once(Box<Once>, NaturalKey),
     GetMember,
+    GetClaim(NaturalKey),
     GetOutcome(RequestId),
     GetLots,
     GetStanding,
@@ -74,6 +77,7 @@ impl Asked {
             self,
             Asked::Once(..)
                 | Asked::GetMember
+                | Asked::GetClaim(_)
                 | Asked::GetOutcome(_)
                 | Asked::GetLots
                 | Asked::GetStanding
@@ -94,6 +98,8 @@ pub(super) struct Prepared {
     pub(super) member_hash: u64,
     pub(super) request: Request,
     pub(super) asked: Asked,
+    /// Whether only to say what it would be answered.
+    pub(super) dry: bool,
 }
 
 /// A request that names no member.
@@ -109,6 +115,8 @@ pub(super) struct Memberless {
 pub(super) enum AskedOfAll {
     Campaign(GetCampaign),
     Quiz(GetQuiz),
+    /// An order that nobody's member paid.
+    Report(Box<ReportOrder>, NaturalKey, Request),
 }
 
 /// What a frame holds, sorted by what it needs.
@@ -163,89 +171,149 @@ impl Store {
     }
 
     fn prepare_entry(&self, index: u16, entry: &Entry<'_>, frame: &mut Frame, out: &mut Vec<u8>) {
+        let prepared = match entry.code {
+            op::GET_CAMPAIGN | op::GET_QUIZ | op::REPORT_ORDER => self.asked_of_all(entry).map(|asked| {
+                frame.memberless.push(Memberless { index, programme: entry.programme, asked });
+            }),
+            op::DRY_RUN => self.asked_dry(entry).map(|(DryRun { member, code, body }, asked)| {
+                let entry = Entry { code, body: body.as_slice(), ..*entry };
+                frame.requests.push(Prepared { dry: true, ..self.prepared(index, &entry, member, asked) });
+            }),
+            code => self.asked(code, entry.programme, entry.body).map(|(member, asked)| {
+                frame.requests.push(self.prepared(index, entry, member, asked));
+            }),
+        };
+        let Err(bad) = prepared else { return };
+        let (code, sentence) = match bad {
+            Bad::Plain(code) => (code, None),
+            Bad::Body(sentence) => (answer::MALFORMED_BODY, Some(sentence)),
+        };
+        self.counts.answers.count(code);
+        match sentence {
+            None => push_answer(out, index, code, &Plain {}),
+            Some(sentence) => push_answer(out, index, code, &Because { sentence: Prose::cut(&sentence) }),
+        }
+    }
+
+    /// What an operation on a member asks for, and of whom.
+    fn asked(&self, code: u16, programme: u32, bytes: &[u8]) -> Result<(MemberKey, Asked), Bad> {
         let keys = self.shape.keys;
-        let asked = match entry.code {
-            op::ENROL => body(entry, |body: Enrol| (body.member, Asked::Enrol)),
-            op::CHECK_IN => body(entry, |body: CheckIn| (body.member, Asked::CheckIn)),
-            op::RECORD_ORDER => body(entry, |body: RecordOrder| {
-                let key = keys.order(entry.programme, body.channel.as_str(), body.number.as_str());
+        let order = |channel: &Text, number: &Text| keys.order(programme, channel.as_str(), number.as_str());
+        match code {
+            op::ENROL => body(bytes, |body: Enrol| (body.member, Asked::Enrol)),
+            op::CHECK_IN => body(bytes, |body: CheckIn| (body.member, Asked::CheckIn)),
+            op::RECORD_ORDER => body(bytes, |body: RecordOrder| {
+                let key = order(&body.channel, &body.number);
                 (body.member, Asked::Once(Box::new(Once::Order(body)), key))
             }),
-            op::RECORD_ORDER_LINES => body(entry, |body: RecordOrderLines| {
-                let key = keys.order(entry.programme, body.channel.as_str(), body.number.as_str());
+            op::RECORD_ORDER_LINES => body(bytes, |body: RecordOrderLines| {
+                let key = order(&body.channel, &body.number);
                 (body.member, Asked::Once(Box::new(Once::Lines(body)), key))
             }),
-            op::RECORD_ACTIVITY => body(entry, |body: RecordActivity| match body.key.as_str() {
+            op::RECORD_ACTIVITY => body(bytes, |body: RecordActivity| match body.key.as_str() {
                 "" => (body.member, Asked::Act(Box::new(body))),
                 key => {
-                    let key = keys.activity(entry.programme, body.activity.as_str(), key);
+                    let key = keys.activity(programme, body.activity.as_str(), key);
                     (body.member, Asked::Once(Box::new(Once::Activity(body)), key))
                 }
             }),
-            op::SET_BIRTHDAY => body(entry, |body: SetBirthday| (body.member, Asked::SetBirthday(body))),
-            op::USE_RIGHT => body(entry, |body: UseRight| (body.member, Asked::UseRight(Box::new(body)))),
-            op::RECORD_CHECK_IN => body(entry, |body: RecordCheckIn| (body.member, Asked::RecordCheckIn(body))),
-            op::MAKE_UP => body(entry, |body: MakeUp| (body.member, Asked::MakeUp(body))),
-            op::SET_ZONE => body(entry, |body: SetZone| (body.member, Asked::SetZone(Box::new(body)))),
-            op::SET_TAG => body(entry, |body: SetTag| (body.member, Asked::SetTag(Box::new(body)))),
+            op::CLAIM_ORDER => body(bytes, |body: ClaimOrder| {
+                let key = order(&body.channel, &body.number);
+                (body.member, Asked::ClaimOrder(Box::new(body), key))
+            }),
+            op::CONFIRM_RECEIPT => body(bytes, |body: ConfirmReceipt| {
+                let key = order(&body.channel, &body.number);
+                (body.member, Asked::ConfirmReceipt(Box::new(body), key))
+            }),
+            op::SET_BIRTHDAY => body(bytes, |body: SetBirthday| (body.member, Asked::SetBirthday(body))),
+            op::USE_RIGHT => body(bytes, |body: UseRight| (body.member, Asked::UseRight(Box::new(body)))),
+            op::RECORD_CHECK_IN => body(bytes, |body: RecordCheckIn| (body.member, Asked::RecordCheckIn(body))),
+            op::MAKE_UP => body(bytes, |body: MakeUp| (body.member, Asked::MakeUp(body))),
+            op::SET_ZONE => body(bytes, |body: SetZone| (body.member, Asked::SetZone(Box::new(body)))),
+            op::SET_TAG => body(bytes, |body: SetTag| (body.member, Asked::SetTag(Box::new(body)))),
             op::ANSWER_QUESTION => {
-                body(entry, |body: AnswerQuestion| (body.member, Asked::AnswerQuestion(Box::new(body))))
+                body(bytes, |body: AnswerQuestion| (body.member, Asked::AnswerQuestion(Box::new(body))))
             }
             op::ACCEPT_INVITATION => {
-                body(entry, |body: AcceptInvitation| (body.member, Asked::AcceptInvitation(Box::new(body))))
+                body(bytes, |body: AcceptInvitation| (body.member, Asked::AcceptInvitation(Box::new(body))))
             }
-            op::REDEEM => body(entry, |body: Redeem| (body.member, Asked::Redeem(body))),
-            op::GET_MEMBER => body(entry, |body: GetMember| (body.member, Asked::GetMember)),
-            op::GET_OUTCOME => body(entry, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),
-            op::GET_LOTS => body(entry, |body: GetLots| (body.member, Asked::GetLots)),
-            op::GET_STANDING => body(entry, |body: GetStanding| (body.member, Asked::GetStanding)),
-            op::GET_STATEMENT => body(entry, |body: GetStatement| (body.member, Asked::GetStatement(body.from))),
-            op::GET_PROFILE => body(entry, |body: GetProfile| (body.member, Asked::GetProfile)),
-            op::GET_CAMPAIGN | op::GET_QUIZ => {
-                let asked = match entry.code {
-                    op::GET_CAMPAIGN => decode(entry.body).map(AskedOfAll::Campaign),
-                    _ => decode(entry.body).map(AskedOfAll::Quiz),
-                };
-                match asked {
-                    Ok(asked) => {
-                        return frame.memberless.push(Memberless { index, programme: entry.programme, asked });
-                    }
-                    Err(error) => Err(error.to_string()),
-                }
-            }
+            op::REDEEM => body(bytes, |body: Redeem| (body.member, Asked::Redeem(body))),
+            op::GET_MEMBER => body(bytes, |body: GetMember| (body.member, Asked::GetMember)),
+            op::GET_OUTCOME => body(bytes, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),
+            op::GET_LOTS => body(bytes, |body: GetLots| (body.member, Asked::GetLots)),
+            op::GET_STANDING => body(bytes, |body: GetStanding| (body.member, Asked::GetStanding)),
+            op::GET_STATEMENT => body(bytes, |body: GetStatement| (body.member, Asked::GetStatement(body.from))),
+            op::GET_PROFILE => body(bytes, |body: GetProfile| (body.member, Asked::GetProfile)),
+            op::GET_CLAIM => body(bytes, |body: GetClaim| {
+                let key = order(&body.channel, &body.number);
+                (body.member, Asked::GetClaim(key))
+            }),
+            _ => Err(Bad::Plain(answer::UNKNOWN_OPERATION)),
+        }
+    }
+
+    /// The operation within a dry run: one that changes the member that is named, and whose answer is no guess that does not count.
+    fn asked_dry(&self, entry: &Entry<'_>) -> Result<(DryRun, Asked), Bad> {
+        let dry: DryRun = decode(entry.body).map_err(Bad::body)?;
+        let guesses = matches!(dry.code, op::CLAIM_ORDER | op::REPORT_ORDER | op::DRY_RUN);
+        if guesses || dry.code >= op::GET_MEMBER {
+            return Err(Bad::Plain(answer::NO_DRY_RUN));
+        }
+        let (member, asked) = self.asked(dry.code, entry.programme, dry.body.as_slice())?;
+        if member != dry.member {
+            return Err(Bad::Plain(answer::NO_DRY_RUN));
+        }
+        Ok((dry, asked))
+    }
+
+    /// What names no member.
+    fn asked_of_all(&self, entry: &Entry<'_>) -> Result<AskedOfAll, Bad> {
+        match entry.code {
+            op::GET_CAMPAIGN => decode(entry.body).map(AskedOfAll::Campaign).map_err(Bad::body),
+            op::GET_QUIZ => decode(entry.body).map(AskedOfAll::Quiz).map_err(Bad::body),
             _ => {
-                self.counts.answers.count(answer::UNKNOWN_OPERATION);
-                return push_answer(out, index, answer::UNKNOWN_OPERATION, &Plain {});
-            }
-        };
-        match asked {
-            Ok((member, asked)) => frame.requests.push(self.prepared(index, entry, member, asked)),
-            Err(sentence) => {
-                self.counts.answers.count(answer::MALFORMED_BODY);
-                let because = Because { sentence: Prose::cut(&sentence) };
-                push_answer(out, index, answer::MALFORMED_BODY, &because);
+                let body: ReportOrder = decode(entry.body).map_err(Bad::body)?;
+                let key = self.shape.keys.order(entry.programme, body.channel.as_str(), body.number.as_str());
+                Ok(AskedOfAll::Report(Box::new(body), key, self.request(entry, MemberKey([0; 16]))))
             }
         }
     }
 
+    fn request(&self, entry: &Entry<'_>, member: MemberKey) -> Request {
+        let hash = self.shape.keys.request(entry.code, entry.programme, entry.body);
+        Request { member, id: entry.id, deadline_ms: entry.deadline_ms, hash }
+    }
+
     fn prepared(&self, index: u16, entry: &Entry<'_>, member: MemberKey, asked: Asked) -> Prepared {
         let member_hash = self.shape.keys.member(entry.programme, member);
-        let hash = self.shape.keys.request(entry.code, entry.programme, entry.body);
         Prepared {
             index,
             shard: self.member_shard(member_hash) as u32,
             next: 0,
             programme: entry.programme,
             member_hash,
-            request: Request { member, id: entry.id, deadline_ms: entry.deadline_ms, hash },
+            request: self.request(entry, member),
             asked,
+            dry: false,
         }
     }
 }
 
-fn body<T: Decode<()>>(
-    entry: &Entry<'_>,
-    asked: impl FnOnce(T) -> (MemberKey, Asked),
-) -> Result<(MemberKey, Asked), String> {
-    decode(entry.body).map(asked).map_err(|error| error.to_string())
+/// Why an entry becomes no request.
+enum Bad {
+    /// For what the code says in full.
+    Plain(u16),
+    /// Its body is malformed, in words.
+    Body(String),
+}
+
+impl Bad {
+    fn body(error: Malformed) -> Bad {
+        Bad::Body(error.to_string())
+    }
+}
+
+#[inline(always)]
+fn body<T: Decode<()>>(bytes: &[u8], asked: impl FnOnce(T) -> (MemberKey, Asked)) -> Result<(MemberKey, Asked), Bad> {
+    decode(bytes).map(asked).map_err(Bad::body)
 }

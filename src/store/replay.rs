@@ -117,8 +117,11 @@ impl Store {
                 let (programme, shard) = match &part {
                     DirectoryPart::Forgot { programme, .. } => (*programme, tail.place.index()),
                     DirectoryPart::Taken { entry, .. } => (entry.programme.into(), self.directory_shard(&entry.key)),
+                    DirectoryPart::Kept { kept, .. } => (kept.programme.into(), self.directory_shard(&kept.key)),
+                    DirectoryPart::KeptForgot { .. } => (0, tail.place.index()),
                 };
-                self.world.load().programme(programme).ok_or("it is of a programme that is not there")?;
+                let known = programme == 0 || self.world.load().programme(programme).is_some();
+                known.then_some(()).ok_or("it is of a programme that is not there")?;
                 if shard != tail.place.index() {
                     return Err("it takes an order of another shard".into());
                 }

@@ -11,7 +11,7 @@ use super::packed::{
 };
 use super::place::Journal;
 use super::{Store, directory_place, member_place};
-use crate::engine::{KeyEntry, PlaceId, PlaceKind};
+use crate::engine::{KeptOrder, KeyEntry, PlaceId, PlaceKind};
 
 /// What a section holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +35,11 @@ pub enum SectionKind {
     Members = 8,
     /// A quiz's counts and questions.
     Quiz = 9,
+    /// A chunk of what more is kept of orders.
+    Kept = 10,
 }
 
-/// The highest sequence that a section is believed: half of what an order's entry can name. A start believes half of that, so that whatever
+/// The highest sequence that a section is believed: what an order's entry can name. A start believes half of that, so that whatever
 /// counts on from it has room: a place that changes a million times a second takes two years to it.
 const SEQUENCE_MOST: u64 = 1 << 47;
 
@@ -45,9 +47,19 @@ impl SectionKind {
     /// Reads a kind from disk.
     pub fn from_u8(value: u8) -> Option<SectionKind> {
         use SectionKind::*;
-        [Programme, Block, FirstMembersHead, FirstMembers, DirectoryHead, Directory, MembersHead, Members, Quiz]
-            .into_iter()
-            .find(|kind| *kind as u8 == value)
+        let known = [
+            Programme,
+            Block,
+            FirstMembersHead,
+            FirstMembers,
+            DirectoryHead,
+            Directory,
+            MembersHead,
+            Members,
+            Quiz,
+            Kept,
+        ];
+        known.into_iter().find(|kind| *kind as u8 == value)
     }
 
     /// Whether a section of this kind can be of this place.
@@ -59,7 +71,9 @@ impl SectionKind {
             | SectionKind::FirstMembers
             | SectionKind::MembersHead
             | SectionKind::Members => place.kind() == PlaceKind::Members,
-            SectionKind::DirectoryHead | SectionKind::Directory => place.kind() == PlaceKind::Directory,
+            SectionKind::DirectoryHead | SectionKind::Directory | SectionKind::Kept => {
+                place.kind() == PlaceKind::Directory
+            }
         }
     }
 }
@@ -111,6 +125,7 @@ impl Store {
         newest = newest.max(in_turns(self.members.len(), |shard, number| self.copy_members(shard, number, &mut put))?);
         newest =
             newest.max(in_turns(self.directory.len(), |shard, number| self.copy_directory(shard, number, &mut put))?);
+        newest = newest.max(in_turns(self.directory.len(), |shard, number| self.copy_kept(shard, number, &mut put))?);
         // An activation raises the time of every place without a change in any of them.
         Ok(newest.max(self.world.load().epoch))
     }
@@ -185,6 +200,26 @@ impl Store {
         Ok(Copied { newest, chunks })
     }
 
+    /// Copies chunk `number`, from 1, of what more is kept of a shard's orders; before the first there is nothing.
+    fn copy_kept(
+        &self,
+        shard: usize,
+        number: usize,
+        put: &mut impl FnMut(Section) -> std::io::Result<()>,
+    ) -> std::io::Result<Copied> {
+        let held = self.directory[shard].lock();
+        let (sequence, chunks, newest) = (held.journal.sequence(), held.state.kept_chunks(), held.journal.last_epoch());
+        if number > 0 {
+            let kept: Vec<KeptOrder> = held.state.kept_chunk(number - 1).collect();
+            let mut body = held.state.kept_mark_s().to_le_bytes().to_vec();
+            drop(held);
+            body.extend_from_slice(&(kept.len() as u16).to_le_bytes());
+            body.extend(kept.iter().flat_map(KeptOrder::to_bytes));
+            put(Section { kind: SectionKind::Kept, place: directory_place(shard), sequence, body })?;
+        }
+        Ok(Copied { newest, chunks })
+    }
+
     /// Puts a section back. `Err` names what is wrong with its bytes.
     pub fn restore(&self, section: &Section) -> Result<(), &'static str> {
         if !section.kind.is_of(section.place) {
@@ -242,6 +277,7 @@ impl Store {
                 held.state.restore_marks(sequence, marks);
             }
             SectionKind::Directory => self.restore_orders(at, sequence, &mut fields)?,
+            SectionKind::Kept => self.restore_kept(at, sequence, &mut fields)?,
         }
         if fields.0.is_empty() { Ok(()) } else { Err("bytes behind its last field") }
     }
@@ -329,6 +365,30 @@ impl Store {
         let mut held = shard.lock();
         held.journal.chunk(sequence)?;
         held.state.restore_chunk(sequence, entries)?;
+        drop(held);
+        self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Store {
+    fn restore_kept(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
+        let (mark_s, count) = (fields.u32()?, fields.u16()?);
+        let kept = (0..count).map(|_| KeptOrder::from_bytes(&fields.take()?).ok_or("an order that nobody kept"));
+        let kept = kept.collect::<Result<Vec<_>, _>>()?;
+        let taken = || kept.iter().filter(|kept| **kept != KeptOrder::FREE);
+        let (live, programmes) = (taken().count() as u64, self.world.load().programmes.len());
+        if taken().any(|kept| !(1..=programmes).contains(&kept.programme.into())) {
+            return Err(NO_PROGRAMME);
+        }
+        let shard = self.directory.get(at).ok_or(NO_SHARD)?;
+        if taken().any(|kept| self.directory_shard(&kept.key) != at) {
+            return Err(OTHER_SHARD);
+        }
+        let mut held = shard.lock();
+        held.journal.chunk(sequence)?;
+        held.state.restore_kept(sequence, kept)?;
+        held.state.raise_kept_mark(mark_s);
         drop(held);
         self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
         Ok(())

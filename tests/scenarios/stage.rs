@@ -16,15 +16,15 @@ use tidegate::server::{Endpoint, Node, SnapshotPolicy};
 use tidegate::storage::Memory;
 use tidegate::store::Limits;
 use tidegate_client::{Answer, CallOptions, Client, ClientOptions, client_config};
-use tidegate_protocol::answer::{LotsView, MemberView, ProfileView, QuizView, StandingView};
+use tidegate_protocol::answer::{ClaimView, LotsView, MemberView, ProfileView, QuizView, StandingView};
 use tidegate_protocol::code::{Applied, row};
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, Field, GetLots, GetMember, GetProfile, GetQuiz, GetStanding,
-    MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, SetBirthday, SetTag,
-    SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, Enrol, Field, GetClaim, GetLots, GetMember,
+    GetProfile, GetQuiz, GetStanding, MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines,
+    Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::operator::{GetResults, PublishQuestion, ResultsView};
-use tidegate_protocol::{Body, List, MemberKey, Prose, Text};
+use tidegate_protocol::{Body, List, MemberKey, Proof, Prose, Text};
 use tokio::sync::Notify;
 
 /// The server, the gateway, and the clock between them.
@@ -195,17 +195,76 @@ impl Stage {
     }
 
     async fn record(&self, member: u64, number: &str, yuan: i64, paid_at_ms: i64) -> Body {
+        let order = self.paid(self.channel, member, number, yuan, paid_at_ms);
+        self.client.record_order(1, order, patient()).await.unwrap().body
+    }
+
+    /// An order paid now through a channel.
+    pub async fn order_through(&self, channel: &str, member: u64, number: &str, yuan: i64) -> Answer {
+        let order = self.paid(channel, member, number, yuan, self.clock.now_ms());
+        self.client.record_order(1, order, patient()).await.unwrap()
+    }
+
+    fn paid(&self, channel: &str, member: u64, number: &str, yuan: i64, paid_at_ms: i64) -> RecordOrder {
         let text = |text: &str| Text::try_from(text).unwrap();
-        let order = RecordOrder {
+        RecordOrder {
             member: MemberKey::from_number(member),
             paid_at_ms,
             amount_minor: yuan * 100,
             brand: text(self.brand),
-            channel: text(self.channel),
+            channel: text(channel),
             store: Text::default(),
             number: text(number),
+        }
+    }
+
+    /// The platform tells of an order that was paid now; its proof is of zeros for none.
+    pub async fn report(&self, number: &str, yuan: i64, proof: u8) -> Answer {
+        self.report_through("douyin", number, yuan, proof).await
+    }
+
+    pub async fn report_through(&self, channel: &str, number: &str, yuan: i64, proof: u8) -> Answer {
+        let text = |text: &str| Text::try_from(text).unwrap();
+        let body = ReportOrder {
+            paid_at_ms: self.clock.now_ms(),
+            amount_minor: yuan * 100,
+            brand: text(self.brand),
+            channel: text(channel),
+            store: Text::default(),
+            number: text(number),
+            proof: Proof([proof; 16]),
         };
-        self.client.record_order(1, order, patient()).await.unwrap().body
+        self.client.report_order(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn claim(&self, member: u64, number: &str, proof: u8) -> Answer {
+        self.claim_through("douyin", member, number, proof).await
+    }
+
+    pub async fn claim_through(&self, channel: &str, member: u64, number: &str, proof: u8) -> Answer {
+        let [channel, number] = [channel, number].map(|text| Text::try_from(text).unwrap());
+        let body = ClaimOrder { member: MemberKey::from_number(member), channel, number, proof: Proof([proof; 16]) };
+        self.client.claim_order(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn claim_view(&self, member: u64, number: &str) -> ClaimView {
+        self.claim_view_through("douyin", member, number).await
+    }
+
+    pub async fn claim_view_through(&self, channel: &str, member: u64, number: &str) -> ClaimView {
+        let [channel, number] = [channel, number].map(|text| Text::try_from(text).unwrap());
+        let asked = GetClaim { member: MemberKey::from_number(member), channel, number };
+        let body = self.client.get_claim(1, asked, patient()).await.unwrap().body;
+        let Body::ClaimView(view) = body else { panic!("{body:?}") };
+        view
+    }
+
+    /// A member received an order at a reading of the clock.
+    pub async fn received(&self, member: u64, number: &str, reading: &str) -> Answer {
+        let [channel, number] = [self.channel, number].map(|text| Text::try_from(text).unwrap());
+        let happened_ms = self.instant_ms(reading);
+        let body = ConfirmReceipt { member: MemberKey::from_number(member), happened_ms, channel, number };
+        self.client.confirm_receipt(1, body, patient()).await.unwrap()
     }
 
     pub async fn redeem(&self, member: u64, campaign: u32, offer: u32) -> Body {

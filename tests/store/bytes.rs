@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use tidegate::engine::{
     BadRecord, Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, EFFECTS_MOST, Effect,
-    Effects, KeyEntry, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan, QUOTAS_MOST,
-    Question, Record, Right, Run, read_record, write_block, write_directory, write_member,
+    Effects, Found, KEPT_BYTES, KeptOrder, KeyEntry, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId,
+    PlaceKind, Plan, QUOTAS_MOST, Question, Record, Right, Run, read_record, write_block, write_directory,
+    write_member,
 };
 use tidegate::programme::Birthday;
 use tidegate::snapshot::SnapshotReader;
@@ -48,6 +49,25 @@ fn change() -> impl Strategy<Value = Change> {
         any::<([u8; 16], u32)>()
             .prop_map(|(inviter, until_s)| Change::Invited { inviter: MemberKey(inviter), until_s }),
         any::<[u8; 16]>().prop_map(|invitee| Change::Introduced { invitee: MemberKey(invitee) }),
+        (any::<u16>(), any::<[u8; 16]>(), found()).prop_map(|(channel, fingerprint, found)| Change::Claimed {
+            channel,
+            fingerprint,
+            found
+        }),
+        any::<(u16, [u8; 16], i64, i64)>().prop_map(|(channel, fingerprint, paid_at_ms, amount_minor)| {
+            Change::ClaimGranted { channel, fingerprint, paid_at_ms, amount_minor }
+        }),
+        any::<(u16, [u8; 16], i64, u32)>().prop_map(|(channel, fingerprint, happened_ms, opens_s)| {
+            Change::Received { channel, fingerprint, happened_ms, opens_s }
+        }),
+    ]
+}
+
+fn found() -> impl Strategy<Value = Found> {
+    prop_oneof![
+        any::<u32>().prop_map(|until_s| Found::Waits { until_s }),
+        any::<(i64, i64)>().prop_map(|(paid_at_ms, amount_minor)| Found::Own { paid_at_ms, amount_minor }),
+        any::<u16>().prop_map(|left| Found::Wrong { left }),
     ]
 }
 
@@ -86,6 +106,7 @@ fn effect() -> impl Strategy<Value = Effect> {
             value
         }),
         any::<i32>().prop_map(|from| Effect::ProgressForgotten { from }),
+        (points(), any::<u16>()).prop_map(|(points, at)| Effect::Unpended { points, at }),
         any::<(i32, u16)>().prop_map(|(last, days)| Effect::Ran(Run { last, days })),
         any::<i32>().prop_map(|after| Effect::DaysKnown { after }),
         any::<u16>().prop_map(|zone| Effect::ZoneSet { zone }),
@@ -155,7 +176,25 @@ fn directory_part() -> impl Strategy<Value = DirectoryPart> {
             programme,
             through_ms
         }),
+        (now(), any::<u32>(), kept()).prop_map(|(now_ms, slot, kept)| DirectoryPart::Kept {
+            now_ms,
+            slot,
+            kept: Box::new(kept)
+        }),
+        (now(), any::<u32>()).prop_map(|(now_ms, through_s)| DirectoryPart::KeptForgot { now_ms, through_s }),
     ]
+}
+
+/// Any bytes, as far as they are what is kept of an order.
+fn kept() -> impl Strategy<Value = KeptOrder> {
+    prop::collection::vec(any::<u8>(), KEPT_BYTES).prop_map(|bytes| {
+        let mut bytes: [u8; KEPT_BYTES] = bytes.try_into().unwrap();
+        (bytes[47], bytes[55], bytes[90], bytes[94], bytes[95]) = (bytes[47] >> 1, bytes[55] >> 1, 1, bytes[94] % 8, 0);
+        if bytes[94] & 4 == 0 {
+            bytes[80..90].fill(0);
+        }
+        KeptOrder::from_bytes(&bytes).unwrap()
+    })
 }
 
 fn record() -> impl Strategy<Value = Record> {
@@ -175,7 +214,7 @@ fn write(record: &Record, out: &mut Vec<u8>) {
 }
 
 fn kind() -> impl Strategy<Value = SectionKind> {
-    (1u8..=9).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
+    (1u8..=10).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
 }
 
 fn place() -> impl Strategy<Value = PlaceId> {
@@ -619,6 +658,11 @@ fn fitting(record: Record) -> Record {
         Record::Directory(DirectoryPart::Taken { now_ms, slot, entry }) => {
             Record::Directory(DirectoryPart::Taken { now_ms, slot: slot % 9, entry })
         }
+        Record::Directory(DirectoryPart::Kept { now_ms, slot, mut kept }) => {
+            kept.programme %= 3;
+            Record::Directory(DirectoryPart::Kept { now_ms, slot: slot % 3, kept })
+        }
+        Record::Directory(part @ DirectoryPart::KeptForgot { .. }) => Record::Directory(part),
         Record::Directory(DirectoryPart::Forgot { programme, .. }) => {
             Record::Directory(DirectoryPart::Forgot { now_ms: BASE_MS, programme: programme % 3, through_ms: NOON_MS })
         }

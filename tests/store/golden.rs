@@ -3,12 +3,13 @@
 //! stay what they are.
 
 use tidegate::engine::{
-    BlockPart, Change, Counter, Effect, Effects, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId, PlaceKind,
-    Plan, Question, Record, Right, Run, read_record, write_block, write_member,
+    BlockPart, Change, Counter, DirectoryPart, Effect, Effects, Found, KeptOrder, KeyEntry, LedgerAt, LotName,
+    MemberPart, MemberSlot, NEVER_S, Pending, PlaceId, PlaceKind, Plan, Question, Record, Right, Run, Waiting,
+    read_record, write_block, write_directory, write_member,
 };
 use tidegate::programme::Birthday;
 use tidegate::store::{Section, SectionKind};
-use tidegate_protocol::{List, MemberKey, Prose, RequestId, Text};
+use tidegate_protocol::{LedgerId, List, MemberKey, Proof, Prose, RequestId, Text};
 
 use super::bytes::{empty, lived};
 
@@ -131,6 +132,7 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
         hash: 0,
         ..part(None, -70, 0, Change::Settled, &[Effect::Expired { points: 70, through_s: 1_800_000_001 }])
     };
+    let claimed = |found| Change::Claimed { channel: 3, fingerprint: [8; 16], found };
     let cases = [
         part(None, 0, 1, Change::Enrolled { programme: 1, key: MemberKey([5; 16]) }, &[]),
         part(Some(11), 30, 2, Change::CheckedIn { day: 20_001, streak: 6 }, &all),
@@ -192,7 +194,36 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
             ..part(None, 110, 1, Change::Introduced { invitee: MemberKey([7; 16]) }, &[])
         },
     ];
-    let all = cases.into_iter().chain(later).chain(kept);
+    let of_orders = [
+        part(None, 110, 1, claimed(Found::Waits { until_s: 1_800_000_006 }), &[]),
+        part(
+            None,
+            110,
+            1,
+            claimed(Found::Own { paid_at_ms: BASE_MS, amount_minor: 12_300 }),
+            &[Effect::Granted { points: 100, name: name(NEVER_S, false) }],
+        ),
+        part(None, 110, 1, claimed(Found::Wrong { left: 300 }), &[used]),
+        MemberPart {
+            id: RequestId::default(),
+            hash: 0,
+            ..part(
+                None,
+                110,
+                1,
+                Change::ClaimGranted { channel: 3, fingerprint: [8; 16], paid_at_ms: BASE_MS, amount_minor: 12_300 },
+                &[],
+            )
+        },
+        part(
+            None,
+            110,
+            1,
+            Change::Received { channel: 3, fingerprint: [8; 16], happened_ms: BASE_MS, opens_s: 1_800_000_007 },
+            &[Effect::Unpended { points: 300, at: 258 }, Effect::Pended(pended)],
+        ),
+    ];
+    let all = cases.into_iter().chain(later).chain(kept).chain(of_orders);
     for (part, hex) in all.zip(TODAY) {
         let mut written = Vec::new();
         write_member(&mut written, &part, BASE_MS);
@@ -201,7 +232,7 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
     }
 }
 
-const TODAY: [&str; 15] = [
+const TODAY: [&str; 20] = [
     "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000000101010000000505050505050505050505050505050500",
     "7b00050107000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
@@ -232,6 +263,75 @@ const TODAY: [&str; 15] = [
     "6300050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000dc01010e0606060606060606060606060606060605d2496b0213060606060606060606060606060606061405d2496b",
     "31000502070000000500000003000000290000000000000000020000dc01010f0707070707070707070707070707070700",
+    "5000050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc0101100300080808080808080808080808080808080006d2496b00",
+    "6400050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc010110030008080808080808080808080808080808010068e5cf8b0100000c30000000000000010164ffffffff0200",
+    "5900050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc010110030008080808080808080808080808080808022c01010702000900fdffffffc801",
+    "43000502070000000500000003000000290000000000000000020000dc010111030008080808080808080808080808080808 \
+     0068e5cf8b0100000c3000000000000000",
+    "6900050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
+     0000dc0101120300080808080808080808080808080808080068e5cf8b01000007d2496b0216ac02020102ac0200d2496b00 \
+     b33f710200",
+];
+
+#[test]
+fn the_bytes_of_records_of_orders_stay_what_they_are() {
+    let ledger = |kind| LedgerId { lineage: 2, place: PlaceId::new(kind, 3).to_u32(), sequence: 4_211 };
+    let entry = |kind| KeyEntry::new([8; 16], 0x1122, 1, BASE_MS + 1, ledger(kind));
+    let at = |slot| Some(MemberSlot { shard: 3, slot });
+    let waiting = Waiting { opens_s: 1_800_000_000, name: LotName { expires_s: NEVER_S, source: 1, slides: false } };
+    let kept = KeptOrder {
+        key: [8; 16],
+        proof: Proof([9; 16]),
+        amount_minor: 12_300,
+        base: 123,
+        given: 246,
+        paid_at_ms: BASE_MS,
+        owner: at(258),
+        claimant: None,
+        until_s: 1_700_000_100,
+        waiting: Some(waiting),
+        programme: 1,
+        channel: 3,
+        known: true,
+        claimed: false,
+    };
+    let waits = KeptOrder { claimant: at(7), programme: 1, channel: 3, until_s: 1_700_000_100, ..KeptOrder::FREE };
+    let now_ms = BASE_MS + 5;
+    for kind in [PlaceKind::Members, PlaceKind::Directory] {
+        assert_eq!(entry(kind).ledger(), ledger(kind));
+    }
+    let parts = [
+        DirectoryPart::Taken { now_ms, slot: 7, entry: entry(PlaceKind::Members) },
+        DirectoryPart::Taken { now_ms, slot: 7, entry: entry(PlaceKind::Directory) },
+        DirectoryPart::Forgot { now_ms, programme: 1, through_ms: BASE_MS },
+        DirectoryPart::Kept { now_ms, slot: 7, kept: Box::new(kept) },
+        DirectoryPart::Kept { now_ms, slot: 8, kept: Box::new(waits) },
+        DirectoryPart::KeptForgot { now_ms, through_s: 1_700_000_000 },
+    ];
+    for (part, hex) in parts.into_iter().zip(ORDERS) {
+        let mut written = Vec::new();
+        write_directory(&mut written, &part, BASE_MS);
+        assert_eq!(written, bytes(hex), "{}", written.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        assert_eq!(read_record(&written, BASE_MS), Ok((Record::Directory(part), written.len())));
+    }
+}
+
+const ORDERS: [&str; 6] = [
+    "3300400500000007000000080808080808080808080808080808082211000000000000731000000000030001f15365010002 \
+     00",
+    "3300400500000007000000080808080808080808080808080808082211000000000000731000000080030001f15365010002 \
+     00",
+    "13004105000000010000000068e5cf8b010000",
+    "6b0042050000000700000008080808080808080808080808080808090909090909090909090909090909090c300000000000 \
+     007b00000000000000f6000000000000000068e5cf8b010000020100000300ffffffffffff64f1536500d2496bffffffff01 \
+     00010003000500",
+    "6b00420500000008000000000000000000000000000000000000000000000000000000000000000000000000000000000000 \
+     00000000000000000000000000000000000000000000000000ffffffffffff07000000030064f15365000000000000000000 \
+     00010003000000",
+    "0b00430500000000f15365",
 ];
 
 const RECORDS: [&str; 6] = [

@@ -37,7 +37,7 @@ fn a_state_without_one_of_its_sections_is_refused() {
             SectionKind::FirstMembersHead | SectionKind::FirstMembers => unreachable!("nothing writes them"),
             SectionKind::Members => "other members than are counted",
             // Nothing counts them: what is lost without a trace is the checksums' to find.
-            SectionKind::Directory => continue,
+            SectionKind::Directory | SectionKind::Kept => continue,
         };
         assert_eq!(state_of(&rest), Err(why), "{kind:?}");
     }
@@ -62,7 +62,9 @@ fn a_state_with_one_of_its_sections_twice_is_refused() {
             }
             SectionKind::FirstMembersHead | SectionKind::FirstMembers => unreachable!("nothing writes them"),
             SectionKind::Members => "a chunk of members that is empty, too long, or behind one that is not full",
-            SectionKind::Directory => "a chunk of orders that is empty, too long, or behind one that is not full",
+            SectionKind::Directory | SectionKind::Kept => {
+                "a chunk of orders that is empty, too long, or behind one that is not full"
+            }
         };
         assert_eq!(state_of(&more), Err(why), "{kind:?}");
     }

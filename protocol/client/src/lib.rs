@@ -376,6 +376,12 @@ calls! {
     answer_question: ANSWER_QUESTION operation::AnswerQuestion, programme;
     /// Says who invited a new member.
     accept_invitation: ACCEPT_INVITATION operation::AcceptInvitation, programme;
+    /// Says that an order is a member's, by its number.
+    claim_order: CLAIM_ORDER operation::ClaimOrder, programme;
+    /// Makes an order known that can be claimed.
+    report_order: REPORT_ORDER operation::ReportOrder, programme;
+    /// Says that a member has received an order.
+    confirm_receipt: CONFIRM_RECEIPT operation::ConfirmReceipt, programme;
     /// Redeems points for a campaign's offer.
     redeem: REDEEM operation::Redeem, programme;
     /// What a member has.
@@ -394,6 +400,10 @@ calls! {
     get_quiz: GET_QUIZ operation::GetQuiz, programme;
     /// A page of a member's statement.
     get_statement: GET_STATEMENT operation::GetStatement, programme;
+    /// How it stands with a member's claim of an order.
+    get_claim: GET_CLAIM operation::GetClaim, programme;
+    /// What a request would be answered if it came now.
+    dry_run: DRY_RUN operation::DryRun, programme;
     /// The state of the server.
     status: GET_STATUS operator::GetStatus;
     /// Takes a snapshot.

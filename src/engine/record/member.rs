@@ -11,7 +11,7 @@ use super::super::days::Run;
 use super::super::effect::{EFFECTS_MOST, Effect, Effects};
 use super::super::lots::LotName;
 use super::super::member::LedgerAt;
-use super::super::part::{Change, MemberPart};
+use super::super::part::{Change, Found, MemberPart};
 use super::super::pending::Pending;
 use super::super::plans::Plan;
 use super::super::rights::Right;
@@ -38,6 +38,13 @@ const TAGGED: u8 = 12;
 const ANSWERED: u8 = 13;
 const INVITED: u8 = 14;
 const INTRODUCED: u8 = 15;
+const CLAIMED: u8 = 16;
+const CLAIM_GRANTED: u8 = 17;
+const RECEIVED: u8 = 18;
+
+const FOUND_NOTHING: u8 = 0;
+const FOUND_OWN: u8 = 1;
+const FOUND_WRONG: u8 = 2;
 
 const EFFECT_GRANTED: u8 = 1;
 const EFFECT_PENDED: u8 = 2;
@@ -60,6 +67,7 @@ const EFFECT_TAGGED: u8 = 18;
 const EFFECT_INVITED: u8 = 19;
 const EFFECT_INVITED_UNTIL: u8 = 20;
 const EFFECT_BONUS_OWED: u8 = 21;
+const EFFECT_UNPENDED: u8 = 22;
 
 /// Appends a member's part.
 pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
@@ -137,6 +145,26 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             out.push(INTRODUCED);
             out.extend_from_slice(&invitee.0);
         }
+        Change::Claimed { channel, fingerprint, found } => {
+            out.push(CLAIMED);
+            out.extend_from_slice(&channel.to_le_bytes());
+            out.extend_from_slice(fingerprint);
+            write_found(out, found);
+        }
+        Change::ClaimGranted { channel, fingerprint, paid_at_ms, amount_minor } => {
+            out.push(CLAIM_GRANTED);
+            out.extend_from_slice(&channel.to_le_bytes());
+            out.extend_from_slice(fingerprint);
+            out.extend_from_slice(&paid_at_ms.to_le_bytes());
+            out.extend_from_slice(&amount_minor.to_le_bytes());
+        }
+        Change::Received { channel, fingerprint, happened_ms, opens_s } => {
+            out.push(RECEIVED);
+            out.extend_from_slice(&channel.to_le_bytes());
+            out.extend_from_slice(fingerprint);
+            out.extend_from_slice(&happened_ms.to_le_bytes());
+            out.extend_from_slice(&opens_s.to_le_bytes());
+        }
         Change::Ordered { channel, fingerprint, paid_at_ms, amount_minor } => {
             out.push(ORDERED);
             out.extend_from_slice(&channel.to_le_bytes());
@@ -168,6 +196,33 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
     }
 }
 
+fn write_found(out: &mut Vec<u8>, found: &Found) {
+    match found {
+        Found::Waits { until_s } => {
+            out.push(FOUND_NOTHING);
+            out.extend_from_slice(&until_s.to_le_bytes());
+        }
+        Found::Own { paid_at_ms, amount_minor } => {
+            out.push(FOUND_OWN);
+            out.extend_from_slice(&paid_at_ms.to_le_bytes());
+            out.extend_from_slice(&amount_minor.to_le_bytes());
+        }
+        Found::Wrong { left } => {
+            out.push(FOUND_WRONG);
+            out.extend_from_slice(&left.to_le_bytes());
+        }
+    }
+}
+
+fn read_found(fields: &mut Fields<'_>) -> Result<Found, BadRecord> {
+    Ok(match fields.u8()? {
+        FOUND_NOTHING => Found::Waits { until_s: fields.u32()? },
+        FOUND_OWN => Found::Own { paid_at_ms: fields.i64()?, amount_minor: fields.i64()? },
+        FOUND_WRONG => Found::Wrong { left: fields.u16()? },
+        _ => return Err(BadRecord::Value(fields.kind)),
+    })
+}
+
 fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
     match effect {
         Effect::Granted { points, name } => {
@@ -178,6 +233,10 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             counted(out, EFFECT_PENDED, *points);
             out.extend_from_slice(&opens_s.to_le_bytes());
             write_name(out, *name);
+        }
+        Effect::Unpended { points, at } => {
+            counted(out, EFFECT_UNPENDED, *points);
+            out.extend_from_slice(&at.to_le_bytes());
         }
         Effect::Opened { points, through_s } => {
             counted(out, EFFECT_OPENED, *points);
@@ -335,6 +394,19 @@ fn read_change(fields: &mut Fields<'_>) -> Result<Change, BadRecord> {
             Change::Answered { quiz, question, option, right, left, place }
         }
         INVITED => Change::Invited { inviter: MemberKey(fields.take()?), until_s: fields.u32()? },
+        CLAIMED => Change::Claimed { channel: fields.u16()?, fingerprint: fields.take()?, found: read_found(fields)? },
+        CLAIM_GRANTED => Change::ClaimGranted {
+            channel: fields.u16()?,
+            fingerprint: fields.take()?,
+            paid_at_ms: fields.i64()?,
+            amount_minor: fields.i64()?,
+        },
+        RECEIVED => Change::Received {
+            channel: fields.u16()?,
+            fingerprint: fields.take()?,
+            happened_ms: fields.i64()?,
+            opens_s: fields.u32()?,
+        },
         INTRODUCED => Change::Introduced { invitee: MemberKey(fields.take()?) },
         CHANGED_ZONE => Change::ChangedZone { zone: fields.u16()? },
         TAGGED => Change::Tagged { number: fields.u16()?, on: flag(fields)? },
@@ -358,6 +430,7 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
         EFFECT_PENDED => {
             Effect::Pended(Pending { points: points(fields)?, opens_s: fields.u32()?, name: name(fields)? })
         }
+        EFFECT_UNPENDED => Effect::Unpended { points: points(fields)?, at: fields.u16()? },
         EFFECT_OPENED => Effect::Opened { points: points(fields)?, through_s: fields.u32()? },
         EFFECT_EXPIRED => Effect::Expired { points: points(fields)?, through_s: fields.u32()? },
         EFFECT_SPENT => Effect::Spent { points: points(fields)? },

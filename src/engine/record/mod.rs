@@ -8,6 +8,7 @@ mod member;
 
 use arrayvec::ArrayVec;
 
+use super::kept::KeptOrder;
 use super::keyed::KeyEntry;
 use super::part::{BlockPart, CellUse, DirectoryPart, MemberPart, QUOTAS_MOST};
 use super::question::Question;
@@ -24,6 +25,8 @@ const QUESTION_PUBLISHED: u8 = 35;
 const QUESTION_FORGOTTEN: u8 = 36;
 const ORDER_TAKEN: u8 = 64;
 const ORDERS_FORGOTTEN: u8 = 65;
+const ORDER_KEPT: u8 = 66;
+const KEPT_FORGOTTEN: u8 = 67;
 
 /// A record, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,12 @@ impl Record {
                 | BlockPart::QuestionForgotten { now_ms, .. }
                 | BlockPart::Folded { now_ms, .. },
             )
-            | Record::Directory(DirectoryPart::Taken { now_ms, .. } | DirectoryPart::Forgot { now_ms, .. }) => *now_ms,
+            | Record::Directory(
+                DirectoryPart::Taken { now_ms, .. }
+                | DirectoryPart::Forgot { now_ms, .. }
+                | DirectoryPart::Kept { now_ms, .. }
+                | DirectoryPart::KeptForgot { now_ms, .. },
+            ) => *now_ms,
         }
     }
 }
@@ -128,6 +136,15 @@ pub fn write_directory(out: &mut Vec<u8>, part: &DirectoryPart, base_ms: i64) {
             out.extend_from_slice(&slot.to_le_bytes());
             out.extend_from_slice(&entry.to_bytes());
         }),
+        DirectoryPart::Kept { now_ms, slot, kept } => record(out, ORDER_KEPT, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&slot.to_le_bytes());
+            out.extend_from_slice(&kept.to_bytes());
+        }),
+        DirectoryPart::KeptForgot { now_ms, through_s } => record(out, KEPT_FORGOTTEN, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&through_s.to_le_bytes());
+        }),
         DirectoryPart::Forgot { now_ms, programme, through_ms } => record(out, ORDERS_FORGOTTEN, |out| {
             out.extend_from_slice(&after_base(*now_ms, base_ms));
             out.extend_from_slice(&programme.to_le_bytes());
@@ -187,7 +204,7 @@ pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRec
         first::ENROLLED..=first::REDEEMED => Record::Member(first::read(&mut fields, base_ms)?),
         MEMBER => Record::Member(member::read(&mut fields, base_ms)?),
         CELL_OPENED..=QUESTION_FORGOTTEN => Record::Block(read_block(&mut fields, base_ms)?),
-        ORDER_TAKEN | ORDERS_FORGOTTEN => Record::Directory(read_directory(&mut fields, base_ms)?),
+        ORDER_TAKEN..=KEPT_FORGOTTEN => Record::Directory(read_directory(&mut fields, base_ms)?),
         other => return Err(BadRecord::Kind(other)),
     };
     if !fields.rest.is_empty() {
@@ -227,9 +244,16 @@ fn read_block(fields: &mut Fields<'_>, base_ms: i64) -> Result<BlockPart, BadRec
 
 fn read_directory(fields: &mut Fields<'_>, base_ms: i64) -> Result<DirectoryPart, BadRecord> {
     let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
-    Ok(if fields.kind == ORDER_TAKEN {
-        DirectoryPart::Taken { now_ms, slot: fields.u32()?, entry: KeyEntry::from_bytes(&fields.take()?) }
-    } else {
-        DirectoryPart::Forgot { now_ms, programme: fields.u32()?, through_ms: fields.i64()? }
+    Ok(match fields.kind {
+        ORDER_TAKEN => {
+            DirectoryPart::Taken { now_ms, slot: fields.u32()?, entry: KeyEntry::from_bytes(&fields.take()?) }
+        }
+        ORDER_KEPT => {
+            let slot = fields.u32()?;
+            let kept = KeptOrder::from_bytes(&fields.take()?).filter(|kept| kept.programme != 0);
+            DirectoryPart::Kept { now_ms, slot, kept: Box::new(kept.ok_or(BadRecord::Value(fields.kind))?) }
+        }
+        KEPT_FORGOTTEN => DirectoryPart::KeptForgot { now_ms, through_s: fields.u32()? },
+        _ => DirectoryPart::Forgot { now_ms, programme: fields.u32()?, through_ms: fields.i64()? },
     })
 }

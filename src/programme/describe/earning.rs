@@ -66,6 +66,40 @@ impl Programme {
         sentences
     }
 
+    /// What members who claim orders by their numbers have of it.
+    pub(super) fn describe_claims(&self) -> Option<Title> {
+        let rule = self.claims.as_ref()?;
+        let channels = self.channels.iter().filter(|channel| rule.admits(channel.number));
+        let channels: Vec<&str> = channels.map(|channel| channel.slug.as_str()).collect();
+        let days = |ms: i64| match ms as f64 / DAY_MS as f64 {
+            1.0 => ("1 day".to_owned(), "1 天".to_owned()),
+            days => (format!("{days} days"), format!("{days} 天")),
+        };
+        let ((en_within, zh_within), (en_wait, zh_wait)) = (days(rule.within_ms), days(rule.wait_ms));
+        let (en_proof, zh_proof) = match rule.proof {
+            true => ("whoever proves to be its owner", "须核验本人"),
+            false => ("whoever is the first", "先到先得，不核验本人"),
+        };
+        let (en_each, zh_each) = match rule.each {
+            Period::Day => ("a day", "每天"),
+            Period::Week => ("a week", "每周"),
+            Period::Month => ("a month", "每月"),
+            _ => ("in all", "累计"),
+        };
+        let guesses = rule.guesses;
+        let (en_caps, zh_caps) = describe_caps(&rule.giving, "when the orders were paid", "支付");
+        Some(said(
+            format!(
+                "An order through {} can be claimed by its number by {en_proof}, within {en_within} of its payment; it gives what it has not given yet{en_caps}. A claim waits {en_wait} for an order that is not known yet; who is not granted one at once {guesses} times {en_each} must wait.",
+                channels.join(", ")
+            ),
+            format!(
+                "渠道 {} 的订单支付后 {zh_within}内可凭订单号认领积分（{zh_proof}），补足尚未发放的部分{zh_caps}；订单未到时认领保留 {zh_wait}；{zh_each}未当场成功满 {guesses} 次后须等待。",
+                channels.join("、")
+            ),
+        ))
+    }
+
     fn describe_tariff(&self, tariff: &Tariff) -> (String, String) {
         match tariff {
             Tariff::Rate(rate) => self.describe_rate(rate),

@@ -59,6 +59,7 @@ impl Programme {
         sentences.extend(self.describe_check_in());
         sentences.extend(self.describe_days());
         sentences.extend(self.describe_earning());
+        sentences.extend(self.describe_claims());
         sentences.extend(self.describe_activities());
         sentences.extend(self.quizzes.iter().map(earning::describe_quiz));
         sentences.extend(self.describe_referral());

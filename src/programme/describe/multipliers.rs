@@ -90,6 +90,7 @@ impl Programme {
 fn name(of: u16) -> (&'static str, &'static str) {
     match of {
         source::ORDERS => ("orders", "订单"),
+        source::CLAIM => ("claimed orders", "认领订单"),
         source::NAMED_FROM => ("activities", "活动"),
         _ => ("check-ins", "签到"),
     }

@@ -8,12 +8,13 @@ use super::{MONTHS, date_time, ordinal, said};
 impl Programme {
     /// One sentence for each source of points: from when they can be spent, and until when.
     pub(super) fn describe_points(&self) -> Vec<Title> {
+        let claims = self.claims.as_ref().map(|rule| ("claimed orders", "认领订单", &rule.giving.terms));
         let check_in = self.check_in.as_ref().map(|rule| ("check-ins", "签到", &rule.giving.terms));
         let orders = self.earning.as_ref().map(|rule| ("orders", "订单", &rule.giving.terms));
         let activities = self.activities.iter().filter(|it| it.rate().0 > 0);
         let activities = activities.map(|it| (it.title.en.as_str(), it.title.zh.as_str(), &it.giving.terms));
         let quizzes = self.quizzes.iter().map(|it| (it.title.en.as_str(), it.title.zh.as_str(), &it.giving.terms));
-        let sources = check_in.into_iter().chain(orders).chain(activities).chain(quizzes);
+        let sources = check_in.into_iter().chain(orders).chain(claims).chain(activities).chain(quizzes);
         sources
             .map(|(en, zh, terms)| {
                 let (opens, expires) = (terms.describe_opening(), self.describe_expiry(terms));
@@ -78,6 +79,13 @@ impl LotTerms {
             Some(Opening::After(rolling)) => {
                 let end = rolling.describe();
                 said(format!("can be spent {} they are given", end.en), format!("自发放起{}可用", end.zh))
+            }
+            Some(Opening::Receipt { after, latest }) => {
+                let (end, latest) = (after.describe(), latest.describe());
+                said(
+                    format!("can be spent {} the order is received, or {} they are given", end.en, latest.en),
+                    format!("自确认收货起{}可用，最迟自发放起{}可用", end.zh, latest.zh),
+                )
             }
             Some(Opening::At { local_ms, .. }) => {
                 let at = date_time(*local_ms);

@@ -1,0 +1,293 @@
+//! Claims of orders by their numbers: before the order is known, or after; and orders that are made known without a member.
+//!
+//! Promises: an order's points are given to one member once, whoever claims it, however often, and whatever its record gave already. A
+//! member has no more guesses than the programme allows; a guess tells it no more than that the order is not known to be its own.
+//! Who decides holds the member and the order's shard of the directory.
+
+use tidegate_protocol::code::answer;
+use tidegate_protocol::operation::{ClaimOrder, ReportOrder};
+use tidegate_protocol::refusal::LimitReached;
+use tidegate_protocol::{LedgerId, Proof};
+
+use super::Context;
+use super::admit::Request;
+use super::counters::Counter;
+use super::draft::{Draft, Given, counted};
+use super::effect::{Effect, Effects};
+use super::kept::{KeptOrder, MemberSlot};
+use super::keyed::{Known, NaturalKey, once_known};
+use super::lots::{NEVER_S, second_of};
+use super::member::Member;
+use super::order::{Order, checked, paid_in_time};
+use super::part::{Change, DirectoryPart, Found, MemberPart};
+use super::refusal::Refusal;
+use crate::programme::{ClaimRules, Period};
+
+/// What a claim comes to: the member's part, and what is kept of the order from now on, where that changes.
+pub struct Claim {
+    /// The member's part.
+    pub member: MemberPart,
+    /// What is kept.
+    pub kept: Option<KeptOrder>,
+}
+
+/// What a report comes to.
+pub struct Report {
+    /// The directory's part.
+    pub taken: DirectoryPart,
+    /// What is kept of the order.
+    pub kept: KeptOrder,
+    /// The part of the member whose claim waited for it and is granted.
+    pub granted: Option<MemberPart>,
+    /// Whether a claim waited: 0 none did, 1 it is granted, 2 it is refused.
+    pub waited: u8,
+    /// Until when the order can be claimed.
+    pub until_ms: i64,
+}
+
+/// How many guesses a member has used in the period of now, and how many it can.
+pub fn guesses(context: &Context<'_>, member: &Member) -> (u32, u32) {
+    let Some(rules) = &context.programme.claims else { return (0, 0) };
+    (member.used(counted::CLAIM, 0, period(context, rules)), rules.guesses)
+}
+
+fn period(context: &Context<'_>, rules: &ClaimRules) -> i32 {
+    rules.each.first_day(context.programme.zone.local_day(context.now_ms))
+}
+
+/// The instant from which an order that was paid then can be claimed no more.
+fn claimable_until_ms(rules: &ClaimRules, paid_at_ms: i64) -> i64 {
+    paid_at_ms.saturating_add(rules.within_ms)
+}
+
+/// The second until which that is kept.
+pub(super) fn kept_until_s(rules: &ClaimRules, paid_at_ms: i64) -> u32 {
+    let until_ms = claimable_until_ms(rules, paid_at_ms).saturating_add(999);
+    second_of(until_ms).min(NEVER_S - 1)
+}
+
+/// Where a claim meets what is known.
+enum Met {
+    /// Nothing of it is known.
+    Nothing,
+    /// Another's claim waits, or the order is another's, or the proof is not its own.
+    Wrong,
+    /// It is the member's.
+    Own(KeptOrder),
+}
+
+/// Decides a claim. `recorded` tells whether the order's number is taken.
+#[allow(clippy::too_many_arguments, reason = "a member and an order, each with what names it")]
+pub fn claim_order(
+    context: &Context<'_>,
+    at: MemberSlot,
+    member: &Member,
+    kept: Option<KeptOrder>,
+    recorded: bool,
+    key: NaturalKey,
+    request: &Request,
+    body: &ClaimOrder,
+) -> Result<Claim, Refusal> {
+    let programme = context.programme;
+    let rules = programme.claims.as_ref().ok_or(Refusal::Plain(answer::NO_CLAIMS))?;
+    if body.number.as_str().is_empty() {
+        return Err(Refusal::Plain(answer::NO_ORDER_NUMBER));
+    }
+    let channel = programme.channel(body.channel.as_str()).ok_or(Refusal::Plain(answer::UNKNOWN_CHANNEL))?.number;
+    if !rules.admits(channel) {
+        return Err(Refusal::Plain(answer::NO_CLAIMS));
+    }
+    let draft = |found, effects| {
+        let change = Change::Claimed { channel, fingerprint: key, found };
+        Draft::asked(context, at.slot, member, request, change, effects)
+    };
+    match met(context, rules, at, member, kept, recorded, body.proof)? {
+        Met::Own(kept) => {
+            let found = Found::Own { paid_at_ms: kept.paid_at_ms, amount_minor: kept.amount_minor };
+            let mut draft = draft(found, Effects::new());
+            draft.claims(&kept, rules)?;
+            let kept = KeptOrder { owner: Some(at), claimant: None, claimed: true, ..kept };
+            Ok(Claim { member: draft.finish(), kept: Some(kept) })
+        }
+        Met::Wrong => {
+            let used = guesses(context, member).0 + 1;
+            let left = rules.guesses.saturating_sub(used).min(u32::from(u16::MAX)) as u16;
+            let mut draft = draft(Found::Wrong { left }, Effects::new());
+            draft.count(Counter { campaign: counted::CLAIM, offer: 0, period: period(context, rules), used });
+            Ok(Claim { member: draft.finish(), kept: None })
+        }
+        Met::Nothing => {
+            let used = guesses(context, member).0 + 1;
+            let until_s = second_of(context.now_ms.saturating_add(rules.wait_ms)).min(NEVER_S - 1);
+            let mut draft = draft(Found::Waits { until_s }, Effects::new());
+            draft.count(Counter { campaign: counted::CLAIM, offer: 0, period: period(context, rules), used });
+            let programme = context.number as u16;
+            let (claimant, proof) = (Some(at), body.proof);
+            let kept = KeptOrder { key, proof, claimant, until_s, programme, channel, ..KeptOrder::FREE };
+            Ok(Claim { member: draft.finish(), kept: Some(kept) })
+        }
+    }
+}
+
+/// What a claim meets; a refusal where it is none that can be decided.
+fn met(
+    context: &Context<'_>,
+    rules: &ClaimRules,
+    at: MemberSlot,
+    member: &Member,
+    kept: Option<KeptOrder>,
+    recorded: bool,
+    proof: Proof,
+) -> Result<Met, Refusal> {
+    let open = |kept: &KeptOrder| claimable_until_ms(rules, kept.paid_at_ms) > context.now_ms;
+    match kept {
+        Some(kept) if kept.known && kept.owner == Some(at) => {
+            return match kept.claimed {
+                true => Err(Refusal::Plain(answer::ALREADY_CLAIMED)),
+                false if !open(&kept) => Err(Refusal::Plain(answer::NOT_CLAIMABLE)),
+                false => Ok(Met::Own(kept)),
+            };
+        }
+        Some(kept) if !kept.known && !recorded && kept.claimant == Some(at) => {
+            return Err(Refusal::Plain(answer::ALREADY_CLAIMED));
+        }
+        _ => {}
+    }
+    let (used, times) = guesses(context, member);
+    if used >= times {
+        let zone = &context.programme.zone;
+        let again_ms = match rules.each {
+            Period::Life => 0,
+            each => zone.day_start_ms(each.next_day(zone.local_day(context.now_ms))),
+        };
+        return Err(Refusal::LimitReached(LimitReached { times, used, again_ms }));
+    }
+    match kept {
+        None if recorded => Err(Refusal::Plain(answer::NOT_CLAIMABLE)),
+        None => Ok(Met::Nothing),
+        Some(kept) if !kept.known && recorded || kept.known && !open(&kept) => {
+            Err(Refusal::Plain(answer::NOT_CLAIMABLE))
+        }
+        Some(kept) if kept.known && kept.owner.is_none() && proves(rules, kept.proof, proof) => Ok(Met::Own(kept)),
+        Some(_) => Ok(Met::Wrong),
+    }
+}
+
+/// Whether a claim's proof is the order's, if one is asked for. Of zeros it is none.
+fn proves(rules: &ClaimRules, orders: Proof, claims: Proof) -> bool {
+    !rules.proof || orders == claims && claims != Proof::default()
+}
+
+/// How it stands with a member's claim of an order: as `claim` numbers it, and the second until which that is kept.
+pub fn claim_state(at: MemberSlot, kept: Option<KeptOrder>) -> (u8, u32) {
+    let Some(kept) = kept else { return (0, 0) };
+    let (owns, claims) = (kept.owner == Some(at), kept.claimant == Some(at));
+    let state = match (kept.known, owns, claims) {
+        (false, _, true) => 1,
+        (true, true, _) if kept.claimed => 2,
+        (true, true, _) => 4,
+        (true, false, true) => 3,
+        _ => return (0, 0),
+    };
+    (state, kept.until_s)
+}
+
+/// Decides a report, or finds that it came before. `claimant` is the member whose claim is kept, if one waits.
+pub fn report_order(
+    context: &Context<'_>,
+    known: &Known,
+    kept: Option<KeptOrder>,
+    claimant: Option<&Member>,
+    key: NaturalKey,
+    request: &Request,
+    body: &ReportOrder,
+) -> Result<Result<Report, LedgerId>, Refusal> {
+    let order = Order::from(body);
+    let after_ms = match once_known(context, known, request, order.paid_at_ms, false)? {
+        Ok(after_ms) => after_ms,
+        Err(before) => return Ok(Err(before)),
+    };
+    let programme = context.programme;
+    let (channel, earning) = checked(context, &order)?;
+    let rules = programme.claims.as_ref().filter(|rules| rules.admits(channel));
+    let rules = rules.ok_or(Refusal::Plain(answer::NO_CLAIMS))?;
+    paid_in_time(context, &order, after_ms)?;
+    let amount_minor = order.amount_minor(earning.counts);
+    let mut kept_now = KeptOrder {
+        key,
+        proof: body.proof,
+        amount_minor,
+        base: earning.points(order.sold(earning.counts)).max(0),
+        paid_at_ms: order.paid_at_ms,
+        until_s: kept_until_s(rules, order.paid_at_ms),
+        programme: context.number as u16,
+        channel,
+        known: true,
+        ..KeptOrder::FREE
+    };
+    let until_ms = claimable_until_ms(rules, order.paid_at_ms);
+    let mut waited = 0;
+    let mut granted = None;
+    if let Some((kept, claimant)) = kept.filter(|kept| !kept.known).zip(claimant)
+        && let Some(at) = kept.claimant
+    {
+        waited = 2;
+        kept_now.claimant = Some(at);
+        if proves(rules, body.proof, kept.proof) && until_ms > context.now_ms {
+            granted = grant(context, at, claimant, rules, &kept_now);
+        }
+        if granted.is_some() {
+            waited = 1;
+            kept_now = KeptOrder { owner: Some(at), claimant: None, claimed: true, ..kept_now };
+        }
+    }
+    let entry = known.taken(key, request.hash, context.number, order.paid_at_ms);
+    let taken = DirectoryPart::Taken { now_ms: context.now_ms, slot: known.slot, entry };
+    Ok(Ok(Report { taken, kept: kept_now, granted, waited, until_ms }))
+}
+
+/// The part of a member whose claim waited; `None` if its points cannot be given, so that the claim is refused.
+fn grant(
+    context: &Context<'_>,
+    at: MemberSlot,
+    member: &Member,
+    rules: &ClaimRules,
+    kept: &KeptOrder,
+) -> Option<MemberPart> {
+    let mut draft = Draft::unasked(context, at.slot, member, context.now_ms);
+    draft.change(Change::ClaimGranted {
+        channel: kept.channel,
+        fingerprint: kept.key,
+        paid_at_ms: kept.paid_at_ms,
+        amount_minor: kept.amount_minor,
+    });
+    draft.claims(kept, rules).ok()?;
+    Some(draft.finish())
+}
+
+impl Draft<'_> {
+    /// Gives what a claim of an order brings beyond what its record gave; and where nobody recorded it, what any order brings.
+    fn claims(&mut self, kept: &KeptOrder, rules: &ClaimRules) -> Result<(), Refusal> {
+        let given = Given { channel: kept.channel, happened_ms: kept.paid_at_ms };
+        self.earn_beyond(kept.given, kept.base, &rules.giving, &given)?;
+        if kept.owner.is_none() {
+            self.ordered(kept.amount_minor, kept.paid_at_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the member whose claim waited for the order that it is paying now what the claim brings beyond the order's own points.
+    pub(super) fn claims_own(&mut self, base: i64, given: &Given, rules: &ClaimRules) -> Result<(), Refusal> {
+        let own = self.given_by(crate::programme::source::ORDERS);
+        self.earn_beyond(own, base, &rules.giving, given)
+    }
+
+    /// Points given so far by a source.
+    pub(super) fn given_by(&self, source: u16) -> i64 {
+        self.effects().iter().fold(0, |sum, effect| match effect {
+            Effect::Granted { points, name } if name.source == source => sum + points,
+            Effect::Pended(pending) if pending.name.source == source => sum + pending.points,
+            _ => sum,
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! What happens once for ever by a key of its own: an order in its channel, an activity with a number. The directory remembers it.
+
+use std::sync::atomic::Ordering;
+
+use tidegate_protocol::answer::AlreadyRecorded;
+use tidegate_protocol::batch::push_answer;
+use tidegate_protocol::code::answer;
+use tidegate_protocol::{LedgerId, refusal};
+
+use super::directory::Directory;
+use super::execute::{MemberAt, Run, one_more};
+use super::place::Held;
+use super::prepare::{Once, Prepared};
+use super::{Store, member_place};
+use crate::engine::{
+    self, Admission, Context, DirectoryPart, KeptOrder, Keyed, Known, Member, MemberSlot, NaturalKey, Refusal,
+    second_of, write_directory,
+};
+
+impl Run<'_> {
+    /// An operation with a natural key.
+    #[inline(never)]
+    pub(super) fn once(
+        &mut self,
+        place: &mut MemberAt<'_>,
+        context: &Context<'_>,
+        slot: Option<u32>,
+        asked: &Prepared,
+        once: &Once,
+        key: NaturalKey,
+    ) {
+        let Some(slot) = slot else {
+            // Members never go: nothing of this one was ever recorded, so that the deadline can be judged at once.
+            let refusal = match engine::admit(&asked.request, std::iter::empty(), Default::default(), context.now_ms) {
+                Admission::Refused(refusal) if !asked.dry => refusal,
+                _ => Refusal::Plain(answer::NO_SUCH_MEMBER),
+            };
+            return self.refuse_asked(asked, &refusal);
+        };
+        let shard = self.store.directory_shard(&key);
+        let mut held = self.store.directory[shard].lock();
+        let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
+        self.epoch = self.epoch.max(held.journal.last_epoch());
+        let (epoch, entry) = (self.store.epochs.filling(), held.state.find(&key));
+        if entry.is_none() && self.later.is_none() && !asked.dry {
+            place.settle(&context, slot, epoch, self.store.shape.lineage);
+        }
+        // Its entry comes behind those of what was due.
+        let sequence = place.journal.sequence() + 1;
+        let known = Known {
+            entry,
+            mark_ms: held.state.mark_ms(context.number),
+            slot: held.state.free_slot(),
+            ledger: LedgerId {
+                lineage: u32::from(self.store.shape.lineage),
+                place: member_place(place.shard).to_u32(),
+                sequence,
+            },
+        };
+        let member = engine::seen_at(&context, slot, place.members.member(slot));
+        let at = MemberSlot { shard: place.shard as u16, slot };
+        let kept = held.state.find_kept(&key, second_of(context.now_ms));
+        let (mut part, taken, kept) = match decide(&context, at, &member, &known, kept, key, asked, once) {
+            Ok(Keyed::New(part, taken, kept)) => (part, taken, kept),
+            Ok(Keyed::Before(ledger)) => return self.already_recorded(asked, ledger),
+            Err(refusal) => return self.refuse_asked(asked, &refusal),
+        };
+        drop(member);
+        let (lineage, id) = (self.store.shape.lineage, member_place(place.shard));
+        if asked.dry {
+            let mut told = Vec::new();
+            let code = engine::answer_once(&part, lineage, id, sequence, asked.index, &mut told);
+            return self.would_be(asked, code, &told);
+        }
+        let room = match self.later {
+            Some(later) => Err(later.refusal()),
+            None => self.store.room_for_order(&mut held.state, true, kept.as_ref()),
+        };
+        if let Err(refusal) = room {
+            return self.refuse(asked.index, &refusal);
+        }
+        self.store.change_directory(&mut held, epoch, context.now_ms, Some(taken), kept);
+        let code = engine::answer_once(&part, lineage, id, sequence, asked.index, self.out);
+        self.store.counts.answers.count(code);
+        self.introduced = part.introduces().then_some((epoch, part.now_ms));
+        place.apply(lineage, &mut part, epoch, asked.member_hash);
+    }
+
+    fn already_recorded(&mut self, asked: &Prepared, ledger: LedgerId) {
+        let (code, body) = (answer::ALREADY_RECORDED, AlreadyRecorded { ledger });
+        if asked.dry {
+            let mut told = Vec::new();
+            push_answer(&mut told, asked.index, code, &body);
+            return self.would_be(asked, code, &told);
+        }
+        self.store.counts.answers.count(code);
+        push_answer(self.out, asked.index, code, &body);
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "a member and a key, each with what is known of it")]
+fn decide(
+    context: &Context<'_>,
+    at: MemberSlot,
+    member: &Member,
+    known: &Known,
+    kept: Option<KeptOrder>,
+    key: NaturalKey,
+    asked: &Prepared,
+    once: &Once,
+) -> Result<Keyed, Refusal> {
+    let request = &asked.request;
+    let order = |order: engine::Order<'_>| {
+        engine::once(context, known, key, request, order.paid_at_ms, asked.dry, |after_ms| {
+            engine::record_order(context, at, member, kept, key, request, &order, after_ms)
+        })
+    };
+    match once {
+        Once::Order(body) => order(body.into()),
+        Once::Lines(body) => order(body.into()),
+        Once::Activity(body) => engine::once(context, known, key, request, body.happened_ms, asked.dry, |after_ms| {
+            let part = engine::record_activity(context, at.slot, member, Some((key, after_ms)), request, body)?;
+            Ok((part, None))
+        }),
+    }
+}
+
+impl Store {
+    /// Counts what an order takes in the directory, a key or what more is kept of it or both; or refuses it, if there is no room.
+    pub(super) fn room_for_order(
+        &self,
+        directory: &mut Directory,
+        key: bool,
+        kept: Option<&KeptOrder>,
+    ) -> Result<(), Refusal> {
+        let more = kept.is_some_and(|kept| !directory.has_kept_slot(&kept.key));
+        let wanted = u64::from(key) + u64::from(more);
+        for had in 0..wanted {
+            if !one_more(&self.counts.orders, self.limits.orders) {
+                self.counts.orders.fetch_sub(had, Ordering::Relaxed);
+                return Err(Refusal::Later(answer::ORDERS_FULL, refusal::Later { retry_ms: 60_000 }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes changes of a directory shard that is held, in an epoch that was read since; there was room for them.
+    pub(super) fn change_directory(
+        &self,
+        held: &mut Held<Directory>,
+        epoch: u64,
+        now_ms: i64,
+        part: Option<DirectoryPart>,
+        kept: Option<KeptOrder>,
+    ) {
+        let from = held.journal.appended_bytes();
+        let slot = kept.as_ref().map_or(0, |kept| held.state.kept_slot(&kept.key));
+        let kept = kept.map(|kept| DirectoryPart::Kept { now_ms, slot, kept: Box::new(kept) });
+        for part in part.into_iter().chain(kept) {
+            held.state.apply(&part, held.journal.sequence() + 1);
+            held.journal.append(epoch, now_ms, |out, base_ms| write_directory(out, &part, base_ms));
+        }
+        let appended = held.journal.appended_bytes() - from;
+        self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
+    }
+}
