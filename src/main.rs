@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tidegate::operator::{
-    activate::Activate, backup::Backup, campaign::Campaign, certs::Certs, check::Check, demo::Demo, inspect::Inspect,
-    member::Member, outcome::Outcome, quiz::Quiz, restore::Restore, serve::Serve, snapshot::Snapshot,
+    activate::Activate, backup::Backup, campaign::Campaign, certs::Certs, check::Check, demo::Demo, explain::Explain,
+    inspect::Inspect, member::Member, outcome::Outcome, quiz::Quiz, restore::Restore, serve::Serve, snapshot::Snapshot,
     statement::Statement, status::Status, verify::Verify,
 };
 
@@ -39,6 +39,7 @@ enum Command {
     Campaign(Campaign),
     Member(Member),
     Statement(Statement),
+    Explain(Explain),
     Outcome(Outcome),
     Quiz(Quiz),
     Snapshot(Snapshot),
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Command::Campaign(command) => command.run(),
         Command::Member(command) => command.run(),
         Command::Statement(command) => command.run(),
+        Command::Explain(command) => command.run(),
         Command::Outcome(command) => command.run(),
         Command::Quiz(command) => command.run(),
         Command::Snapshot(command) => command.run(),

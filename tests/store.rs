@@ -14,6 +14,8 @@ mod closing;
 mod cuts;
 #[path = "store/damage.rs"]
 mod damage;
+#[path = "store/dry.rs"]
+mod dry;
 #[path = "store/full.rs"]
 mod full;
 #[path = "store/golden.rs"]
@@ -101,11 +103,13 @@ struct Client<'a> {
     programme: u32,
     now_ms: i64,
     minted: u64,
+    /// Whether each request that changes a member is asked in a dry run before it is made, which must say what comes of it.
+    dry: bool,
 }
 
 impl<'a> Client<'a> {
     fn new(store: &'a Store) -> Client<'a> {
-        Client { store, programme: 1, now_ms: NOON_MS, minted: 0 }
+        Client { store, programme: 1, now_ms: NOON_MS, minted: 0, dry: false }
     }
 
     /// Ids of different clients differ.
@@ -124,7 +128,12 @@ impl<'a> Client<'a> {
     }
 
     fn ask_with<T: Encode>(&mut self, id: RequestId, op: u16, body: &T) -> Told {
-        asking::ask(self.store, self.now_ms, &request(op, self.programme, id, body))
+        let would = self.dry.then(|| dry::would_be(self, op, body));
+        let told = asking::ask(self.store, self.now_ms, &request(op, self.programme, id, body));
+        if let Some(would) = would {
+            dry::compare(op, &would, &told);
+        }
+        told
     }
 
     fn enrol(&mut self, member: u64) -> Told {

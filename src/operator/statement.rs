@@ -41,7 +41,7 @@ struct Found {
 }
 
 /// What happened, by the number of its kind.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 18] = [
     "enrolled",
     "checked in",
     "order",
@@ -57,6 +57,9 @@ const KINDS: [&str; 15] = [
     "answered",
     "was invited",
     "invited",
+    "claimed an order",
+    "claim granted",
+    "received an order",
 ];
 
 impl Statement {
@@ -119,6 +122,7 @@ fn detail(points: &StatementPoints) -> String {
         2 => format!("{count} from {source}, open {}, {until}", show::instant(opens_ms)),
         3 => format!("{count} opened"),
         4 => format!("{count} expired"),
+        22 => format!("{count} wait no longer as they did"),
         _ => format!("{count} spent"),
     }
 }

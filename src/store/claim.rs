@@ -215,6 +215,7 @@ impl Run<'_> {
         }
         let Report { taken, kept, granted, waited, until_ms } = report;
         store.change_directory(held, epoch, now_ms, Some(taken), Some(kept));
+        self.epoch = self.epoch.max(epoch);
         let (version, code) = (context.version, answer::ORDER_REPORTED);
         store.counts.answers.count(code);
         push_answer(self.out, index, code, &OrderReported { ledger, version, waited, until_ms });

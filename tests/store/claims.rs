@@ -74,15 +74,16 @@ impl Client<'_> {
 pub(super) fn lived() -> Memory {
     let memory = Memory::new();
     let mut opened = open(&memory, options(2, Limits::default()));
-    live(&mut opened);
+    live(&mut opened, false);
     opened.flusher.close().unwrap();
     memory.power_loss(Loss::Kept)
 }
 
-fn live(opened: &mut Opened) {
+/// `dry`: as [`Client::dry`] says.
+pub(super) fn live(opened: &mut Opened, dry: bool) {
     let store = opened.store.clone();
     store.activate(bundle(&club()), 0, false, NOON_MS - DAY_MS).unwrap();
-    let mut client = Client::new(&store);
+    let mut client = Client { dry, ..Client::new(&store) };
     for number in 0..8 {
         client.enrol(number);
         let [member, inviter] = [number, number / 2].map(asking::member);
@@ -128,7 +129,7 @@ fn what_is_kept_of_orders_is_recovered_as_it_was() {
     assert!(opened.recovery.records > 0 && opened.recovery.snapshot.is_some());
     let live_on = Memory::new();
     let mut other = open(&live_on, options(2, Limits::default()));
-    live(&mut other);
+    live(&mut other, false);
     let (books, live) = (opened.store.books(), other.store.books());
     assert!(books.balance(), "{books:?}");
     assert_eq!((&books.state_hash, &books.programmes), (&live.state_hash, &live.programmes));

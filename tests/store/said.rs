@@ -69,15 +69,16 @@ impl Client<'_> {
 pub(super) fn lived() -> Memory {
     let memory = Memory::new();
     let mut opened = open(&memory, options(2, Limits::default()));
-    live(&mut opened);
+    live(&mut opened, false);
     opened.flusher.close().unwrap();
     memory.power_loss(Loss::Kept)
 }
 
-fn live(opened: &mut Opened) {
+/// `dry`: as [`Client::dry`] says.
+pub(super) fn live(opened: &mut Opened, dry: bool) {
     let store = opened.store.clone();
     store.activate(bundle(&club()), 0, false, NOON_MS - DAY_MS).unwrap();
-    let mut client = Client::new(&store);
+    let mut client = Client { dry, ..Client::new(&store) };
     for round in 0..4u64 {
         store.publish_question(&question(round, client.now_ms), client.now_ms).unwrap();
         for number in 0..4 + round {
@@ -115,7 +116,7 @@ fn who_has_days_tags_invitations_and_answers_is_recovered_as_it_was() {
     assert!(opened.recovery.records > 0 && opened.recovery.snapshot.is_some());
     let live_on = Memory::new();
     let mut other = open(&live_on, options(2, Limits::default()));
-    live(&mut other);
+    live(&mut other, false);
     let (books, live) = (opened.store.books(), other.store.books());
     assert!(books.balance(), "{books:?}");
     assert_eq!((books.state_hash, books.programmes), (live.state_hash, live.programmes));

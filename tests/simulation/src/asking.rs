@@ -1,5 +1,6 @@
 //! Random orders, activities and uses of rights, some of them wrong.
 
+use crate::claims::NUMBERS;
 use crate::dice::Dice;
 use crate::earning::{ACTIVITIES, ACTIVITY_AHEAD_MS, CATEGORIES, STORES};
 use crate::model::{Act, Ask, Line, Order};
@@ -11,7 +12,7 @@ const BACK_MS: [i64; 6] = [0, 1_000, 3_600_000, 90_000_000, 250_000_000, 300_000
 /// An order that comes in at an instant, with one of so many numbers.
 pub fn order(dice: &mut Dice, now_ms: i64, numbers: u64) -> Order {
     let channel = if dice.chance(4) { "nowhere" } else { *dice.one(&CHANNELS) };
-    let number = if dice.chance(2) { String::new() } else { format!("{}", dice.below(numbers)) };
+    let number = if dice.chance(2) { String::new() } else { order_number(dice, numbers) };
     let back_ms = *dice.one(&BACK_MS);
     let paid_at_ms = if dice.chance(3) { now_ms + AHEAD_MS + 60_000 } else { now_ms - back_ms };
     let paid_at_ms = if dice.chance(5) { now_ms + AHEAD_MS / 2 } else { paid_at_ms };
@@ -24,6 +25,12 @@ pub fn order(dice: &mut Dice, now_ms: i64, numbers: u64) -> Order {
     };
     let freight_minor = if lines.is_some() { dice.between(0, 900) } else { 0 };
     Order { channel: channel.into(), number, paid_at_ms, amount_minor, store: store.into(), freight_minor, lines }
+}
+
+/// One of so many, and often one that is claimed.
+fn order_number(dice: &mut Dice, numbers: u64) -> String {
+    let of = if dice.chance(25) { NUMBERS } else { numbers };
+    format!("{}", dice.below(of))
 }
 
 fn line(dice: &mut Dice) -> Line {

@@ -10,8 +10,8 @@ use tidegate_protocol::code::{Applied, answer, row};
 use tidegate_protocol::frame::{FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 
 use crate::dice::Dice;
-use crate::model::{Ask, Asked};
-use crate::{asking, quizzes, wire};
+use crate::model::{Ask, Asked, NOBODY};
+use crate::{asking, claims, quizzes, wire};
 
 /// What a call came to, as its caller was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Gateway {
         }
         // First there must be members.
         let young = self.sent.len() < 30 && self.dice.chance(50);
-        let ask = match if young { 0 } else { self.dice.below(32) } {
+        let ask = match if young { 0 } else { self.dice.below(36) } {
             0..2 => Ask::Enrol,
             2..6 => Ask::CheckIn,
             6..10 => Ask::Order(asking::order(&mut self.dice, server_ms, 120)),
@@ -107,6 +107,7 @@ impl Gateway {
             26..29 => quizzes::ask(&mut self.dice),
             31 => Ask::GetStatement,
             29 | 30 => Ask::Accept(self.dice.below(MEMBERS + 1)),
+            32..36 => claims::ask(&mut self.dice, server_ms),
             24 | 25 => asking::days(&mut self.dice, server_ms),
             10..16 => {
                 let beyond = u64::from(self.dice.chance(5));
@@ -131,6 +132,7 @@ impl Gateway {
                 return self.submit(again, mono_ms);
             }
         };
+        let member = if matches!(ask, Ask::Report(..)) { NOBODY } else { member };
         // The deadline counts from the id's time.
         self.submit(Asked { programme, member, id, deadline_ms, ask }, mono_ms)
     }
@@ -226,6 +228,9 @@ fn changes(asked: &Asked) -> bool {
             | Ask::SetTag(..)
             | Ask::Answer { .. }
             | Ask::Accept(_)
+            | Ask::Claim { .. }
+            | Ask::Report(..)
+            | Ask::Receive { .. }
     )
 }
 

@@ -10,6 +10,7 @@
 pub mod asking;
 mod backups;
 pub mod calendar;
+pub mod claims;
 mod counts;
 pub mod dice;
 mod disk;

@@ -38,6 +38,8 @@ pub struct Multiplier {
     pub tiers: Vec<&'static str>,
     /// The one channel, if it is not for all.
     pub channel: Option<&'static str>,
+    /// Whether claims are multiplied too.
+    pub claims: bool,
     /// Its group.
     pub group: Option<u64>,
 }
@@ -91,6 +93,8 @@ pub struct Multipliers {
 pub enum On<'a> {
     /// An order through a channel.
     Order(&'a str),
+    /// A claim of such an order.
+    Claim(&'a str),
     /// A check-in.
     CheckIn,
     /// An activity.
@@ -127,6 +131,7 @@ impl Multipliers {
         let all = (0..count).map(|_| Multiplier {
             factor: *dice.one(&[150, 200, 300, 125, 101]),
             on: *dice.one(&[(true, true, false), (true, false, true), (false, true, false), (false, false, true)]),
+            claims: dice.chance(50),
             window: dice.chance(60).then(|| window(dice)),
             birthday: (birthdays && dice.chance(40)).then(|| *dice.one(&[Each::Day, Each::Week, Each::Month])),
             paid: dice.chance(50),
@@ -164,11 +169,13 @@ impl Multipliers {
         };
         let mut out = format!("[multipliers]\nstacking = \"{stacking}\"\nrounding = \"{}\"\n", self.rounding.word());
         for (at, it) in self.all.iter().enumerate() {
-            let on: Vec<&str> = [("\"orders\"", it.on.0), ("\"check-in\"", it.on.1), ("\"activities\"", it.on.2)]
-                .iter()
-                .filter(|(_, on)| *on)
-                .map(|(name, _)| *name)
-                .collect();
+            let named = [
+                ("\"orders\"", it.on.0),
+                ("\"claims\"", it.claims),
+                ("\"check-in\"", it.on.1),
+                ("\"activities\"", it.on.2),
+            ];
+            let on: Vec<&str> = named.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
             let (whole, hundredths) = (it.factor / 100, it.factor % 100);
             let clock = if it.paid { "paid" } else { "arrival" };
             let _ = writeln!(
@@ -206,6 +213,7 @@ impl Multiplier {
         let at_ms = if self.paid { given.paid_ms } else { given.now_ms };
         let (on, through) = match given.on {
             On::Order(channel) => (self.on.0, Some(channel)),
+            On::Claim(channel) => (self.claims, Some(channel)),
             On::CheckIn => (self.on.1, None),
             On::Activity => (self.on.2, None),
         };

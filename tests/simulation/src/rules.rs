@@ -6,6 +6,7 @@ use jiff::ToSpan;
 use jiff::civil::Time;
 
 use crate::calendar::{Clock, Window};
+use crate::claims::Claims;
 use crate::dice::Dice;
 use crate::earning::{Activity, Caps, Earning};
 use crate::ladder::Standing;
@@ -156,6 +157,8 @@ pub struct Rules {
     pub quizzes: Vec<Quiz>,
     /// Invitations.
     pub referral: Option<Referral>,
+    /// Claims of orders.
+    pub claims: Option<Claims>,
     /// Tags.
     pub tags: Vec<&'static str>,
     /// Points for check-ins.
@@ -190,6 +193,7 @@ impl Rules {
             tags: TAGS.into_iter().filter(|_| dice.chance(70)).collect(),
             quizzes: Vec::new(),
             referral: None,
+            claims: None,
             check_in: None,
             remember_days: dice.between(1, 3),
             campaigns: Vec::new(),
@@ -198,6 +202,7 @@ impl Rules {
         rules.quizzes = Quiz::random(dice, rules.tiers.len(), "campaign-0");
         rules.check_in(dice, 90);
         rules.referral = Referral::random(dice, &rules);
+        rules.claims(dice);
         for number in 0..=dice.below(2) {
             rules.campaigns.push(rules.campaign(dice, &format!("campaign-{number}"), start_ms));
         }
@@ -206,12 +211,17 @@ impl Rules {
         rules
     }
 
+    fn claims(&mut self, dice: &mut Dice) {
+        let drawn = Claims::random(dice, self.tiers.len(), "campaign-0");
+        self.claims = drawn.filter(|_| self.earning.is_some());
+    }
+
     /// How long points live.
     fn terms(&mut self, dice: &mut Dice) {
         let campaign = dice.one(&self.campaigns).slug.clone();
         self.points = dice.chance(70).then(|| Expiry::random_for_all(dice, &campaign));
         self.check_in_terms = Terms::random(dice, self.tiers.len(), &campaign);
-        self.order_terms = Terms::random(dice, self.tiers.len(), &campaign);
+        self.order_terms = Terms::random_of_orders(dice, self.tiers.len(), &campaign);
     }
 
     /// What multiplies points. Only what orders come through can be a channel.
@@ -224,7 +234,8 @@ impl Rules {
 
     /// What an operator might change: a quota, a price, a limit, a campaign more, points of a check-in, how long points live.
     pub fn change(&mut self, dice: &mut Dice, now_ms: i64) {
-        match dice.below(12) {
+        match dice.below(13) {
+            12 => self.claims(dice),
             11 => self.referral = Referral::random(dice, self),
             10 => self.quizzes = Quiz::random(dice, self.tiers.len(), "campaign-0"),
             6 => {
@@ -348,6 +359,9 @@ impl Rules {
         self.activities.iter().for_each(|activity| out += &activity.to_toml(&self.tiers));
         if let Some(referral) = &self.referral {
             out += &referral.to_toml(&self.tiers);
+        }
+        if let Some(claims) = &self.claims {
+            out += &claims.to_toml(&self.tiers);
         }
         self.quizzes.iter().for_each(|quiz| out += &quiz.to_toml(&self.tiers));
         if let Some(check_in) = &self.check_in {

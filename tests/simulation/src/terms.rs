@@ -48,6 +48,8 @@ pub struct Terms {
     pub expires: Vec<Expiry>,
     /// How long points are pending, if they are.
     pub pending: Option<Length>,
+    /// How long they wait after the receipt of an order, if that comes first.
+    pub receipt: Option<Length>,
 }
 
 impl Length {
@@ -125,7 +127,17 @@ impl Terms {
             _ => tiers,
         };
         let expires = (0..expires).map(|_| Expiry::random(dice, campaign)).collect();
-        Terms { expires, pending: dice.chance(25).then(|| Length::random(dice)) }
+        Terms { expires, pending: dice.chance(25).then(|| Length::random(dice)), receipt: None }
+    }
+
+    /// Terms of orders, whose points may wait for the receipt.
+    pub fn random_of_orders(dice: &mut Dice, tiers: usize, campaign: &str) -> Terms {
+        let mut terms = Terms::random(dice, tiers, campaign);
+        if dice.chance(40) {
+            let long = |days| Length { days: Some(days), months: 0, end_of: EndOf::Day };
+            (terms.receipt, terms.pending) = (Some(long(dice.between(0, 1))), Some(long(dice.between(1, 4))));
+        }
+        terms
     }
 
     /// The keys of a rule's section.
@@ -141,7 +153,8 @@ impl Terms {
             }
         }
         if let Some(length) = self.pending {
-            out += &format!("pending = \"{}\"\n", length.to_text("grant"));
+            let receipt = self.receipt.map_or(String::new(), |receipt| receipt.to_text("receipt") + ", or ");
+            out += &format!("pending = \"{receipt}{}\"\n", length.to_text("grant"));
         }
         out
     }

@@ -4,13 +4,13 @@ use tidegate_protocol::answer::Cursor;
 use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, Field, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile,
-    GetQuiz, GetStanding, GetStatement, MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder,
-    RecordOrderLines, Redeem, SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, Enrol, Field, GetCampaign, GetClaim,
+    GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding, GetStatement, MakeUp, OrderLine, RecordActivity,
+    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
 };
-use tidegate_protocol::{List, MemberKey, Text, decode};
+use tidegate_protocol::{List, MemberKey, Proof, Text, decode};
 
-use crate::model::{Act, Ask, Asked, Line, Order};
+use crate::model::{Act, Ask, Asked, Line, NOBODY, Order};
 use crate::rules::BRAND;
 
 fn text(text: &str) -> Text {
@@ -70,6 +70,32 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
         Ask::Accept(inviter) => {
             let body = AcceptInvitation { member, inviter: MemberKey::from_number(*inviter) };
             push_entry(out, op::ACCEPT_INVITATION, programme, deadline_ms, id, &body);
+        }
+        Ask::Claim { channel, number, proof } => {
+            let (channel, number, proof) = (text(channel), text(number), Proof([*proof; 16]));
+            push_entry(
+                out,
+                op::CLAIM_ORDER,
+                programme,
+                deadline_ms,
+                id,
+                &ClaimOrder { member, channel, number, proof },
+            );
+        }
+        Ask::Report(Order { channel, number, paid_at_ms, amount_minor, store, .. }, proof) => {
+            let [brand, channel, store, number] = [BRAND, channel, store, number].map(text);
+            let (paid_at_ms, amount_minor, proof) = (*paid_at_ms, *amount_minor, Proof([*proof; 16]));
+            let body = ReportOrder { paid_at_ms, amount_minor, brand, channel, store, number, proof };
+            push_entry(out, op::REPORT_ORDER, programme, deadline_ms, id, &body);
+        }
+        Ask::Receive { channel, number, happened_ms } => {
+            let (happened_ms, channel, number) = (*happened_ms, text(channel), text(number));
+            let body = ConfirmReceipt { member, happened_ms, channel, number };
+            push_entry(out, op::CONFIRM_RECEIPT, programme, deadline_ms, id, &body);
+        }
+        Ask::GetClaim { channel, number } => {
+            let body = GetClaim { member, channel: text(channel), number: text(number) };
+            push_entry(out, op::GET_CLAIM, programme, deadline_ms, id, &body);
         }
         Ask::RecordCheckIn(happened_ms) => {
             let body = RecordCheckIn { member, happened_ms: *happened_ms };
@@ -161,6 +187,29 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
         op::ACCEPT_INVITATION => {
             let AcceptInvitation { member, inviter } = decode(entry.body).expect(read);
             (number(member), Ask::Accept(number(inviter)))
+        }
+        op::CLAIM_ORDER => {
+            let ClaimOrder { member, channel, number: order, proof } = decode(entry.body).expect(read);
+            let [channel, order] = [channel, order].map(|text| text.as_str().to_owned());
+            (number(member), Ask::Claim { channel, number: order, proof: proof.0[0] })
+        }
+        op::REPORT_ORDER => {
+            let ReportOrder { paid_at_ms, amount_minor, channel, store, number: order, proof, .. } =
+                decode(entry.body).expect(read);
+            let [channel, store, order] = [channel, store, order].map(|text| text.as_str().to_owned());
+            let order =
+                Order { channel, number: order, paid_at_ms, amount_minor, store, freight_minor: 0, lines: None };
+            (NOBODY, Ask::Report(order, proof.0[0]))
+        }
+        op::CONFIRM_RECEIPT => {
+            let ConfirmReceipt { member, happened_ms, channel, number: order } = decode(entry.body).expect(read);
+            let [channel, order] = [channel, order].map(|text| text.as_str().to_owned());
+            (number(member), Ask::Receive { channel, number: order, happened_ms })
+        }
+        op::GET_CLAIM => {
+            let GetClaim { member, channel, number: order } = decode(entry.body).expect(read);
+            let [channel, order] = [channel, order].map(|text| text.as_str().to_owned());
+            (number(member), Ask::GetClaim { channel, number: order })
         }
         op::RECORD_CHECK_IN => {
             let RecordCheckIn { member, happened_ms } = decode(entry.body).expect(read);

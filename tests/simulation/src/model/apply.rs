@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use tidegate_protocol::LedgerId;
 use tidegate_protocol::answer::{
     ActivityRecorded, Answered, BirthdaySet, CheckedIn, Enrolled, Granted, InvitationAccepted, Recorded, RightUsed,
     TagSet, ZoneSet,
 };
 use tidegate_protocol::code::answer;
 
+use super::claims::Met;
 use super::decide::Change;
 use super::judge::{Bench, due, expect};
+use super::points::{Later, Points};
 use super::standing::{Under, What};
 use super::{Applied, Asked, CellName, Member, Told};
 use crate::ladder::Measure;
@@ -22,6 +25,11 @@ const WINDOW: usize = 4;
 impl Bench<'_> {
     /// Makes a change, and holds the answer to it.
     pub(super) fn apply(&mut self, asked: &Asked, told: &Told, change: &Change) -> Result<(), String> {
+        if let Change::Report { order, proof, base, amount_minor } = change {
+            let ledger = self.apply_report(told, order, *proof, *base, *amount_minor)?;
+            self.programme.reported.insert(asked.id);
+            return self.enter(ledger);
+        }
         let (programme, now) = (&mut *self.programme, self.now);
         let version = programme.version;
         let member = match change {
@@ -65,13 +73,26 @@ impl Bench<'_> {
                 )?;
                 body.ledger
             }
-            Change::Order { points, amount_minor, growth, paid_at_ms, introduces } => {
+            Change::Order { order, points, base, worth, amount_minor, growth, introduces } => {
+                let paid_at_ms = &order.paid_at_ms;
                 expect(told, answer::RECORDED)?;
                 let body: Recorded = told.read()?;
                 let rule = rules.earning.as_ref().ok_or("no earning")?;
                 let day = clock.day(if rule.caps.happened { *paid_at_ms } else { now.now_ms });
                 let points = held.capped("orders", *points, &rule.caps, day);
+                let opens_ms = Points::opens_ms(&rules.order_terms, clock, now.now_ms).filter(|_| points > 0);
+                let tier_at = held.tier_at(rules);
+                let waiting = opens_ms.filter(|_| rules.order_terms.receipt.is_some()).map(|opens_ms| {
+                    let of = (points, &rules.order_terms, "orders");
+                    Later { opens_ms, lot: held.points.lot_of(rules, clock, opens_ms, tier_at, of) }
+                });
                 held.earn(&under, (points, &rules.order_terms, "orders"), *paid_at_ms, now.now_ms);
+                self.keep(order, *base, *amount_minor, points, waiting, *worth);
+                let programme = &mut *self.programme;
+                let (rules, clock) = (&*programme.rules, &programme.clock);
+                let under = Under { rules, clock, benefits: &programme.benefits };
+                let member = programme.members.get_mut(&asked.member).ok_or("an order of nobody")?;
+                let held = &mut member.holdings;
                 held.progressed(&under, Measure::Spend, *paid_at_ms, now.now_ms, *amount_minor);
                 held.progressed(&under, Measure::Orders, *paid_at_ms, now.now_ms, 1);
                 held.progressed(&under, Measure::Growth, *paid_at_ms, now.now_ms, *growth);
@@ -135,6 +156,14 @@ impl Bench<'_> {
                 )?;
                 body.ledger
             }
+            Change::Claim { channel, number, proof, met } => {
+                introduced = matches!(met, Met::Own { introduces: true, .. });
+                self.apply_claim(told, (channel, number, *proof), met, before)?
+            }
+            Change::Receive { channel, number, opens_ms } => {
+                self.apply_receipt(told, (channel, number), *opens_ms, before)?
+            }
+            Change::Report { .. } => unreachable!("nobody's member reports"),
             Change::SetZone(zone) => {
                 expect(told, answer::ZONE_SET)?;
                 let body: ZoneSet = told.read()?;
@@ -187,6 +216,8 @@ impl Bench<'_> {
                 body.ledger
             }
         };
+        let programme = &mut *self.programme;
+        let member = programme.members.get_mut(&asked.member).ok_or("a change of nobody")?;
         member.changed = now.epoch;
         member.ledgers.insert(ledger.sequence);
         member
@@ -207,6 +238,11 @@ impl Bench<'_> {
         if introduced {
             programme.introduce(asked.member, now.now_ms, now.epoch);
         }
+        self.enter(ledger)
+    }
+
+    /// Each entry of a place comes behind the one before.
+    fn enter(&mut self, ledger: LedgerId) -> Result<(), String> {
         let newest = self.entries.insert(ledger.place, ledger.sequence).unwrap_or(0);
         if ledger.sequence <= newest {
             return Err(format!("ledger entry {ledger:?} was given before, the newest there is {newest}"));
@@ -216,7 +252,7 @@ impl Bench<'_> {
 }
 
 /// What an invited member has of having qualified.
-fn introduced_by(under: &Under<'_>, member: &mut Member, introduced: bool, now_ms: i64) {
+pub(super) fn introduced_by(under: &Under<'_>, member: &mut Member, introduced: bool, now_ms: i64) {
     if let (true, Some(rule), Some((inviter, _))) = (introduced, &under.rules.referral, member.invitation) {
         member.invitation = Some((inviter, 0));
         member.holdings.award(under, &rule.invitee, "referral", now_ms);

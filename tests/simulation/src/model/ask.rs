@@ -78,6 +78,33 @@ pub enum Ask {
         /// One of its options.
         answer: String,
     },
+    /// An order is said to be the member's own.
+    Claim {
+        /// The channel.
+        channel: String,
+        /// Its number there.
+        number: String,
+        /// Sixteen times this byte.
+        proof: u8,
+    },
+    /// An order, and its proof, that nobody's member paid.
+    Report(Order, u8),
+    /// An order was received.
+    Receive {
+        /// The channel.
+        channel: String,
+        /// Its number there.
+        number: String,
+        /// When.
+        happened_ms: i64,
+    },
+    /// How it stands with a claim.
+    GetClaim {
+        /// The channel.
+        channel: String,
+        /// The order's number there.
+        number: String,
+    },
     /// A new member says who invited it.
     Accept(u64),
     /// One of a right.
@@ -108,7 +135,9 @@ impl Ask {
     /// The natural key, of what has one.
     pub(super) fn key(&self) -> Option<(String, String)> {
         match self {
-            Ask::Order(order) => Some((format!("order {}", order.channel), order.number.clone())),
+            Ask::Order(order) | Ask::Report(order, _) => {
+                Some((format!("order {}", order.channel), order.number.clone()))
+            }
             Ask::Act(act) if !act.key.is_empty() => Some((format!("activity {}", act.activity), act.key.clone())),
             _ => None,
         }

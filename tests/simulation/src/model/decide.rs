@@ -9,6 +9,7 @@ use tidegate_protocol::refusal::{
     TierNotAdmitted,
 };
 
+use super::claims::Met;
 use super::judge::Bench;
 use super::referral::Deed;
 use super::standing::Under;
@@ -60,13 +61,32 @@ pub(super) enum Change {
     },
     SetZone(Option<&'static str>),
     SetTag(&'static str, bool),
-    /// Points, what counts of the amount, and growth.
+    /// Points, what they are before anything multiplies them and for who claims the order, what counts of the amount, and growth.
     Order {
+        order: Order,
         points: i64,
+        base: i64,
+        worth: i64,
         amount_minor: i64,
         growth: i64,
-        paid_at_ms: i64,
         introduces: bool,
+    },
+    Claim {
+        channel: String,
+        number: String,
+        proof: u8,
+        met: Met,
+    },
+    Report {
+        order: Order,
+        proof: u8,
+        base: i64,
+        amount_minor: i64,
+    },
+    Receive {
+        channel: String,
+        number: String,
+        opens_ms: i64,
     },
     Act {
         slug: &'static str,
@@ -143,6 +163,10 @@ impl Bench<'_> {
             (Ask::SetBirthday(month, day), Some(member)) => self.set_birthday(member, *month, *day),
             (Ask::Answer { quiz, question, answer }, Some(_)) => self.answer(asked.member, quiz, question, answer),
             (Ask::Accept(inviter), Some(member)) => self.accept(asked.member, member, *inviter),
+            (Ask::Claim { channel, number, proof }, Some(member)) => self.claim(member, channel, number, *proof),
+            (Ask::Receive { channel, number, happened_ms }, Some(member)) => {
+                self.receive(member, channel, number, *happened_ms)
+            }
             (Ask::RecordCheckIn(happened_ms), Some(member)) => self.record_check_in(member, *happened_ms),
             (Ask::MakeUp(day), Some(member)) => self.make_up(member, *day),
             (Ask::SetZone(zone), Some(_)) => self.set_zone(zone),
@@ -285,9 +309,26 @@ impl Bench<'_> {
     }
 
     pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64) -> Due {
+        let earning = match self.checked(order) {
+            Ok(earning) => earning,
+            Err(due) => return due,
+        };
+        if let Some(due) = self.paid_in_time(order, horizon_ms) {
+            return due;
+        }
+        let (base, amount_minor) = ordered(earning, order);
+        let growth = earning.growth.as_ref().map_or(0, |rate| rate.points(amount_minor));
+        let points = self.multiplied(base, &self.given(On::Order(&order.channel), order.paid_at_ms));
+        let worth = self.multiplied(base, &self.given(On::Claim(&order.channel), order.paid_at_ms));
+        let introduces = self.is_met(&Deed::Order(amount_minor), order.paid_at_ms);
+        Due::Apply(Change::Order { order: order.clone(), points, base, worth, amount_minor, growth, introduces })
+    }
+
+    /// What is wrong with an order whatever the state, or how orders earn.
+    pub(super) fn checked(&self, order: &Order) -> Result<&Earning, Due> {
         let rules = &self.programme.rules;
         if order.number.is_empty() {
-            return plain(answer::NO_ORDER_NUMBER);
+            return Err(plain(answer::NO_ORDER_NUMBER));
         }
         let line_is_wrong = |line: &Line| {
             line.quantity == 0
@@ -300,30 +341,26 @@ impl Bench<'_> {
             Some(lines) => lines.is_empty() || order.freight_minor < 0 || lines.iter().any(line_is_wrong),
         };
         if wrong {
-            return plain(answer::INVALID_AMOUNT);
+            return Err(plain(answer::INVALID_AMOUNT));
         }
         let declared = rules.earning.is_some() && CHANNELS.contains(&order.channel.as_str());
         if !declared {
-            return plain(answer::UNKNOWN_CHANNEL);
+            return Err(plain(answer::UNKNOWN_CHANNEL));
         }
-        let Some(earning) = &rules.earning else { return plain(answer::NO_ORDERS) };
+        rules.earning.as_ref().ok_or_else(|| plain(answer::NO_ORDERS))
+    }
+
+    /// When an order can have been paid.
+    pub(super) fn paid_in_time(&self, order: &Order, horizon_ms: i64) -> Option<Due> {
         let until_ms = self.now.now_ms + AHEAD_MS;
         if order.paid_at_ms > until_ms {
-            return with(
+            return Some(with(
                 answer::PAID_IN_THE_FUTURE,
                 move |body: &PaidInTheFuture| body.until_ms == until_ms,
                 format!("{until_ms} is due"),
-            );
+            ));
         }
-        if order.paid_at_ms <= horizon_ms {
-            return plain(answer::TOO_OLD);
-        }
-        let (points, amount_minor) = ordered(earning, order);
-        let growth = earning.growth.as_ref().map_or(0, |rate| rate.points(amount_minor));
-        let given = self.given(On::Order(&order.channel), order.paid_at_ms);
-        let points = self.multiplied(points, &given);
-        let introduces = self.is_met(&Deed::Order(amount_minor), order.paid_at_ms);
-        Due::Apply(Change::Order { points, amount_minor, growth, paid_at_ms: order.paid_at_ms, introduces })
+        (order.paid_at_ms <= horizon_ms).then(|| plain(answer::TOO_OLD))
     }
 
     /// An activity; with a key it may be forgotten if it happened at or before the horizon.
@@ -388,7 +425,7 @@ impl Quotas {
 }
 
 /// The points for an order, and what counts of it.
-fn ordered(earning: &Earning, order: &Order) -> (i64, i64) {
+pub(super) fn ordered(earning: &Earning, order: &Order) -> (i64, i64) {
     let (coupon, points, freight) = earning.counts;
     let mut parts: Vec<(&str, i64)> = Vec::new();
     match &order.lines {

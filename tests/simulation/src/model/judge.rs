@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use tidegate_protocol::RequestId;
 use tidegate_protocol::answer::{
-    ActivityRecorded, AlreadyRecorded, CampaignView, LotsView, MemberView, OutcomeView, Recorded, StandingView,
+    ActivityRecorded, AlreadyRecorded, CampaignView, LotsView, MemberView, OrderReported, OutcomeView, Recorded,
+    StandingView,
 };
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::refusal::{KeyConflict, Stale, TooOld};
@@ -36,6 +37,8 @@ pub(super) struct Bench<'a> {
     pub(super) member: u64,
     pub(super) ample: bool,
     pub(super) full: bool,
+    /// The code that is told.
+    pub(super) told: u16,
 }
 
 impl Bench<'_> {
@@ -49,6 +52,11 @@ impl Bench<'_> {
             // What there is comes from the log, and is judged there.
             Ask::GetStatement => expect(told, answer::NO_SUCH_MEMBER)?,
             Ask::GetProfile => self.profile(asked.member, told)?,
+            Ask::GetClaim { channel, number } => {
+                self.claim_view(told, channel, number)?;
+                let looked = told.code == answer::CLAIM;
+                reveals = reveals.max(if looked { self.kept_changed(channel, number) } else { 0 });
+            }
             Ask::GetOutcome(id) => self.outcome(asked.member, *id, told)?,
             Ask::GetQuiz(slug) => {
                 self.quiz(slug, told)?;
@@ -61,7 +69,7 @@ impl Bench<'_> {
                 return Ok(Verdict { applied: false, reveals: self.programme.activated.max(changed) });
             }
             _ if asked.ask.key().is_some() => return self.once(asked, told, reveals),
-            Ask::Order(_) => unreachable!("orders have a key"),
+            Ask::Order(_) | Ask::Report(..) => unreachable!("orders have a key"),
             _ => {
                 if let Ask::Redeem(campaign, _) = asked.ask {
                     let looked = told.code == answer::SOLD_OUT;
@@ -73,10 +81,19 @@ impl Bench<'_> {
                     let changed = self.programme.quizzes.get(quiz).map_or(0, |quiz| quiz.changed);
                     reveals = reveals.max(if tells.contains(&told.code) { changed } else { 0 });
                 }
+                if let Ask::Claim { channel, number, .. } | Ask::Receive { channel, number, .. } = &asked.ask {
+                    let looked = [answer::ALREADY_CLAIMED, answer::NOT_CLAIMABLE].contains(&told.code);
+                    reveals = reveals.max(if looked { self.kept_changed(channel, number) } else { 0 });
+                }
                 return self.windowed(asked, told, reveals);
             }
         }
         Ok(Verdict { applied: false, reveals })
+    }
+
+    /// When what is kept of an order changed last, as far as it still is.
+    fn kept_changed(&self, channel: &str, number: &str) -> u64 {
+        self.programme.kept(channel, number, self.now.now_ms).map_or(0, |kept| kept.changed)
     }
 
     /// An operation that is remembered by its id.
@@ -144,14 +161,15 @@ impl Bench<'_> {
     fn once(&mut self, asked: &Asked, told: &Told, mut reveals: u64) -> Judged {
         let unchanged = |reveals| Ok(Verdict { applied: false, reveals });
         let refused = self.refused_by_id(asked);
-        if !self.programme.members.contains_key(&asked.member) {
+        let reports = matches!(asked.ask, Ask::Report(..));
+        if !reports && !self.programme.members.contains_key(&asked.member) {
             let due = refused.unwrap_or_else(|| plain(answer::NO_SUCH_MEMBER));
             let Due::Refusal(code, fits) = due else { unreachable!("it is a refusal") };
             return expect(told, code).and_then(|()| fits(told)).and(unchanged(0));
         }
         let key = asked.ask.key().expect("it has one");
         let happened_ms = match &asked.ask {
-            Ask::Order(order) => order.paid_at_ms,
+            Ask::Order(order) | Ask::Report(order, _) => order.paid_at_ms,
             Ask::Act(act) => act.happened_ms,
             _ => unreachable!("only these have a key"),
         };
@@ -176,7 +194,7 @@ impl Bench<'_> {
             if known.happened_ms > self.programme.forgettable_ms {
                 return Err(format!("what is remembered is answered `{}`", name(told.code)));
             }
-            if same && [answer::RECORDED, answer::ACTIVITY_RECORDED].contains(&told.code) {
+            if same && [answer::RECORDED, answer::ACTIVITY_RECORDED, answer::ORDER_REPORTED].contains(&told.code) {
                 return Err("it is recorded a second time".into());
             }
         }
@@ -192,6 +210,7 @@ impl Bench<'_> {
         }
         let due = refused.unwrap_or_else(|| match &asked.ask {
             Ask::Order(order) => self.decide_order(order, horizon_ms),
+            Ask::Report(order, proof) => self.decide_report(order, *proof, horizon_ms),
             Ask::Act(act) => self.decide_act(act, Some(horizon_ms)),
             _ => unreachable!("only these have a key"),
         });
@@ -206,6 +225,7 @@ impl Bench<'_> {
                 self.apply(asked, told, &change)?;
                 let ledger = match told.code {
                     answer::RECORDED => told.read::<Recorded>()?.ledger,
+                    answer::ORDER_REPORTED => told.read::<OrderReported>()?.ledger,
                     _ => told.read::<ActivityRecorded>()?.ledger,
                 };
                 let (member, ask, changed) = (asked.member, Rc::new(asked.ask.clone()), self.now.epoch);
@@ -263,7 +283,7 @@ impl Bench<'_> {
     /// A rule that the programme names no longer has no name.
     fn source_name(&self, source: &'static str) -> &'static str {
         let rules = &self.programme.rules;
-        let named = ["orders", "check-in", "tier", "referral"].contains(&source)
+        let named = ["orders", "check-in", "tier", "referral", "claim"].contains(&source)
             || rules.activities.iter().any(|it| it.slug == source)
             || rules.quizzes.iter().any(|it| it.slug == source)
             || rules.standing.benefits.iter().any(|it| it.slug == source);
@@ -310,7 +330,8 @@ impl Bench<'_> {
         due(told_benefits, plans.collect())?;
         let orders = rules.earning.iter().map(|it| ("orders", &it.caps));
         let check_in = rules.check_in.iter().map(|it| ("check-in", &it.caps));
-        let all = orders.chain(check_in).chain(rules.activities.iter().map(|it| (it.slug, &it.caps)));
+        let claims = rules.claims.iter().map(|it| ("claim", &it.caps));
+        let all = orders.chain(claims).chain(check_in).chain(rules.activities.iter().map(|it| (it.slug, &it.caps)));
         let all = all.chain(rules.quizzes.iter().map(|it| (it.slug, &it.caps)));
         let used = all.flat_map(|(rule, caps)| {
             caps.all.iter().filter_map(move |cap| {

@@ -8,6 +8,7 @@
 
 mod apply;
 mod ask;
+mod claims;
 mod days;
 mod decide;
 mod judge;
@@ -26,6 +27,7 @@ use tidegate_protocol::{LedgerId, RequestId};
 use crate::calendar::Clock;
 use crate::rules::{Campaign, Offer, Rules};
 pub use ask::{Act, Ask, Asked, Circumstances, Line, Order, Told, Verdict};
+pub(crate) use claims::NOBODY;
 use days::Days;
 use judge::{Bench, Judged, expect, tells_of};
 use standing::{Holdings, Under};
@@ -92,6 +94,10 @@ struct Programme {
     forgettable_ms: i64,
     cells: BTreeMap<CellName, u64>,
     granted: BTreeMap<u32, u64>,
+    /// What is known of orders, and of claims that wait for them, by channel and number.
+    kept: BTreeMap<(String, String), claims::Kept>,
+    /// Ids of reports that were applied.
+    reported: BTreeSet<RequestId>,
     /// By slug.
     quizzes: BTreeMap<String, quiz::Quiz>,
     block_changed: BTreeMap<u32, u64>,
@@ -141,8 +147,9 @@ impl Model {
 
     /// Whether an id changed the state.
     pub fn has_applied(&self, programme: u32, member: u64, id: RequestId) -> bool {
-        let member = self.programmes.get(programme as usize - 1).and_then(|it| it.members.get(&member));
-        member.is_some_and(|member| member.applied.contains_key(&id))
+        let Some(programme) = self.programmes.get(programme as usize - 1) else { return false };
+        let applied = programme.members.get(&member).is_some_and(|member| member.applied.contains_key(&id));
+        applied || (member == NOBODY && programme.reported.contains(&id))
     }
 
     /// Puts rules in force at an instant, with the epoch that the activation stands in. What was due by then is done by the rules before.
@@ -163,6 +170,8 @@ impl Model {
                 forgettable_ms: i64::MIN,
                 cells: BTreeMap::new(),
                 granted: BTreeMap::new(),
+                kept: BTreeMap::new(),
+                reported: BTreeSet::new(),
                 quizzes: BTreeMap::new(),
                 block_changed: BTreeMap::new(),
             });
@@ -257,8 +266,15 @@ impl Model {
         if let Some(member) = programme.members.get_mut(&asked.member) {
             member.holdings.settle(&Under { rules, clock, benefits }, now.now_ms);
         }
-        let mut bench =
-            Bench { programme, entries: &mut self.entries, now, member: asked.member, ample: self.ample, full };
+        let mut bench = Bench {
+            programme,
+            entries: &mut self.entries,
+            now,
+            member: asked.member,
+            ample: self.ample,
+            full,
+            told: told.code,
+        };
         let judged = bench.judge(asked, told);
         if let (Some(member), Some(before)) = (programme.members.get_mut(&asked.member), before)
             && !matches!(judged, Ok(Verdict { applied: true, .. }))

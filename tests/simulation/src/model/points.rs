@@ -55,7 +55,7 @@ impl Points {
         later
     }
 
-    fn add(&mut self, lot: Lot) {
+    pub(super) fn add(&mut self, lot: Lot) {
         match self.lots.iter_mut().find(|known| known.is_like(&lot)) {
             Some(same) => same.points += lot.points,
             None if lot.points > 0 => self.lots.push(lot),
@@ -63,7 +63,7 @@ impl Points {
         }
     }
 
-    fn add_later(&mut self, later: Later) {
+    pub(super) fn add_later(&mut self, later: Later) {
         match self.later.iter_mut().find(|known| known.opens_ms == later.opens_ms && known.lot.is_like(&later.lot)) {
             Some(same) => same.lot.points += later.lot.points,
             None if later.lot.points > 0 => self.later.push(later),
@@ -111,6 +111,43 @@ impl Points {
         }
     }
 
+    /// The lot that points of a rule are which can be spent from an instant on.
+    pub(super) fn lot_of(
+        &self,
+        rules: &Rules,
+        clock: &Clock,
+        from_ms: i64,
+        tier: usize,
+        (points, terms, source): (i64, &Terms, &'static str),
+    ) -> Lot {
+        let own = if terms.expires.len() == 1 { terms.expires.first() } else { terms.expires.get(tier) };
+        let expiry = own.or(rules.points.as_ref()).unwrap_or(&Expiry::Never);
+        let expires_ms = expires(expiry, rules, clock, from_ms);
+        Lot { points, expires_ms, slides: matches!(expiry, Expiry::Sliding(_)), source }
+    }
+
+    /// Whether so many points wait for that instant as lots of that kind.
+    pub(super) fn has_later(&self, wanted: &Later) -> bool {
+        self.like(wanted).is_some_and(|known| known.lot.points >= wanted.lot.points)
+    }
+
+    fn like(&self, wanted: &Later) -> Option<&Later> {
+        self.later.iter().find(|known| known.opens_ms == wanted.opens_ms && known.lot.is_like(&wanted.lot))
+    }
+
+    /// So many of them wait no longer.
+    pub(super) fn take_later(&mut self, taken: &Later) {
+        let is_it = |known: &Later| known.opens_ms == taken.opens_ms && known.lot.is_like(&taken.lot);
+        let known = self.later.iter_mut().find(|known| is_it(known)).expect("no more than there is");
+        known.lot.points -= taken.lot.points;
+        self.later.retain(|known| known.lot.points > 0);
+    }
+
+    /// When points of terms open that are given now; `None` if at once.
+    pub(super) fn opens_ms(terms: &Terms, clock: &Clock, now_ms: i64) -> Option<i64> {
+        terms.pending.map(|length| clock.end_of(&length, now_ms)).filter(|opens_ms| *opens_ms > now_ms)
+    }
+
     /// Points of a rule; gives those that can be spent at once.
     pub(super) fn give(
         &mut self,
@@ -120,12 +157,9 @@ impl Points {
         tier: usize,
         (points, terms, source): (i64, &Terms, &'static str),
     ) -> i64 {
-        let opens_ms = terms.pending.map(|length| clock.end_of(&length, now_ms)).filter(|opens_ms| *opens_ms > now_ms);
+        let opens_ms = Points::opens_ms(terms, clock, now_ms);
         let from_ms = opens_ms.unwrap_or(now_ms);
-        let own = if terms.expires.len() == 1 { terms.expires.first() } else { terms.expires.get(tier) };
-        let expiry = own.or(rules.points.as_ref()).unwrap_or(&Expiry::Never);
-        let expires_ms = expires(expiry, rules, clock, from_ms);
-        let lot = Lot { points, expires_ms, slides: matches!(expiry, Expiry::Sliding(_)), source };
+        let lot = self.lot_of(rules, clock, from_ms, tier, (points, terms, source));
         match opens_ms {
             Some(opens_ms) => {
                 self.add_later(Later { opens_ms, lot });

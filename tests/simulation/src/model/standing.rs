@@ -28,6 +28,7 @@ pub(super) enum Counted {
     Entry(&'static str),
     Benefit(&'static str),
     Introduced,
+    Claims,
     Cap(&'static str, Each, bool),
 }
 
@@ -90,7 +91,7 @@ pub(super) fn first_day(each: Each, day: i32) -> i32 {
     days(first)
 }
 
-fn next_day(each: Each, day: i32) -> i32 {
+pub(super) fn next_day(each: Each, day: i32) -> i32 {
     let mut next = day + 1;
     while first_day(each, next) != next {
         next += 1;

@@ -1,0 +1,96 @@
+//! Random rules of claims, as the model reads them and as the TOML that the engine compiles; and random claims, reports and receipts.
+
+use std::fmt::Write as _;
+
+use crate::asking;
+use crate::dice::Dice;
+use crate::earning::Caps;
+use crate::ladder::Each;
+use crate::model::Ask;
+use crate::rules::CHANNELS;
+use crate::terms::Terms;
+
+/// What is made of members who claim orders.
+#[derive(Debug, Clone)]
+pub struct Claims {
+    /// Through which channels.
+    pub channels: Vec<&'static str>,
+    /// How long after its payment.
+    pub within_ms: i64,
+    /// How long a claim waits.
+    pub wait_ms: i64,
+    /// Whether a proof is asked for.
+    pub proof: bool,
+    /// So many guesses …
+    pub times: u32,
+    /// … in each of this.
+    pub each: Each,
+    /// Caps.
+    pub caps: Caps,
+    /// Terms of the points.
+    pub terms: Terms,
+}
+
+/// Numbers of orders that are claimed, so that claims meet orders.
+pub const NUMBERS: u64 = 40;
+
+impl Claims {
+    /// Some, or none.
+    pub fn random(dice: &mut Dice, tiers: usize, campaign: &str) -> Option<Claims> {
+        let channels: Vec<&'static str> = CHANNELS.into_iter().filter(|_| dice.chance(70)).collect();
+        (!channels.is_empty() && dice.chance(80)).then(|| Claims {
+            channels,
+            within_ms: *dice.one(&[60_500, 7_200_000, 86_400_000]),
+            wait_ms: *dice.one(&[60_500, 7_200_000, 86_400_000]),
+            proof: dice.chance(70),
+            times: dice.between(1, 6) as u32,
+            each: *dice.one(&[Each::Day, Each::Day, Each::Week, Each::Month, Each::Life]),
+            caps: Caps::random(dice),
+            terms: Terms::random(dice, tiers, campaign),
+        })
+    }
+
+    /// Its section of the file.
+    pub fn to_toml(&self, tiers: &[(&'static str, i64)]) -> String {
+        let Claims { channels, within_ms, wait_ms, proof, times, each, caps, terms } = self;
+        let proof = if *proof { "required" } else { "none" };
+        let each = match each {
+            Each::Day => "day",
+            Each::Week => "week",
+            Each::Month => "month",
+            _ => "life",
+        };
+        let mut out = String::new();
+        let _ = writeln!(
+            out,
+            "[claim]\nchannels = [\"{}\"]\nwithin = \"{within_ms}ms\"\nwait = \"{wait_ms}ms\"\nproof = \"{proof}\"\n\
+             guesses = {{ times = {times}, each = \"{each}\" }}",
+            channels.join("\", \"")
+        );
+        out + &terms.to_toml(tiers) + &caps.to_toml(Some("paid"))
+    }
+}
+
+/// A claim, a report, a receipt, or a look at a claim.
+pub fn ask(dice: &mut Dice, now_ms: i64) -> Ask {
+    let channel = if dice.chance(3) { "nowhere" } else { *dice.one(&CHANNELS) };
+    let number = if dice.chance(2) { String::new() } else { format!("{}", dice.below(NUMBERS)) };
+    let channel = channel.to_owned();
+    match dice.below(10) {
+        0..4 => Ask::Claim { channel, number, proof: proof(dice) },
+        4..7 => {
+            let mut order = asking::order(dice, now_ms, NUMBERS);
+            (order.lines, order.freight_minor, order.number) = (None, 0, number);
+            Ask::Report(order, proof(dice))
+        }
+        7..9 => {
+            let back_ms = *dice.one(&[0, 0, 3_600_000, 90_000_000, -700_000]);
+            Ask::Receive { channel, number, happened_ms: now_ms - back_ms }
+        }
+        _ => Ask::GetClaim { channel, number },
+    }
+}
+
+fn proof(dice: &mut Dice) -> u8 {
+    *dice.one(&[1, 1, 1, 1, 2, 0])
+}
