@@ -69,7 +69,7 @@ impl Run<'_> {
         let Claim { member: mut part, kept } = decide(&context, at, &member, order)?;
         drop(member);
         if !asked.dry {
-            self.store.room_for_order(&mut held.state, false, kept.as_ref())?;
+            self.store.room_for_order(&held.state, false, kept.as_ref())?;
             self.store.change_directory(&mut held, epoch, context.now_ms, None, kept);
         }
         self.apply(place, &mut part, epoch, asked);
@@ -208,7 +208,7 @@ impl Run<'_> {
         };
         let room = match self.later {
             Some(later) => Err(later.refusal()),
-            None => store.room_for_order(&mut held.state, true, Some(&report.kept)),
+            None => store.room_for_order(&held.state, true, Some(&report.kept)),
         };
         if let Err(refusal) = room {
             return self.refuse(index, &refusal);

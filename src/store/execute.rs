@@ -377,7 +377,9 @@ impl Run<'_> {
     }
 
     fn enrol(&mut self, place: &mut MemberAt<'_>, context: &Context<'_>, asked: &Prepared) -> Result<(), Refusal> {
-        if !asked.dry && !one_more(&self.store.counts.members, self.store.limits.members) {
+        let (count, most) = (&self.store.counts.members, self.store.limits.members);
+        let room = if asked.dry { count.load(Ordering::Relaxed) < most } else { one_more(count, most) };
+        if !room {
             let retry = refusal::Later { retry_ms: 60_000 };
             return Err(Refusal::Later(answer::MEMBERS_FULL, retry));
         }

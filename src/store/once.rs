@@ -68,15 +68,17 @@ impl Run<'_> {
         drop(member);
         let (lineage, id) = (self.store.shape.lineage, member_place(place.shard));
         if asked.dry {
+            if !self.store.has_room_for_order(&held.state, true, kept.as_ref()) {
+                return self.refuse_asked(asked, &ORDERS_FULL);
+            }
             let mut told = Vec::new();
             let code = engine::answer_once(&part, lineage, id, sequence, asked.index, &mut told);
             return self.would_be(asked, code, &told);
         }
-        let room = match self.later {
-            Some(later) => Err(later.refusal()),
-            None => self.store.room_for_order(&mut held.state, true, kept.as_ref()),
-        };
-        if let Err(refusal) = room {
+        if let Some(later) = self.later {
+            return self.refuse(asked.index, &later.refusal());
+        }
+        if let Err(refusal) = self.store.room_for_order(&held.state, true, kept.as_ref()) {
             return self.refuse(asked.index, &refusal);
         }
         self.store.change_directory(&mut held, epoch, context.now_ms, Some(taken), kept);
@@ -125,23 +127,34 @@ fn decide(
     }
 }
 
+const ORDERS_FULL: Refusal = Refusal::Later(answer::ORDERS_FULL, refusal::Later { retry_ms: 60_000 });
+
+/// How much an order takes in the directory: a key, or what more is kept of it, or both.
+fn wanted(directory: &Directory, key: bool, kept: Option<&KeptOrder>) -> u64 {
+    let more = kept.is_some_and(|kept| !directory.has_kept_slot(&kept.key));
+    u64::from(key) + u64::from(more)
+}
+
 impl Store {
-    /// Counts what an order takes in the directory, a key or what more is kept of it or both; or refuses it, if there is no room.
+    /// Counts what an order takes in the directory; or refuses it, if there is no room.
     pub(super) fn room_for_order(
         &self,
-        directory: &mut Directory,
+        directory: &Directory,
         key: bool,
         kept: Option<&KeptOrder>,
     ) -> Result<(), Refusal> {
-        let more = kept.is_some_and(|kept| !directory.has_kept_slot(&kept.key));
-        let wanted = u64::from(key) + u64::from(more);
-        for had in 0..wanted {
+        for had in 0..wanted(directory, key, kept) {
             if !one_more(&self.counts.orders, self.limits.orders) {
                 self.counts.orders.fetch_sub(had, Ordering::Relaxed);
-                return Err(Refusal::Later(answer::ORDERS_FULL, refusal::Later { retry_ms: 60_000 }));
+                return Err(ORDERS_FULL);
             }
         }
         Ok(())
+    }
+
+    /// Whether there is room for that; nothing is counted.
+    pub(super) fn has_room_for_order(&self, directory: &Directory, key: bool, kept: Option<&KeptOrder>) -> bool {
+        self.order_count() + wanted(directory, key, kept) <= self.limits.orders
     }
 
     /// Makes changes of a directory shard that is held, in an epoch that was read since; there was room for them.

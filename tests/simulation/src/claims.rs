@@ -6,7 +6,7 @@ use crate::asking;
 use crate::dice::Dice;
 use crate::earning::Caps;
 use crate::ladder::Each;
-use crate::model::Ask;
+use crate::model::{Ask, Asked, NOBODY};
 use crate::rules::CHANNELS;
 use crate::terms::Terms;
 
@@ -71,23 +71,43 @@ impl Claims {
     }
 }
 
-/// A claim, a report, a receipt, or a look at a claim.
-pub fn ask(dice: &mut Dice, now_ms: i64) -> Ask {
-    let channel = if dice.chance(3) { "nowhere" } else { *dice.one(&CHANNELS) };
-    let number = if dice.chance(2) { String::new() } else { format!("{}", dice.below(NUMBERS)) };
-    let channel = channel.to_owned();
-    match dice.below(10) {
+/// A claim, a report, a receipt, an order that was claimed, or a look at a claim; most often of what was asked of before, and of the same
+/// member.
+pub fn ask(dice: &mut Dice, now_ms: i64, member: u64, before: &[Asked]) -> (u64, Ask) {
+    let known: Vec<(u64, &String, &String)> = before.iter().filter_map(order_of).collect();
+    let (member, channel, number) = if !known.is_empty() && dice.chance(60) {
+        let (of, channel, number) = *dice.one(&known);
+        let same = of != NOBODY && dice.chance(80);
+        (if same { of } else { member }, channel.clone(), number.clone())
+    } else {
+        let channel = if dice.chance(3) { "nowhere" } else { *dice.one(&CHANNELS) };
+        let number = if dice.chance(2) { String::new() } else { format!("{}", dice.below(NUMBERS)) };
+        (member, channel.to_owned(), number)
+    };
+    let mut order = asking::order(dice, now_ms, NUMBERS);
+    (order.channel, order.number) = (channel.clone(), number.clone());
+    let ask = match dice.below(12) {
         0..4 => Ask::Claim { channel, number, proof: proof(dice) },
         4..7 => {
-            let mut order = asking::order(dice, now_ms, NUMBERS);
-            (order.lines, order.freight_minor, order.number) = (None, 0, number);
-            Ask::Report(order, proof(dice))
+            (order.lines, order.freight_minor) = (None, 0);
+            return (NOBODY, Ask::Report(order, proof(dice)));
         }
         7..9 => {
             let back_ms = *dice.one(&[0, 0, 3_600_000, 90_000_000, -700_000]);
             Ask::Receive { channel, number, happened_ms: now_ms - back_ms }
         }
-        _ => Ask::GetClaim { channel, number },
+        9 => Ask::GetClaim { channel, number },
+        _ => Ask::Order(order),
+    };
+    (member, ask)
+}
+
+/// The order that a request is about, and whose it would be.
+fn order_of(asked: &Asked) -> Option<(u64, &String, &String)> {
+    match &asked.ask {
+        Ask::Claim { channel, number, .. } => Some((asked.member, channel, number)),
+        Ask::Order(order) | Ask::Report(order, _) => Some((asked.member, &order.channel, &order.number)),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use tidegate_protocol::code::{Applied, answer, row};
 use tidegate_protocol::frame::{FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 
 use crate::dice::Dice;
-use crate::model::{Ask, Asked, NOBODY};
+use crate::model::{Ask, Asked};
 use crate::{asking, claims, quizzes, wire};
 
 /// What a call came to, as its caller was told.
@@ -107,7 +107,11 @@ impl Gateway {
             26..29 => quizzes::ask(&mut self.dice),
             31 => Ask::GetStatement,
             29 | 30 => Ask::Accept(self.dice.below(MEMBERS + 1)),
-            32..36 => claims::ask(&mut self.dice, server_ms),
+            32..36 => {
+                let last = &self.sent[self.sent.len().saturating_sub(24)..];
+                let (member, ask) = claims::ask(&mut self.dice, server_ms, member, last);
+                return self.submit(Asked { programme, member, id, deadline_ms, ask }, mono_ms);
+            }
             24 | 25 => asking::days(&mut self.dice, server_ms),
             10..16 => {
                 let beyond = u64::from(self.dice.chance(5));
@@ -132,7 +136,6 @@ impl Gateway {
                 return self.submit(again, mono_ms);
             }
         };
-        let member = if matches!(ask, Ask::Report(..)) { NOBODY } else { member };
         // The deadline counts from the id's time.
         self.submit(Asked { programme, member, id, deadline_ms, ask }, mono_ms)
     }

@@ -10,8 +10,11 @@ use tidegate::log::{Ahead, LogOptions, Retention};
 use tidegate::programme::{Bundle, BundleFile};
 use tidegate::storage::Memory;
 use tidegate::store::{ActivationError, HashKeys, Limits, Scope, Turn};
-use tidegate_protocol::RequestId;
-use tidegate_protocol::batch::{self, Answers};
+use tidegate_protocol::answer::WouldBe;
+use tidegate_protocol::batch::{self, Answers, Entries, Entry};
+use tidegate_protocol::code::{answer, op};
+use tidegate_protocol::operation::DryRun;
+use tidegate_protocol::{MemberKey, RequestId, decode};
 use tidegate_simulation::dice::Dice;
 use tidegate_simulation::model::{Ask, Asked, Circumstances, Model, Told};
 use tidegate_simulation::rules::Rules;
@@ -119,7 +122,7 @@ impl World {
         let mut random = [0; 10];
         random[2..].copy_from_slice(&self.minted.to_be_bytes());
         let id = RequestId::mint(self.now_ms, random);
-        let member = self.dice.below(MEMBERS);
+        let mut member = self.dice.below(MEMBERS);
         let ask = match self.dice.below(41) {
             0 => Ask::Enrol,
             1..6 => Ask::CheckIn,
@@ -129,7 +132,12 @@ impl World {
             23 => Ask::UseRight(asking::right(&mut self.dice)),
             24..26 => Ask::GetStanding,
             33..35 => Ask::Accept(self.dice.below(MEMBERS + 1)),
-            35..41 => claims::ask(&mut self.dice, self.now_ms),
+            35..41 => {
+                let last = &self.asked[self.asked.len().saturating_sub(24)..];
+                let (of, ask) = claims::ask(&mut self.dice, self.now_ms, member, last);
+                member = of;
+                ask
+            }
             29..33 => quizzes::ask(&mut self.dice),
             26..29 => asking::days(&mut self.dice, self.now_ms),
             11..16 => Ask::Redeem(
@@ -141,7 +149,6 @@ impl World {
             _ if !self.asked.is_empty() => return self.dice.one(&self.asked).clone(),
             _ => Ask::Enrol,
         };
-        let member = if matches!(ask, Ask::Report(..)) { u64::MAX } else { member };
         let asked = Asked { programme: 1, member, id, deadline_ms: 300_000, ask };
         if self.asked.len() == 64 {
             self.asked.remove(0);
@@ -150,13 +157,40 @@ impl World {
         asked
     }
 
+    /// What a dry run says of a request that is new, now and then: the code that it is then answered, whatever it is.
+    fn would_be(&mut self, asked: &Asked) -> Option<u16> {
+        let bytes = self.frame(&entry(asked));
+        let Entry { code, body, .. } = Entries::new(&bytes).unwrap().next().unwrap().unwrap();
+        let dryable = code < op::GET_MEMBER && code != op::CLAIM_ORDER && code != op::REPORT_ORDER;
+        if !dryable || asked.id.time_ms() != self.now_ms || !self.dice.chance(20) {
+            return None;
+        }
+        let (member, body) = (MemberKey::from_number(asked.member), body.to_vec().try_into().unwrap());
+        let mut dry = Vec::new();
+        batch::push_entry(&mut dry, op::DRY_RUN, 1, 0, RequestId([0; 16]), &DryRun { member, code, body });
+        let (bytes, mut answers) = (self.frame(&dry), Vec::new());
+        let start = batch::start_answers(&mut answers);
+        let done = self.opened.store.execute(&mut self.turn, self.now_ms, &bytes, &Scope::All, None, &mut answers);
+        batch::finish_answers(&mut answers, start, self.now_ms, done.unwrap().count);
+        let told = Answers::new(&answers).unwrap().next().unwrap().unwrap();
+        assert_eq!(told.code, answer::WOULD_BE);
+        Some(decode::<WouldBe>(told.body).unwrap().code)
+    }
+
+    /// A frame of one entry.
+    fn frame(&self, entry: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let start = batch::start_requests(&mut bytes);
+        bytes.extend_from_slice(entry);
+        batch::finish_requests(&mut bytes, start, 1);
+        bytes
+    }
+
     fn step(&mut self) -> Result<bool, String> {
         self.pass();
         let asked = self.ask();
-        let (mut bytes, mut answers) = (Vec::new(), Vec::new());
-        let start = batch::start_requests(&mut bytes);
-        bytes.extend(entry(&asked));
-        batch::finish_requests(&mut bytes, start, 1);
+        let would = self.would_be(&asked);
+        let (bytes, mut answers) = (self.frame(&entry(&asked)), Vec::new());
         let start = batch::start_answers(&mut answers);
         let epoch = self.opened.store.filling_epoch();
         let done = self.opened.store.execute(&mut self.turn, self.now_ms, &bytes, &Scope::All, None, &mut answers);
@@ -164,6 +198,9 @@ impl World {
         batch::finish_answers(&mut answers, start, self.now_ms, done.count);
         let told = Answers::new(&answers).unwrap().next().unwrap().unwrap();
         let told = Told { code: told.code, body: told.body.to_vec() };
+        if let Some(would) = would.filter(|would| *would != told.code) {
+            return Err(format!("{asked:?} is answered {:#06x}, and was to be {would:#06x}", told.code));
+        }
         let now = Circumstances { now_ms: self.now_ms, epoch, later: None };
         let verdict = self.model.judge(now, &asked, &told)?;
         if verdict.reveals > done.epoch {

@@ -17,7 +17,7 @@ use crate::multipliers::On;
 use crate::rules::{AHEAD_MS, CHANNELS};
 
 /// Who reports: no member.
-pub(crate) const NOBODY: u64 = u64::MAX;
+pub const NOBODY: u64 = u64::MAX;
 
 /// What is known of an order, or of a claim that waits for it.
 #[derive(Debug, Clone, Default)]

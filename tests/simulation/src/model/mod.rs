@@ -27,7 +27,7 @@ use tidegate_protocol::{LedgerId, RequestId};
 use crate::calendar::Clock;
 use crate::rules::{Campaign, Offer, Rules};
 pub use ask::{Act, Ask, Asked, Circumstances, Line, Order, Told, Verdict};
-pub(crate) use claims::NOBODY;
+pub use claims::NOBODY;
 use days::Days;
 use judge::{Bench, Judged, expect, tells_of};
 use standing::{Holdings, Under};
