@@ -2,7 +2,9 @@
 
 use std::sync::{Barrier, Mutex};
 
+use tidegate::engine::{KEPT_BYTES, PlaceId, PlaceKind};
 use tidegate::storage::Loss;
+use tidegate::store::{Section, SectionKind};
 use tidegate_protocol::Proof;
 use tidegate_protocol::answer::{ClaimView, OrderReported};
 use tidegate_protocol::code::answer;
@@ -120,6 +122,51 @@ pub(super) fn live(opened: &mut Opened, dry: bool) {
             });
         }
     }
+}
+
+/// What members have of it, for a directory that every later version must open.
+pub(super) fn shown(store: &Store) -> String {
+    let mut client = Client { now_ms: NOON_MS + 18 * DAY_MS, ..Client::new(store) };
+    let members: Vec<MemberView> = (0..8).map(|member| client.member(member)).collect();
+    let orders = ["first", "then", "own"].map(|kind| {
+        let claims = (0..6).flat_map(|round| (0..8).map(move |number| (round, number)));
+        let claims = claims.map(|(round, number)| client.claim_view(number, &format!("{kind}-{round}-{number}")).state);
+        claims.collect::<Vec<u8>>()
+    });
+    serde_json::to_string_pretty(&serde_json::json!({ "members": members, "claims": orders })).unwrap()
+}
+
+#[test]
+fn forged_sections_of_what_is_kept_are_refused() {
+    let mut opened = open(&Memory::new(), options(2, Limits::default()));
+    live(&mut opened, false);
+    let mut sections = Vec::new();
+    let copied = opened.store.copy(|section| {
+        sections.push(section);
+        Ok(())
+    });
+    copied.unwrap();
+    let at = sections.iter().position(|section| section.kind == SectionKind::Kept).unwrap();
+    let first = (0..).find(|slot| sections[at].body[6 + slot * KEPT_BYTES + 90] != 0).unwrap() * KEPT_BYTES + 6;
+    let state_of = |forge: &dyn Fn(&mut Vec<Section>)| {
+        let mut forged = sections.clone();
+        forge(&mut forged);
+        let store = bytes::empty();
+        forged.iter().try_for_each(|section| store.restore(section))
+    };
+    assert_eq!(state_of(&|_| {}), Ok(()));
+    let byte = |offset: usize, value: u8| state_of(&|forged| forged[at].body[first + offset] = value);
+    assert_eq!(byte(90, 9), Err("members, orders or quotas of a programme that is not there"));
+    assert_eq!(byte(95, 1), Err("an order that nobody kept"));
+    let other = sections[at].body[first] ^ 1;
+    assert_eq!(byte(0, other), Err("members or orders of another shard"));
+    assert_eq!(
+        state_of(&|forged| forged.insert(at, forged[at].clone())),
+        Err("a chunk of orders that is empty, too long, or behind one that is not full")
+    );
+    assert_eq!(state_of(&|forged| forged[at].body.truncate(first)), Err("an end in the middle of a field"));
+    let place = PlaceId::new(PlaceKind::Members, 0);
+    assert_eq!(state_of(&|forged| forged[at].place = place), Err("a section of another kind of place"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tidegate_protocol::answer::{LotsView, MemberView};
 use tidegate_protocol::code::answer;
 
 use super::asking::{Dice, bundle};
-use super::{Client, DAY_MS, NOON_MS, SEED, club, drain, hot, open, opened_with, options, said, snapshot};
+use super::{Client, DAY_MS, NOON_MS, SEED, claims, club, drain, hot, open, opened_with, options, snapshot};
 
 /// A random request of a random member.
 fn random_request(client: &mut Client<'_>, dice: &mut Dice, members: u64) {
@@ -392,11 +392,19 @@ fn shown_with_profiles(store: &Store) -> String {
     serde_json::to_string_pretty(&shown).unwrap()
 }
 
+/// And those written since orders are claimed and received.
+#[test]
+fn a_directory_with_claims_is_read() {
+    let folder = fixture("data-v5");
+    let opened = opened_from(&folder);
+    assert_eq!(claims::shown(&opened.store), std::fs::read_to_string(folder.join("shown.json")).unwrap().trim());
+}
+
 /// Run by hand, once a version: `cargo test --test store -- --ignored write_the_directory`.
 #[test]
 #[ignore = "writes the committed directory anew"]
-fn write_the_directory_with_what_is_said_and_asked() {
-    let (memory, folder) = (said::lived(), fixture("data-v4"));
+fn write_the_directory_with_claims() {
+    let (memory, folder) = (claims::lived(), fixture("data-v5"));
     std::fs::create_dir_all(&folder).unwrap();
     for path in memory.paths() {
         let file = std::fs::File::create(folder.join(format!("{}.gz", path.replace('/', "--")))).unwrap();
@@ -404,7 +412,7 @@ fn write_the_directory_with_what_is_said_and_asked() {
         packed.write_all(&memory.bytes(&path).unwrap()).unwrap();
         packed.finish().unwrap();
     }
-    std::fs::write(folder.join("shown.json"), shown_with_profiles(&opened_from(&folder).store) + "\n").unwrap();
+    std::fs::write(folder.join("shown.json"), claims::shown(&opened_from(&folder).store) + "\n").unwrap();
 }
 
 #[test]

@@ -14,10 +14,11 @@ use tidegate_protocol::batch;
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, Kind};
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, Field, GetCampaign, GetLots, GetMember, GetProfile, GetQuiz,
-    GetStanding, OrderLine, RecordActivity, RecordOrder, RecordOrderLines, Redeem, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, DryRun, Field, GetCampaign, GetClaim,
+    GetLots, GetMember, GetProfile, GetQuiz, GetStanding, OrderLine, RecordActivity, RecordOrder, RecordOrderLines,
+    Redeem, ReportOrder, SetTag, SetZone, UseRight,
 };
-use tidegate_protocol::{Encode, List, MemberKey, Text, encode};
+use tidegate_protocol::{Encode, List, MemberKey, Proof, Text, encode};
 
 use crate::mend::ALL;
 use crate::{bundle, log, state};
@@ -266,6 +267,19 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         key: text("new"),
         fields: List::cut([Field { name: text("minutes"), value: 5 }]),
     };
+    let channel = text("mall");
+    let report = ReportOrder {
+        paid_at_ms: state::NOW_MS - 1,
+        amount_minor: 4_200,
+        brand: text("house"),
+        channel,
+        store: text(""),
+        number: text("W-3"),
+        proof: Proof([3; 16]),
+    };
+    let receipt = ConfirmReceipt { member: member(2), happened_ms: state::NOW_MS, channel, number: text("2") };
+    let dry = body(&CheckIn { member: member(1) }).try_into().expect("it is short");
+    let dry_run = DryRun { member: member(1), code: op::CHECK_IN, body: dry };
     vec![
         (op::CHECK_IN, body(&CheckIn { member: member(1) })),
         (op::RECORD_ORDER, body(&order)),
@@ -277,6 +291,11 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         (op::ACCEPT_INVITATION, body(&AcceptInvitation { member: member(77), inviter: member(1) })),
         (op::ANSWER_QUESTION, body(&AnswerQuestion { member: member(6), quiz, question, answer: text("A") })),
         (op::GET_QUIZ, body(&GetQuiz { quiz })),
+        (op::CLAIM_ORDER, body(&ClaimOrder { member: member(2), channel, number: text("R-0"), proof: Proof([1; 16]) })),
+        (op::REPORT_ORDER, body(&report)),
+        (op::CONFIRM_RECEIPT, body(&receipt)),
+        (op::GET_CLAIM, body(&GetClaim { member: member(1), channel, number: text("W-1") })),
+        (op::DRY_RUN, body(&dry_run)),
         (op::SET_ZONE, body(&SetZone { member: member(1), zone: text("America/New_York") })),
         (op::SET_TAG, body(&SetTag { member: member(1), tag: text("koc"), on: 0 })),
         (op::GET_PROFILE, body(&GetProfile { member: member(2) })),

@@ -6,11 +6,11 @@ use tidegate::programme::{Bundle, BundleFile};
 use tidegate::store::{HashKeys, Limits, Scope, Section, Shape, Store, Turn};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, Field, MakeUp, RecordActivity, RecordCheckIn, RecordOrder,
-    Redeem, SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, Enrol, Field, MakeUp, RecordActivity,
+    RecordCheckIn, RecordOrder, Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::operator::PublishQuestion;
-use tidegate_protocol::{Encode, List, MemberKey, Prose, RequestId, Text, batch};
+use tidegate_protocol::{Encode, List, MemberKey, Proof, Prose, RequestId, Text, batch};
 
 /// 2026-03-20 10:00 in Shanghai: the hot offer has just opened.
 pub(crate) const NOW_MS: i64 = 1_773_972_000_000;
@@ -26,7 +26,7 @@ currency = "CNY"
 brands = ["house"]
 channels = ["mall"]
 tags = ["koc"]
-earning = { points = 1, per = "1.00", rounding = "down" }
+earning = { points = 1, per = "1.00", rounding = "down", pending = "0d from receipt, to end of day, or 3d from grant, to end of day" }
 points = { expires = "1 month from last activity, to end of month" }
 orders = { remember = "30d" }
 [tiers]
@@ -79,6 +79,12 @@ points = 2
 when = { minutes = 4 }
 clock = "arrival"
 cap = [{ points = 4, each = "day" }, { times = 9, each = "life" }]
+[claim]
+channels = ["mall"]
+within = "20d"
+wait = "2d"
+proof = "required"
+guesses = { times = 9, each = "day" }
 [referral]
 within = "7d"
 until = "30d"
@@ -181,7 +187,6 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
             number: text(&number.to_string()),
         };
         story.push((op::RECORD_ORDER, body(&order)));
-        story.push((op::REDEEM, body(&Redeem { member, campaign: 1, offer: 1 })));
         let key = if number.is_multiple_of(2) { "" } else { "A-1" };
         let activity = RecordActivity {
             member,
@@ -198,6 +203,26 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
         let [quiz, question, answer] = [text("daily"), text("q-1"), text(if number < 4 { "A" } else { "B" })];
         story.push((op::ANSWER_QUESTION, body(&AnswerQuestion { member, quiz, question, answer })));
         story.push((op::SET_TAG, body(&SetTag { member, tag: text("koc"), on: 1 })));
+        // One that is known, one that waits, one that is wrong; and the member's own, which it has received.
+        let proof = Proof([number as u8; 16]);
+        let reported = text(&format!("R-{}", number / 2));
+        let report = ReportOrder {
+            paid_at_ms: NOW_MS - 1_000,
+            amount_minor: 7_000,
+            brand: text("house"),
+            channel: text("mall"),
+            store: text(""),
+            number: reported,
+            proof,
+        };
+        story.push((op::REPORT_ORDER, body(&report)));
+        for number in [reported, text(&format!("W-{number}"))] {
+            story.push((op::CLAIM_ORDER, body(&ClaimOrder { member, channel: text("mall"), number, proof })));
+        }
+        let own = text(&number.to_string());
+        let receipt = ConfirmReceipt { member, happened_ms: NOW_MS, channel: text("mall"), number: own };
+        story.push((op::CONFIRM_RECEIPT, body(&receipt)));
+        story.push((op::REDEEM, body(&Redeem { member, campaign: 1, offer: 1 })));
         if number.is_multiple_of(2) {
             story.push((op::SET_ZONE, body(&SetZone { member, zone: text("America/New_York") })));
             story.push((op::RECORD_CHECK_IN, body(&RecordCheckIn { member, happened_ms: NOW_MS - 40_000_000 })));
@@ -244,7 +269,8 @@ fn lived() -> Store {
     store
         .execute(&mut Turn::default(), NOW_MS, &requests(&story(), NOW_MS, 0), &Scope::All, None, &mut out)
         .expect("a batch");
-    // The odd members' activities share one key: the first has it.
-    assert_eq!((store.member_count(), store.order_count()), (6, 7), "the story came to pass");
+    // Six orders, four that were reported, and one activity: the odd members' share one key, the first has it. And what is kept of the
+    // ten orders, and of six claims that wait.
+    assert_eq!((store.member_count(), store.order_count()), (6, 27), "the story came to pass");
     store
 }

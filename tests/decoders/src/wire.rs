@@ -12,9 +12,9 @@ use tidegate_protocol::files::{CheckFile, ListFiles, ReadFile};
 use tidegate_protocol::frame::{HEADER_BYTES, Header, Kind};
 use tidegate_protocol::hello::{Hello, HelloRefused, Welcome};
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, Enrol, GetCampaign, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz,
-    GetStanding, GetStatement, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem,
-    SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, DryRun, Enrol, GetCampaign, GetClaim,
+    GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding, GetStatement, MakeUp, RecordActivity,
+    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::operator::{Activate, GetResults, GetStatus, PublishQuestion, TakeSnapshot};
 use tidegate_protocol::{Body, Decode, Encode, decode, encode};
@@ -92,6 +92,11 @@ fn batch_of_requests(body: &[u8]) {
             op::PUBLISH_QUESTION => same::<PublishQuestion>(entry.body),
             op::GET_RESULTS => same::<GetResults>(entry.body),
             op::ACCEPT_INVITATION => same::<AcceptInvitation>(entry.body),
+            op::CLAIM_ORDER => same::<ClaimOrder>(entry.body),
+            op::REPORT_ORDER => same::<ReportOrder>(entry.body),
+            op::CONFIRM_RECEIPT => same::<ConfirmReceipt>(entry.body),
+            op::GET_CLAIM => same::<GetClaim>(entry.body),
+            op::DRY_RUN => same::<DryRun>(entry.body),
             op::GET_STATEMENT => same::<GetStatement>(entry.body),
             op::GET_LOTS => same::<GetLots>(entry.body),
             op::GET_STANDING => same::<GetStanding>(entry.body),

@@ -144,7 +144,7 @@ impl Bench<'_> {
         let rules = &self.programme.rules;
         let earning = match self.checked(order) {
             Ok(earning) => earning,
-            Err(due) => return due,
+            Err(due) => return *due,
         };
         if !rules.claims.as_ref().is_some_and(|rule| rule.admits(&order.channel)) {
             return plain(answer::NO_CLAIMS);

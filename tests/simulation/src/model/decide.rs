@@ -311,7 +311,7 @@ impl Bench<'_> {
     pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64) -> Due {
         let earning = match self.checked(order) {
             Ok(earning) => earning,
-            Err(due) => return due,
+            Err(due) => return *due,
         };
         if let Some(due) = self.paid_in_time(order, horizon_ms) {
             return due;
@@ -325,10 +325,10 @@ impl Bench<'_> {
     }
 
     /// What is wrong with an order whatever the state, or how orders earn.
-    pub(super) fn checked(&self, order: &Order) -> Result<&Earning, Due> {
+    pub(super) fn checked(&self, order: &Order) -> Result<&Earning, Box<Due>> {
         let rules = &self.programme.rules;
         if order.number.is_empty() {
-            return Err(plain(answer::NO_ORDER_NUMBER));
+            return Err(Box::new(plain(answer::NO_ORDER_NUMBER)));
         }
         let line_is_wrong = |line: &Line| {
             line.quantity == 0
@@ -341,13 +341,13 @@ impl Bench<'_> {
             Some(lines) => lines.is_empty() || order.freight_minor < 0 || lines.iter().any(line_is_wrong),
         };
         if wrong {
-            return Err(plain(answer::INVALID_AMOUNT));
+            return Err(Box::new(plain(answer::INVALID_AMOUNT)));
         }
         let declared = rules.earning.is_some() && CHANNELS.contains(&order.channel.as_str());
         if !declared {
-            return Err(plain(answer::UNKNOWN_CHANNEL));
+            return Err(Box::new(plain(answer::UNKNOWN_CHANNEL)));
         }
-        rules.earning.as_ref().ok_or_else(|| plain(answer::NO_ORDERS))
+        rules.earning.as_ref().ok_or_else(|| Box::new(plain(answer::NO_ORDERS)))
     }
 
     /// When an order can have been paid.
