@@ -280,7 +280,7 @@ answers! {
     NOT_CLAIMABLE = 0x012e, "not-claimable", No, Correct, "Plain", "The order can be claimed no longer, or could never be.";
     ALREADY_CLAIMED = 0x012f, "already-claimed", No, Done, "Plain", "The member has claimed this order already.";
     NOTHING_PENDING = 0x0130, "nothing-pending", No, Done, "Plain", "No points of this member wait for the receipt of such an order.";
-    NO_DRY_RUN = 0x0131, "no-dry-run", No, Correct, "Plain", "A dry run is of an operation on the member that is named.";
+    NO_DRY_RUN = 0x0131, "no-dry-run", No, Correct, "Plain", "A dry run is of an operation on the member that is named, and of no claim.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

@@ -249,7 +249,8 @@ pub struct GetClaim {
     pub number: Text,
 }
 
-/// What a new request would be answered if it came now. Nothing changes, and no id or deadline plays a part in it.
+/// What a new request would be answered if it came now. Nothing changes, and no id or deadline plays a part in it. Of a claim there is
+/// none, which would be a guess that does not count; and of an answer to a question only the code is told.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct DryRun {
     /// Whom the request names.
