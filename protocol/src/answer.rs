@@ -223,7 +223,8 @@ pub struct ClaimView {
 /// Code `would-be`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct WouldBe {
-    /// The answer's code. Its ledger entry, if it has one, is the one that would be next.
+    /// The answer's code. If it names an entry of the ledger, that may be another by then; and whether the server takes changes at the moment
+    /// is not told.
     pub code: u16,
     /// Its body.
     pub body: Blob<4_096>,

@@ -281,6 +281,7 @@ answers! {
     ALREADY_CLAIMED = 0x012f, "already-claimed", No, Done, "Plain", "The member has claimed this order already.";
     NOTHING_PENDING = 0x0130, "nothing-pending", No, Done, "Plain", "No points of this member wait for the receipt of such an order.";
     NO_DRY_RUN = 0x0131, "no-dry-run", No, Correct, "Plain", "A dry run is of an operation on the member that is named, and of no claim.";
+    PROOF_MISSING = 0x0132, "proof-missing", No, Correct, "Plain", "The programme asks for a proof of whose the order is, and there is none.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

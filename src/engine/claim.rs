@@ -1,7 +1,8 @@
 //! Claims of orders by their numbers: before the order is known, or after; and orders that are made known without a member.
 //!
 //! Promises: an order's points are given to one member once, whoever claims it, however often, and whatever its record gave already. A
-//! member has no more guesses than the programme allows; a guess tells it no more than that the order is not known to be its own.
+//! member has no more guesses than the programme allows; a guess tells it no more than that the order is not known to be its own, or
+//! that an order of this number can be claimed no more.
 //! Who decides holds the member and the order's shard of the directory.
 
 use tidegate_protocol::code::answer;
@@ -16,7 +17,7 @@ use super::draft::{Draft, Given, counted};
 use super::effect::{Effect, Effects};
 use super::kept::{KeptOrder, MemberSlot};
 use super::keyed::{Known, NaturalKey, once_known};
-use super::lots::{NEVER_S, second_of};
+use super::lots::second_of;
 use super::member::Member;
 use super::order::{Order, checked, paid_in_time};
 use super::part::{Change, DirectoryPart, Found, MemberPart};
@@ -55,6 +56,11 @@ fn period(context: &Context<'_>, rules: &ClaimRules) -> i32 {
     rules.each.first_day(context.programme.zone.local_day(context.now_ms))
 }
 
+/// Whether an order that was paid then can be claimed now.
+pub(super) fn can_be_claimed(context: &Context<'_>, rules: &ClaimRules, paid_at_ms: i64) -> bool {
+    claimable_until_ms(rules, paid_at_ms) > context.now_ms
+}
+
 /// The instant from which an order that was paid then can be claimed no more.
 fn claimable_until_ms(rules: &ClaimRules, paid_at_ms: i64) -> i64 {
     paid_at_ms.saturating_add(rules.within_ms)
@@ -63,7 +69,7 @@ fn claimable_until_ms(rules: &ClaimRules, paid_at_ms: i64) -> i64 {
 /// The second until which that is kept.
 pub(super) fn kept_until_s(rules: &ClaimRules, paid_at_ms: i64) -> u32 {
     let until_ms = claimable_until_ms(rules, paid_at_ms).saturating_add(999);
-    second_of(until_ms).min(NEVER_S - 1)
+    second_of(until_ms)
 }
 
 /// Where a claim meets what is known.
@@ -106,7 +112,8 @@ pub fn claim_order(
             let found = Found::Own { paid_at_ms: kept.paid_at_ms, amount_minor: kept.amount_minor };
             let mut draft = draft(found, Effects::new());
             draft.claims(&kept, rules)?;
-            let kept = KeptOrder { owner: Some(at), claimant: None, claimed: true, ..kept };
+            let claimant = kept.claimant.filter(|claimant| *claimant != at);
+            let kept = KeptOrder { owner: Some(at), claimant, claimed: true, ..kept };
             Ok(Claim { member: draft.finish(), kept: Some(kept) })
         }
         Met::Wrong => {
@@ -118,7 +125,7 @@ pub fn claim_order(
         }
         Met::Nothing => {
             let used = guesses(context, member).0 + 1;
-            let until_s = second_of(context.now_ms.saturating_add(rules.wait_ms)).min(NEVER_S - 1);
+            let until_s = second_of(context.now_ms.saturating_add(rules.wait_ms));
             let mut draft = draft(Found::Waits { until_s }, Effects::new());
             draft.count(Counter { campaign: counted::CLAIM, offer: 0, period: period(context, rules), used });
             let programme = context.number as u16;
@@ -139,9 +146,14 @@ fn met(
     recorded: bool,
     proof: Proof,
 ) -> Result<Met, Refusal> {
-    let open = |kept: &KeptOrder| claimable_until_ms(rules, kept.paid_at_ms) > context.now_ms;
+    let open = |kept: &KeptOrder| can_be_claimed(context, rules, kept.paid_at_ms);
+    // What proves nothing can never be the owner's, unless the order was recorded for it.
+    let own = |kept: &KeptOrder| kept.known && kept.owner == Some(at);
+    if rules.proof && proof == Proof::default() && !kept.as_ref().is_some_and(own) {
+        return Err(Refusal::Plain(answer::PROOF_MISSING));
+    }
     match kept {
-        Some(kept) if kept.known && kept.owner == Some(at) => {
+        Some(kept) if own(&kept) => {
             return match kept.claimed {
                 true => Err(Refusal::Plain(answer::ALREADY_CLAIMED)),
                 false if !open(&kept) => Err(Refusal::Plain(answer::NOT_CLAIMABLE)),
@@ -178,15 +190,19 @@ fn proves(rules: &ClaimRules, orders: Proof, claims: Proof) -> bool {
     !rules.proof || orders == claims && claims != Proof::default()
 }
 
-/// How it stands with a member's claim of an order: as `claim` numbers it, and the second until which that is kept.
-pub fn claim_state(at: MemberSlot, kept: Option<KeptOrder>) -> (u8, u32) {
+/// How it stands with a member's claim of an order: as `claim` numbers it, and the second until which that is kept. `recorded` tells
+/// whether the order's number is taken.
+pub fn claim_state(context: &Context<'_>, at: MemberSlot, kept: Option<KeptOrder>, recorded: bool) -> (u8, u32) {
     let Some(kept) = kept else { return (0, 0) };
+    let rules = context.programme.claims.as_ref().filter(|rules| rules.admits(kept.channel));
+    let open = rules.is_some_and(|rules| can_be_claimed(context, rules, kept.paid_at_ms));
     let (owns, claims) = (kept.owner == Some(at), kept.claimant == Some(at));
     let state = match (kept.known, owns, claims) {
-        (false, _, true) => 1,
+        (false, _, true) if !recorded => 1,
         (true, true, _) if kept.claimed => 2,
-        (true, true, _) => 4,
-        (true, false, true) => 3,
+        (true, true, _) if open => 4,
+        // Also where its order came, and nothing more is kept of that.
+        (_, false, true) => 3,
         _ => return (0, 0),
     };
     (state, kept.until_s)
@@ -211,6 +227,9 @@ pub fn report_order(
     let (channel, earning) = checked(context, &order)?;
     let rules = programme.claims.as_ref().filter(|rules| rules.admits(channel));
     let rules = rules.ok_or(Refusal::Plain(answer::NO_CLAIMS))?;
+    if rules.proof && body.proof == Proof::default() {
+        return Err(Refusal::Plain(answer::PROOF_MISSING));
+    }
     paid_in_time(context, &order, after_ms)?;
     let amount_minor = order.amount_minor(earning.counts);
     let mut kept_now = KeptOrder {
@@ -276,10 +295,14 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Gives the member whose claim waited for the order that it is paying now what the claim brings beyond the order's own points.
-    pub(super) fn claims_own(&mut self, base: i64, given: &Given, rules: &ClaimRules) -> Result<(), Refusal> {
-        let own = self.given_by(crate::programme::source::ORDERS);
-        self.earn_beyond(own, base, &rules.giving, given)
+    /// Does something whole or not at all: what a refusal leaves of it is taken back. Whether it was done.
+    pub(super) fn or_nothing(&mut self, work: impl FnOnce(&mut Self) -> Result<(), Refusal>) -> bool {
+        let before = self.effects().len();
+        let done = work(self).is_ok();
+        if !done {
+            self.forget_effects(before);
+        }
+        done
     }
 
     /// Points given so far by a source.

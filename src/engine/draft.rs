@@ -153,6 +153,11 @@ impl<'a> Draft<'a> {
         &self.part.effects
     }
 
+    /// Takes back all effects but the first so many.
+    pub(super) fn forget_effects(&mut self, left: usize) {
+        self.part.effects.truncate(left);
+    }
+
     /// Adds an effect.
     pub(super) fn effect(&mut self, effect: Effect) {
         self.part.effects.push(effect);

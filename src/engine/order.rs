@@ -6,7 +6,7 @@ use tidegate_protocol::refusal::{PaidInTheFuture, TooOld};
 
 use super::Context;
 use super::admit::Request;
-use super::claim::kept_until_s;
+use super::claim::{can_be_claimed, kept_until_s};
 use super::draft::{Draft, Given};
 use super::effect::{Effect, Effects};
 use super::kept::{KeptOrder, MemberSlot, Waiting};
@@ -138,14 +138,14 @@ pub fn record_order(
     let now = KeptOrder { key, amount_minor, base: base.max(0), paid_at_ms: order.paid_at_ms, ..KeptOrder::FREE };
     let now = KeptOrder { programme: context.number as u16, channel, owner: Some(at), known: true, ..now };
     let claims = programme.claims.as_ref().filter(|rules| rules.admits(channel));
-    let now = draft.keeps(now, kept, claims, earning, &given)?;
+    let now = draft.keeps(now, kept, claims, earning, &given);
     draft.ordered(amount_minor, order.paid_at_ms)?;
     Ok((draft.finish(), now))
 }
 
 impl Draft<'_> {
     /// What is kept of an order that its member pays now, whose points are given: as long as it can be claimed, or they wait for the
-    /// receipt. A claim of the member's own that waited for it is granted with it; another's is refused.
+    /// receipt. A claim of the member's own that waited for it is granted with it, if it can be; another's is refused.
     fn keeps(
         &mut self,
         now: KeptOrder,
@@ -153,10 +153,10 @@ impl Draft<'_> {
         claims: Option<&ClaimRules>,
         earning: &Earning,
         given: &Given,
-    ) -> Result<Option<KeptOrder>, Refusal> {
+    ) -> Option<KeptOrder> {
         let receipt = earning.giving.terms.waits_for_receipt();
         if claims.is_none() && !receipt {
-            return Ok(None);
+            return None;
         }
         let points = self.given_by(source::ORDERS);
         let waiting = self.effects().iter().find_map(|effect| match effect {
@@ -166,18 +166,19 @@ impl Draft<'_> {
             _ => None,
         });
         let claimable_s = claims.map_or(0, |rules| kept_until_s(rules, now.paid_at_ms));
-        let until_s = claimable_s.max(waiting.map_or(0, |waiting| waiting.opens_s));
+        let until_s = claimable_s.max(waiting.map_or(0, |waiting| waiting.opens_s)).min(NEVER_S - 1);
         if until_s <= second_of(self.context.now_ms) {
-            return Ok(None);
+            return None;
         }
         let claimant = kept.filter(|kept| !kept.known).and_then(|kept| kept.claimant);
         let own = claimant == now.owner;
-        if let Some(rules) = claims.filter(|_| own) {
-            self.claims_own(now.base, given, rules)?;
-        }
-        let claimed = own && claims.is_some();
+        let claimed = match claims.filter(|rules| own && can_be_claimed(self.context, rules, now.paid_at_ms)) {
+            // Who cannot have it now is not refused its order for that, and can claim it later.
+            Some(rules) => self.or_nothing(|draft| draft.earn_beyond(points, now.base, &rules.giving, given)),
+            None => false,
+        };
         let claimant = claimant.filter(|_| !own);
-        Ok(Some(KeptOrder { given: points, waiting, until_s: until_s.min(NEVER_S - 1), claimant, claimed, ..now }))
+        Some(KeptOrder { given: points, waiting, until_s, claimant, claimed, ..now })
     }
 
     /// What an order brings beside its own points: the ladder counts it, and an invited member may qualify.

@@ -56,20 +56,29 @@ pub fn confirm_receipt(
         let name = LotName { expires_s: expiry.at_s, source: pending.name.source, slides: expiry.slides };
         draft.opens(pending, Pending { opens_s, name, ..pending })?;
     }
-    Ok(Claim { member: draft.finish(), kept: Some(KeptOrder { waiting: None, ..kept }) })
+    // One that came too late to matter can be said again.
+    let moved = opens_s < pending.opens_s;
+    Ok(Claim { member: draft.finish(), kept: moved.then_some(KeptOrder { waiting: None, ..kept }) })
 }
 
 impl Draft<'_> {
     /// Pending points open at another time, which can have come.
     fn opens(&mut self, before: Pending, then: Pending) -> Result<(), Refusal> {
-        // With the old ones gone or fewer, there is one more at most.
-        if self.member.lot_count() >= LOTS_MOST {
+        let is_like =
+            |other: Pending| move |known: &Pending| (known.opens_s, known.name) == (other.opens_s, other.name);
+        let at = self.member.pending().position(|known| is_like(before)(known));
+        let at = at.and_then(|at| u16::try_from(at).ok()).ok_or(Refusal::Plain(answer::NOTHING_PENDING))?;
+        let waits = then.opens_s > second_of(self.context.now_ms);
+        let known = match waits {
+            true => self.member.pending().any(|known| is_like(then)(known)),
+            false => self.member.lots().has(then.name),
+        };
+        let all = self.member.pending().any(|known| *known == before);
+        if self.member.lot_count() + usize::from(!known) - usize::from(all) > LOTS_MOST {
             return Err(Refusal::Plain(answer::TOO_MANY_LOTS));
         }
-        let at = self.member.pending().position(|known| (known.opens_s, known.name) == (before.opens_s, before.name));
-        let at = at.and_then(|at| u16::try_from(at).ok()).ok_or(Refusal::Plain(answer::NOTHING_PENDING))?;
         self.effect(Effect::Unpended { points: before.points, at });
-        if then.opens_s > second_of(self.context.now_ms) {
+        if waits {
             self.effect(Effect::Pended(then));
             return Ok(());
         }

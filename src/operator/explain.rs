@@ -7,7 +7,7 @@ use tidegate_client::Client;
 use tidegate_protocol::code::{Applied, OPERATIONS, op, row};
 use tidegate_protocol::operation::{
     AcceptInvitation, AnswerQuestion, CheckIn, ConfirmReceipt, DryRun, Enrol, Field, GetCampaign, MakeUp,
-    RecordActivity, RecordOrder, Redeem, SetBirthday, SetTag, SetZone, UseRight,
+    RecordActivity, RecordCheckIn, RecordOrder, Redeem, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{Body, Encode, List, MemberKey, Text, encode};
 
@@ -42,8 +42,12 @@ pub struct Explain {
 enum Operation {
     /// Become a member.
     Enrol,
-    /// Check in for today.
-    CheckIn,
+    /// Check in: for today, or late for the day of an instant.
+    CheckIn {
+        /// When it happened, such as 2026-11-20T10:00:00+08:00 [default: today's].
+        #[arg(long, value_name = "INSTANT", value_parser = instant_ms)]
+        at: Option<i64>,
+    },
     /// Make up for a missed day.
     MakeUp {
         /// The local day, such as 2026-11-20.
@@ -56,7 +60,7 @@ enum Operation {
         /// The offer's SKU.
         offer: String,
     },
-    /// Pay an order.
+    /// Pay an order; one without lines.
     Order {
         /// The brand.
         #[arg(long, value_parser = text)]
@@ -123,11 +127,14 @@ enum Operation {
         #[arg(value_parser = text)]
         zone: Text,
     },
-    /// Be given a tag.
+    /// Be given a tag, or lose it.
     Tag {
         /// The tag.
         #[arg(value_parser = text)]
         tag: Text,
+        /// Lose it.
+        #[arg(long)]
+        off: bool,
     },
     /// Answer a question. Whether the answer is right is not told.
     Answer {
@@ -216,7 +223,10 @@ impl Explain {
         let member = self.key;
         match operation {
             Operation::Enrol => (op::ENROL, bytes(&Enrol { member })),
-            Operation::CheckIn | Operation::Redeem { .. } => (op::CHECK_IN, bytes(&CheckIn { member })),
+            Operation::CheckIn { at: Some(happened_ms) } => {
+                (op::RECORD_CHECK_IN, bytes(&RecordCheckIn { member, happened_ms: *happened_ms }))
+            }
+            Operation::CheckIn { at: None } | Operation::Redeem { .. } => (op::CHECK_IN, bytes(&CheckIn { member })),
             Operation::MakeUp { day } => {
                 let day = jiff::civil::date(1970, 1, 1).until(*day).map_or(i32::MAX, |since| since.get_days());
                 (op::MAKE_UP, bytes(&MakeUp { member, day }))
@@ -247,7 +257,7 @@ impl Explain {
                 (op::SET_BIRTHDAY, bytes(&SetBirthday { member, month: *month, day: *day }))
             }
             Operation::Zone { zone } => (op::SET_ZONE, bytes(&SetZone { member, zone: *zone })),
-            Operation::Tag { tag } => (op::SET_TAG, bytes(&SetTag { member, tag: *tag, on: 1 })),
+            Operation::Tag { tag, off } => (op::SET_TAG, bytes(&SetTag { member, tag: *tag, on: u8::from(!off) })),
             Operation::Answer { quiz, question, answer } => {
                 let (quiz, question, answer) = (*quiz, *question, *answer);
                 (op::ANSWER_QUESTION, bytes(&AnswerQuestion { member, quiz, question, answer }))

@@ -59,7 +59,7 @@ pub struct Serve {
     /// Members the server may hold.
     #[arg(long, value_name = "N", default_value_t = Limits::default().members)]
     max_members: u64,
-    /// Orders the server may remember.
+    /// Orders the server may remember; one that can be claimed, or whose points wait for a receipt, counts twice.
     #[arg(long, value_name = "N", default_value_t = Limits::default().orders)]
     max_orders: u64,
     /// Shards of a new data directory, a power of two; one that exists keeps its own.

@@ -42,6 +42,8 @@ pub(super) struct Scope<'s> {
     pub(super) orders: OrderRules,
     /// Whether orders give points.
     pub(super) has_orders: bool,
+    /// Whether orders are capped.
+    pub(super) earning_caps: bool,
     pub(super) lives: &'s Lives<'s>,
 }
 
@@ -71,6 +73,12 @@ pub(super) fn read(value: &Value, scope: &Scope) -> Option<ClaimRules> {
     let proof = proof.and_then(|value| choice(&value, &[("required", true), ("none", false)]));
     let guesses = fields.need("guesses", "guesses = { times = 5, each = \"day\" }").and_then(|value| guesses(&value));
     let giving = caps::giving(&fields, source::CLAIM, scope.lives.terms(&fields), Some("paid"));
+    if scope.earning_caps && giving.as_ref().is_some_and(|giving| giving.caps.is_empty()) {
+        value.warn(
+            "what a cap of [earning] holds back of an order can be claimed",
+            "add a cap of its own to [claim], or leave that of [earning] out",
+        );
+    }
     let (guesses, each) = guesses?;
     Some(ClaimRules {
         channels: channels?,

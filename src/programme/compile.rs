@@ -162,7 +162,8 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let claims = top.get("claim").map(|value| {
         let (channels, orders) = (channels.as_deref().unwrap_or_default(), orders.unwrap_or(DEFAULT_ORDERS));
         let has_orders = top.get("earning").is_some();
-        claims::read(&value, &claims::Scope { channels, orders, has_orders, lives: &lives })
+        let earning_caps = earning.iter().flatten().any(|rule| !rule.giving.caps.is_empty());
+        claims::read(&value, &claims::Scope { channels, orders, has_orders, earning_caps, lives: &lives })
     });
     let activities = activities::read(top.get("activity"), &lives, numbering);
     let quizzes = quizzes::read(top.get("quiz"), &lives, numbering);

@@ -90,8 +90,10 @@ impl Run<'_> {
         let (used, times) = engine::guesses(context, &member);
         let held = self.store.directory[self.store.directory_shard(&key)].lock();
         self.epoch = self.epoch.max(held.journal.last_epoch());
-        let kept = held.state.find_kept(&key, second_of(context.now_ms.max(held.journal.last_ms())));
-        let (state, until_s) = engine::claim_state(MemberSlot { shard: place.shard as u16, slot }, kept);
+        let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
+        let kept = held.state.find_kept(&key, second_of(context.now_ms));
+        let (at, recorded) = (MemberSlot { shard: place.shard as u16, slot }, held.state.find(&key).is_some());
+        let (state, until_s) = engine::claim_state(&context, at, kept, recorded);
         let (until_ms, guesses_left) = (i64::from(until_s) * 1000, times.saturating_sub(used));
         self.store.counts.answers.count(answer::CLAIM);
         push_answer(self.out, asked.index, answer::CLAIM, &ClaimView { state, until_ms, guesses_left });
@@ -116,7 +118,7 @@ impl Run<'_> {
             let Some(claimant) = self.waits(&held, &asking) else {
                 // Who activates holds all places: as long as this one is held, no other version comes in force.
                 let world = store.world.load_full();
-                let Some(active) = world.programme(programme) else { return };
+                let active = world.programme(programme).expect("programmes never go");
                 self.epoch = self.epoch.max(world.epoch);
                 return self.reported(index, &asking, active, &mut held, None);
             };
@@ -140,7 +142,7 @@ impl Run<'_> {
             }
             let before = two.appended_bytes();
             let world = std::sync::Arc::clone(&two.own().state.world);
-            let Some(active) = world.programme(programme) else { return };
+            let active = world.programme(programme).expect("programmes never go");
             self.reported(index, &asking, active, &mut held, Some((&mut two, beside)));
             drop(held);
             return two.leave(self, before);
@@ -187,6 +189,8 @@ impl Run<'_> {
         if let Some((two, _)) = &mut beside {
             now_ms = now_ms.max(two.last_ms());
         }
+        // By then a claim may wait no more.
+        let kept = kept.filter(|kept| kept.is_kept(second_of(now_ms)));
         let context = active.context(now_ms);
         if let Some((two, beside)) = beside.as_mut().filter(|_| entry.is_none() && self.later.is_none()) {
             two.own_at(|place| place.settle(&context, beside.claimant.slot, epoch, lineage));

@@ -61,15 +61,18 @@ impl Directory {
 
     /// Whether something was kept before of the order of a key, and its slot is still there.
     pub fn has_kept_slot(&self, key: &NaturalKey) -> bool {
-        self.kept.find(key, |_| true).is_some()
+        self.slot_before(key).is_some()
     }
 
     /// The slot in which something more is kept of the order of a key: that of what was kept of it before, if it is still there.
     pub fn kept_slot(&mut self, key: &NaturalKey) -> u32 {
-        match self.kept.find(key, |_| true) {
-            Some((slot, _)) => slot,
-            None => self.kept.free_slot(),
-        }
+        self.slot_before(key).unwrap_or_else(|| self.kept.free_slot())
+    }
+
+    /// Of one that counts and one that is forgotten, which a recovery can leave beside each other, the one that counts: two never do.
+    fn slot_before(&self, key: &NaturalKey) -> Option<u32> {
+        let counts = self.kept.find(key, |kept| kept.is_kept(self.kept_mark_s));
+        counts.or_else(|| self.kept.find(key, |_| true)).map(|(slot, _)| slot)
     }
 
     /// Whether a part from the log fits: slots are taken one behind the other.

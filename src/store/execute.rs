@@ -220,7 +220,10 @@ impl Run<'_> {
         }
         let mut told = Vec::new();
         refusal.answer(asked.index, &mut told);
-        self.would_be(asked, refusal.code(), &told);
+        // That points do not fit would tell which answer has any.
+        let answers = matches!(asked.asked, Asked::AnswerQuestion(_));
+        let tells = answers && [answer::TOO_MANY_LOTS, answer::INVALID_AMOUNT].contains(&refusal.code());
+        self.would_be(asked, if tells { answer::ANSWERED } else { refusal.code() }, &told);
     }
 
     /// Says what a request would be answered; `told` is that answer, as it would stand in the frame.

@@ -52,10 +52,10 @@ async fn typed_order_numbers_give_three_times_the_points_once() {
     assert!(matches!(stage.report("D-3", 20, 5).await.body, Body::OrderReported(told) if told.waited == 2));
     assert_eq!((stage.claim_view(4, "D-3").await.state, balance(&stage, 4).await), (3, 0));
     assert_eq!(name(stage.claim(5, "D-3", 5).await), "OrderClaimed");
-    assert_eq!((balance(&stage, 5).await, stage.claim_view(4, "D-3").await.state), (60, 0));
-    // An order without a proof is nobody's, also of who shows none.
-    stage.report("D-4", 20, 0).await;
-    assert_eq!(name(stage.claim(5, "D-4", 0).await), "ClaimWrong");
+    assert_eq!((balance(&stage, 5).await, stage.claim_view(4, "D-3").await.state), (60, 3), "refused it stays");
+    // What is without a proof is nobody's: it is neither reported nor claimed.
+    assert_eq!(stage.report("D-4", 20, 0).await.code, answer::PROOF_MISSING);
+    assert_eq!(stage.claim(5, "D-4", 0).await.code, answer::PROOF_MISSING);
 
     // What the mall recorded for its member is topped up, without a proof; and is nobody else's.
     stage.order(6, "M-1", 100).await;

@@ -231,6 +231,56 @@ fn what_is_kept_no_more_makes_room() {
     assert_eq!(client.claim(2, "5", 3).code, answer::CLAIM_WAITS);
 }
 
+/// After a recovery what is forgotten can still be in its slot, beside what is kept now of the same order.
+#[test]
+fn an_order_is_claimed_once_behind_a_recovery_that_swept_nothing() {
+    let memory = Memory::new();
+    let mut opened = open(&memory, options(1, Limits::default()));
+    opened.store.activate(bundle(&club()), 0, false, NOON_MS - DAY_MS).unwrap();
+    let mut client = Client::new(&opened.store);
+    (0..3).for_each(|member| drop(client.enrol(member)));
+    // Two claims lapse, and the slot of the second is the first to be taken again: by the order of the first.
+    client.claim(0, "K", 1);
+    client.claim(0, "L", 1);
+    client.now_ms += 3 * DAY_MS;
+    opened.store.maintain(client.now_ms);
+    assert_eq!(client.report("K", 20, 1).code, answer::ORDER_REPORTED);
+    let now_ms = client.now_ms;
+    drain(&mut opened);
+    opened.flusher.close().unwrap();
+    let opened = open(&memory.power_loss(Loss::Kept), options(1, Limits::default()));
+    let mut client = Client { now_ms, ..Client::new(&opened.store).numbered(1) };
+    assert_eq!(client.claim(1, "K", 1).code, answer::ORDER_CLAIMED);
+    for member in [1, 2, 1, 2] {
+        assert_ne!(client.claim(member, "K", 1).code, answer::ORDER_CLAIMED);
+    }
+    assert_eq!((client.member(1).balance, client.member(2).balance), (60, 0));
+    let hash = opened.store.books().state_hash;
+    opened.store.maintain(now_ms);
+    assert_eq!(opened.store.books().state_hash, hash, "sweeping changes nothing");
+}
+
+/// An order that its member pays is never refused for the sake of its claim, and a claim is granted no later than the rules say.
+#[test]
+fn an_order_is_recorded_whatever_becomes_of_its_claim() {
+    let capped = club().replace("within = \"10d\"", "within = \"1d\"");
+    let (_, opened) = opened_with(&capped, options(1, Limits::default()));
+    let mut client = Client::new(&opened.store);
+    client.enrol(1);
+    client.claim(1, "late", 1);
+    client.now_ms += DAY_MS + DAY_MS / 2;
+    let mut late = order(1, "late", 20, NOON_MS);
+    assert_eq!(client.ask(op::RECORD_ORDER, &late).code, answer::RECORDED);
+    assert_eq!((client.member(1).balance, client.claim_view(1, "late").state), (0, 0), "a day has passed");
+    // So many points that three times as many cannot be counted.
+    client.claim(1, "huge", 1);
+    (late.number, late.paid_at_ms) = (asking::text("huge"), client.now_ms);
+    late.amount_minor = 40_000_000_000_000;
+    assert_eq!(client.ask(op::RECORD_ORDER, &late).code, answer::RECORDED);
+    assert_eq!(client.claim_view(1, "huge").state, 4, "it can be claimed another time");
+    assert!(opened.store.books().balance());
+}
+
 /// Whoever claims at once, before, while and after the orders come: each order's points are given once, and no claim that waits is forgotten.
 #[test]
 fn of_many_who_claim_at_once_one_has_the_points() {

@@ -2,7 +2,7 @@
 
 use tidegate_protocol::answer::WouldBe;
 use tidegate_protocol::code::{Applied, answer, row};
-use tidegate_protocol::operation::DryRun;
+use tidegate_protocol::operation::{AnswerQuestion, DryRun};
 use tidegate_protocol::{Encode, MemberKey, encode};
 
 use super::*;
@@ -71,4 +71,33 @@ fn a_dry_run_is_of_a_change_of_the_member_that_is_named() {
     let later = Some(tidegate::store::Later::NotAllowed);
     let told = asking::ask_as(&opened.store, NOON_MS, &asked, &tidegate::store::Scope::All, later);
     assert_eq!(told.read::<WouldBe>().code, answer::CHECKED_IN);
+}
+
+/// Also where no points fit any more, so that the right answer would be refused.
+#[test]
+fn a_dry_run_of_an_answer_does_not_tell_whether_it_is_right() {
+    let quiz = "[quiz.live]\nright = 3\nexpires = \"never\"\n";
+    let programme =
+        club("club", quiz).replace("points = 5 }", "points = 5, expires = \"60 months from grant, to end of day\" }");
+    let (_, mut opened) = opened_with(&programme, options(1, Limits::default()));
+    let store = opened.store.clone();
+    let mut client = Client::new(&store);
+    client.enrol(1);
+    // A thousand lots: those of two days that end with the same are one.
+    for _ in 0..1_001 {
+        assert_eq!(client.check_in(1).code, answer::CHECKED_IN);
+        client.now_ms += DAY_MS;
+        drain(&mut opened);
+    }
+    store.publish_question(&said::question(0, client.now_ms), client.now_ms).unwrap();
+    for option in ["A", "B"] {
+        let [quiz, question, answer] = ["live", "q-0", option].map(asking::text);
+        let body = AnswerQuestion { member: asking::member(1), quiz, question, answer };
+        let would = would_be(&mut client, op::ANSWER_QUESTION, &body).unwrap();
+        assert_eq!((would.code, would.body.as_slice().len()), (answer::ANSWERED, 0), "{option}");
+    }
+    let [quiz, question, right] = ["live", "q-0", "B"].map(asking::text);
+    let told =
+        client.ask(op::ANSWER_QUESTION, &AnswerQuestion { member: asking::member(1), quiz, question, answer: right });
+    assert_eq!(told.code, answer::TOO_MANY_LOTS);
 }

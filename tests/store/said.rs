@@ -41,7 +41,7 @@ invitee = { right = "card" }
     )
 }
 
-fn question(number: u64, now_ms: i64) -> PublishQuestion {
+pub(super) fn question(number: u64, now_ms: i64) -> PublishQuestion {
     let text = asking::text;
     PublishQuestion {
         programme: text("club"),

@@ -100,6 +100,10 @@ impl Bench<'_> {
         if !rule.admits(channel) {
             return plain(answer::NO_CLAIMS);
         }
+        let mine = programme.kept(channel, number, now_ms).is_some_and(|kept| kept.known && kept.owner == own);
+        if rule.proof && proof == 0 && !mine {
+            return plain(answer::PROOF_MISSING);
+        }
         let kept = programme.kept(channel, number, now_ms);
         let recorded = self.is_recorded(channel, number);
         let open = |kept: &Kept| kept.paid_at_ms + rule.within_ms > now_ms;
@@ -149,6 +153,9 @@ impl Bench<'_> {
         if !rules.claims.as_ref().is_some_and(|rule| rule.admits(&order.channel)) {
             return plain(answer::NO_CLAIMS);
         }
+        if proof == 0 && rules.claims.as_ref().is_some_and(|rule| rule.proof) {
+            return plain(answer::PROOF_MISSING);
+        }
         if let Some(due) = self.paid_in_time(order, horizon_ms) {
             return due;
         }
@@ -187,12 +194,21 @@ impl Bench<'_> {
         expect(told, answer::CLAIM)?;
         let view: ClaimView = told.read()?;
         let own = Some(self.member);
-        let kept = self.programme.kept(channel, number, self.now.now_ms);
+        let (programme, now_ms) = (&*self.programme, self.now.now_ms);
+        let kept = programme.kept(channel, number, now_ms);
+        let rule = programme.rules.claims.as_ref().filter(|rule| rule.admits(channel));
+        let open = |kept: &Kept| rule.is_some_and(|rule| kept.paid_at_ms + rule.within_ms > now_ms);
+        let recorded = programme.recorded.get(&(format!("order {channel}"), number.to_owned()));
         let state = kept.map_or(0, |kept| match kept {
-            Kept { known: false, claimant, .. } if *claimant == own => 1,
+            Kept { known: false, claimant, .. } if *claimant == own => match recorded {
+                None => 1,
+                Some(known) if known.happened_ms > programme.forgettable_ms => 3,
+                // Its key may be forgotten, or not yet.
+                Some(_) => view.state.clamp(1, 3),
+            },
             Kept { known: true, owner, claimed: true, .. } if *owner == own => 2,
-            Kept { known: true, owner, .. } if *owner == own => 4,
-            Kept { known: true, claimant, .. } if *claimant == own => 3,
+            Kept { known: true, owner, .. } if *owner == own && open(kept) => 4,
+            Kept { known: true, owner, claimant, .. } if *owner != own && *claimant == own => 3,
             _ => 0,
         });
         let until_ms = if state == 0 { 0 } else { kept.map_or(0, |kept| kept.until_ms) };
@@ -222,7 +238,7 @@ impl Bench<'_> {
         let before = programme.kept(&order.channel, &order.number, now.now_ms).filter(|kept| !kept.known);
         let claimant = before.and_then(|kept| kept.claimant);
         let owner = Some(self.member);
-        let own = claimant == owner && claims.is_some();
+        let own = claimant == owner && claims.is_some_and(|rule| order.paid_at_ms + rule.within_ms > now.now_ms);
         let kept = Kept {
             known: true,
             amount_minor,
@@ -262,7 +278,8 @@ impl Bench<'_> {
                 let body: OrderClaimed = told.read()?;
                 let kept = programme.kept.get_mut(&key(channel, number)).ok_or("an order that nobody knows")?;
                 let before_it = kept.clone();
-                (kept.owner, kept.claimant, kept.claimed, kept.changed) = (Some(self.member), None, true, now.epoch);
+                (kept.owner, kept.claimed, kept.changed) = (Some(self.member), true, now.epoch);
+                kept.claimant = kept.claimant.filter(|claimant| *claimant != self.member);
                 let extra = (worth - before_it.given).max(0);
                 give(programme, self.member, &rule, extra, before_it.paid_at_ms, now.now_ms);
                 if before_it.owner.is_none() {
@@ -363,8 +380,10 @@ impl Bench<'_> {
         let body: ReceiptConfirmed = told.read()?;
         let (programme, now) = (&mut *self.programme, self.now);
         let kept = programme.kept.get_mut(&key(channel, number)).ok_or("an order that nobody knows")?;
-        kept.changed = now.epoch;
-        let waiting = kept.waiting.take().ok_or("an order that waits for nothing")?;
+        let waiting = kept.waiting.clone().ok_or("an order that waits for nothing")?;
+        if opens_ms < waiting.opens_ms {
+            (kept.waiting, kept.changed) = (None, now.epoch);
+        }
         let rules = programme.rules.clone();
         let (under, held) = programme.of(self.member);
         if opens_ms < waiting.opens_ms {
