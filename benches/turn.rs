@@ -76,7 +76,7 @@ impl Bench {
         };
         for first in (0..MEMBERS).step_by(BATCH as usize) {
             bench.batch(op::ENROL, |at, _| Enrol { member: MemberKey::from_number(first + at) });
-            bench.batch(op::RECORD_ORDER, |at, serial| order(first + at, serial, 100_000_000_000));
+            bench.batch(op::RECORD_ORDER, |at, serial| order(first + at, serial, 100_000_000_000, NOW_MS));
         }
         bench
     }
@@ -121,10 +121,10 @@ impl Bench {
     }
 }
 
-fn order(member: u64, serial: u64, amount_minor: i64) -> RecordOrder {
+fn order(member: u64, serial: u64, amount_minor: i64, now_ms: i64) -> RecordOrder {
     RecordOrder {
         member: MemberKey::from_number(member),
-        paid_at_ms: NOW_MS - 1000,
+        paid_at_ms: now_ms - 1000,
         amount_minor,
         brand: Text::try_from("house").expect("short"),
         channel: Text::try_from("shop").expect("short"),
@@ -155,10 +155,21 @@ fn turns(criterion: &mut Criterion) {
             bench.batch(op::CHECK_IN, |at, _| CheckIn { member: members[at as usize] });
         });
     });
+    group.bench_function("check in", |bencher| {
+        let mut next = 0;
+        bencher.iter(|| {
+            // Another day, once all have checked in.
+            bench.now_ms += if next == 0 { 24 * 3_600_000 } else { 0 };
+            bench
+                .batch(op::CHECK_IN, |at, _| CheckIn { member: MemberKey::from_number((next + at) * 1_237 % MEMBERS) });
+            next = (next + BATCH) % (MEMBERS - MEMBERS % BATCH);
+        });
+    });
     group.bench_function("record order", |bencher| {
         bencher.iter(|| {
             let members: Vec<u64> = (0..BATCH).map(|_| bench.serial % MEMBERS).collect();
-            bench.batch(op::RECORD_ORDER, |at, serial| order(members[at as usize], serial, 100));
+            let now_ms = bench.now_ms;
+            bench.batch(op::RECORD_ORDER, |at, serial| order(members[at as usize], serial, 100, now_ms));
         });
     });
     group.bench_function("redeem, skewed", |bencher| {

@@ -56,6 +56,8 @@ struct State {
     granted: u64,
     /// Numbers of the orders that are recorded.
     orders: HashSet<String>,
+    /// And of those that are claimed.
+    claimed: HashSet<String>,
     /// Answers to the question, and first places taken.
     answers: u32,
     places: u32,
@@ -81,6 +83,7 @@ pub(crate) fn start(certs: &Path, lie: Lie) -> SocketAddr {
                 used: HashMap::new(),
                 granted: 0,
                 orders: HashSet::new(),
+                claimed: HashSet::new(),
                 answers: 0,
                 places: 0,
                 frames: 0,
@@ -201,6 +204,19 @@ impl State {
                 member.balance += order.amount_minor / 100;
                 let body = answer::Recorded { ledger, version, tier: 1, before: 0, after: member.balance };
                 push_answer(out, index, code::RECORDED, &body);
+            }
+            op::CLAIM_ORDER => {
+                let claim: operation::ClaimOrder = decode(entry.body).unwrap();
+                let number = claim.number.to_string();
+                assert!(self.orders.contains(&number), "an order goes before its claim");
+                if !self.claimed.insert(number) && self.lie != Lie::TakesTwice {
+                    return push_answer(out, index, code::ALREADY_CLAIMED, &Plain {});
+                }
+                let member = self.members.get_mut(&claim.member).unwrap();
+                let before = member.balance;
+                member.balance += 2;
+                let body = answer::OrderClaimed { ledger, version, tier: 1, before, after: member.balance };
+                push_answer(out, index, code::ORDER_CLAIMED, &body);
             }
             op::CHECK_IN => self.check_in(index, &decode(entry.body).unwrap(), out),
             op::ANSWER_QUESTION => self.answer(index, &decode(entry.body).unwrap(), out),

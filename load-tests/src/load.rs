@@ -155,11 +155,28 @@ struct Slot {
 struct Orders {
     newest: u64,
     last: Option<(u32, Own)>,
+    /// The one that was told just now.
+    told: Option<(u32, u64)>,
 }
 
 impl Orders {
-    /// The next order, of this member or, if it is told again, of the last's.
+    /// The claim of the order that was told just now.
+    fn claim(&self) -> (u32, Own) {
+        let (member, number) = self.told.expect("an order goes before its claim");
+        (member, Own::Claim { number })
+    }
+
+    /// The next order, and notes that it is told.
     fn next(&mut self, member: u32, server_ms: i64) -> (u32, Own) {
+        let next = self.drawn(member, server_ms);
+        if let (member, Own::Order { number, .. }) = next {
+            self.told = Some((member, number));
+        }
+        next
+    }
+
+    /// The next order, of this member or, if it is told again, of the last's.
+    fn drawn(&mut self, member: u32, server_ms: i64) -> (u32, Own) {
         self.newest += 1;
         if let Some(again) = self.last.take()
             && self.newest.is_multiple_of(TOLD_TWICE)
@@ -215,7 +232,7 @@ impl Load {
             template: Template::new(scenario.name, plan.batch, &numbers),
             walk: Walk::new(members.clone(), plan.spread, plan.seed.wrapping_mul(1_000_003) + index as u64),
             // Numbers of two lanes, or two runs, never meet: the upper half is this one's.
-            orders: Orders { newest: plan.order_numbers + ((index as u64) << 40), last: None },
+            orders: Orders { newest: plan.order_numbers + ((index as u64) << 40), last: None, told: None },
             slots: (0..plan.in_flight).map(slot).collect(),
             free: (0..plan.in_flight as u16).rev().collect(),
             told,
@@ -295,12 +312,19 @@ impl Load {
         }
         let (walk, scenario, numbers) = (&mut self.walk, &self.scenario, &self.numbers);
         let (orders, mut members) = (&mut self.orders, slot.members.iter_mut());
+        let mut nth = 0;
         self.template.append(out, at.into(), || {
-            let mut member = walk.next();
+            nth += 1;
+            let mut member = if scenario.name == Name::OrderClaims && nth % 2 == 0 { 0 } else { walk.next() };
             let own = match scenario.name {
                 Name::CheckInMidnight => Own::Nothing,
                 Name::Quiz => Own::Answer(scenario.is_right(member)),
-                Name::OrderStorm => {
+                Name::OrderClaims if nth % 2 == 0 => {
+                    let own;
+                    (member, own) = orders.claim();
+                    own
+                }
+                Name::OrderStorm | Name::OrderClaims => {
                     let own;
                     (member, own) = orders.next(member, server_ms);
                     own

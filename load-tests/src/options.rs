@@ -71,6 +71,9 @@ pub(crate) struct Options {
     /// Where the started server keeps its data [default: a temporary directory, removed afterwards].
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub(crate) data: Option<PathBuf>,
+    /// The program to start as the server, another build's `tidegate` say [default: the server of this very build].
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    pub(crate) program: Option<PathBuf>,
     /// The processor that the started server decides on and the harness keeps off, or `any`: both run where the kernel puts
     /// them [default: the first, where there are others].
     #[arg(long, value_name = "N", conflicts_with = "server", value_parser = placement)]
@@ -128,6 +131,9 @@ impl Options {
         }
         if self.rates.len() > 1 && self.scenario != Name::RedeemGranted {
             return Err(format!("--rates: {} can be run only once on the same members", self.scenario.as_str()));
+        }
+        if self.scenario == Name::OrderClaims && !self.batch.is_multiple_of(2) {
+            return Err("order-claims sends each order with its claim: --batch takes an even number".into());
         }
         if u32::from(self.connections) > self.members {
             return Err("there must be at least one member for each connection".into());

@@ -416,6 +416,16 @@ mod tests {
     }
 
     #[test]
+    fn claims_come_to_three_times_the_points_once() {
+        let report = report(Lie::None, "--scenario order-claims --max --members 3000");
+        assert!(report.ok, "{}", report.text());
+        let names = ["recorded", "already-recorded", "order-claimed", "already-claimed"];
+        let [recorded, again, claimed, claimed_again] = names.map(|name| answered(&report, name));
+        assert!(again > 0 && (recorded, again) == (claimed, claimed_again), "{}", report.text());
+        assert_eq!(report.books.granted, claimed);
+    }
+
+    #[test]
     fn a_quiz_counts_each_answer_and_fills_every_first_place() {
         let report = report(Lie::None, "--scenario quiz --max --members 3000 --pieces 70");
         assert!(report.ok, "{}", report.text());
@@ -425,7 +435,9 @@ mod tests {
 
     #[test]
     fn lies_about_check_ins_and_first_places_are_found() {
-        for (lie, flags) in [(Lie::TakesTwice, "check-in-midnight"), (Lie::OneTooMany, "quiz")] {
+        for (lie, flags) in
+            [(Lie::TakesTwice, "check-in-midnight"), (Lie::OneTooMany, "quiz"), (Lie::TakesTwice, "order-claims")]
+        {
             let report = report(lie, &format!("--scenario {flags} --max --members 3000 --pieces 70"));
             assert!(!report.ok && !report.books.findings.is_empty(), "{lie:?}: {}", report.text());
         }

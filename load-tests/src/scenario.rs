@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | `check-in-midnight` | today's check-in, by everybody, over and over | one for each member; the rest is checked in already |
 //! | `order-storm` | orders, out of order, one of sixteen told twice | each counts once |
+//! | `order-claims` | the same orders, each claimed right behind for three times its points | each is claimed once |
 //! | `quiz` | an answer, right by every other member, over and over | one for each member; `--pieces` first places, and not one more |
 
 use jiff::Timestamp;
@@ -32,6 +33,8 @@ pub(crate) enum Name {
     CheckInMidnight,
     /// Orders of every member, one of sixteen told twice.
     OrderStorm,
+    /// The same, and each order claimed right behind it for three times its points.
+    OrderClaims,
     /// Everybody answers a question at once, over and over; `--pieces` first places.
     Quiz,
 }
@@ -45,6 +48,7 @@ impl Name {
             Name::MonthOpening => "month-opening",
             Name::CheckInMidnight => "check-in-midnight",
             Name::OrderStorm => "order-storm",
+            Name::OrderClaims => "order-claims",
             Name::Quiz => "quiz",
         }
     }
@@ -56,6 +60,8 @@ const ZONE: &str = "Asia/Shanghai";
 pub(crate) const CAMPAIGN: &str = "event";
 /// The channel of the orders.
 pub(crate) const CHANNEL: &str = "mall";
+/// The channel of the orders that are claimed.
+pub(crate) const CLAIMED: &str = "douyin";
 /// The quiz's slug, and its question's.
 pub(crate) const QUIZ: &str = "live";
 pub(crate) const QUESTION: &str = "1";
@@ -102,7 +108,7 @@ impl Scenario {
     pub(crate) fn offers(&self) -> u32 {
         match self.name {
             Name::RedeemGranted => 4,
-            Name::FlashSale | Name::CheckInMidnight | Name::OrderStorm | Name::Quiz => 1,
+            Name::FlashSale | Name::CheckInMidnight | Name::OrderStorm | Name::OrderClaims | Name::Quiz => 1,
             Name::MonthOpening => 2,
         }
     }
@@ -149,6 +155,7 @@ impl Scenario {
         match self.name {
             Name::CheckInMidnight => answer::CHECKED_IN,
             Name::OrderStorm => answer::RECORDED,
+            Name::OrderClaims => answer::ORDER_CLAIMED,
             Name::Quiz => answer::ANSWERED,
             _ => answer::GRANTED,
         }
@@ -164,6 +171,8 @@ impl Scenario {
         match self.name {
             Name::CheckInMidnight => CHECK_IN_POINTS,
             Name::OrderStorm => 1,
+            // With the order's own: nothing is claimed that was not recorded.
+            Name::OrderClaims => 3,
             Name::Quiz if self.is_right(member) => TOOK_PART_POINTS + RIGHT_POINTS,
             Name::Quiz => TOOK_PART_POINTS,
             _ => -self.price(member),
@@ -194,6 +203,10 @@ impl Scenario {
             Name::RedeemGranted => code == answer::GRANTED,
             Name::CheckInMidnight => [answer::CHECKED_IN, answer::ALREADY_CHECKED_IN].contains(&code),
             Name::OrderStorm => [answer::RECORDED, answer::ALREADY_RECORDED].contains(&code),
+            Name::OrderClaims => {
+                let claims = [answer::ORDER_CLAIMED, answer::ALREADY_CLAIMED];
+                claims.contains(&code) || [answer::RECORDED, answer::ALREADY_RECORDED].contains(&code)
+            }
             Name::Quiz => [answer::ANSWERED, answer::ANSWERED_RIGHT, answer::LIMIT_REACHED].contains(&code),
             Name::FlashSale => sale.contains(&code),
             Name::MonthOpening => sale.contains(&code) || code == answer::NOT_YET_OPEN || code == answer::CLOSED,
@@ -214,7 +227,7 @@ impl Scenario {
     pub(crate) fn expected(&self, demand: &Demand) -> Option<u64> {
         let sum = |offer: &[u64; TIERS.len()]| offer.iter().sum::<u64>();
         match self.name {
-            Name::RedeemGranted | Name::OrderStorm => None,
+            Name::RedeemGranted | Name::OrderStorm | Name::OrderClaims => None,
             // One for each member who asked.
             Name::CheckInMidnight | Name::Quiz => Some(demand.iter().map(sum).sum()),
             Name::FlashSale => Some(self.pieces.min(demand.iter().map(sum).sum())),
@@ -237,7 +250,9 @@ impl Scenario {
         let offers: String = (0..self.offers()).map(|offer| self.offer_text(offer)).collect();
         let (times, quota) = match self.name {
             Name::RedeemGranted => (TIMES_MOST, quota_text(PLENTY, &[("basic", PLENTY), ("gold", PLENTY)])),
-            Name::FlashSale | Name::CheckInMidnight | Name::OrderStorm | Name::Quiz => (1, String::new()),
+            Name::FlashSale | Name::CheckInMidnight | Name::OrderStorm | Name::OrderClaims | Name::Quiz => {
+                (1, String::new())
+            }
             Name::MonthOpening => (1, quota_text(self.opening_quotas().all, &[])),
         };
         format!(
@@ -245,7 +260,7 @@ impl Scenario {
 {programme_title}zone = "{ZONE}"
 currency = "CNY"
 brands = ["{BRAND}"]
-channels = ["{CHANNEL}"]
+channels = ["{CHANNEL}", "{CLAIMED}"]
 
 {tiers}[earning]
 points = 1
@@ -272,6 +287,11 @@ per_member = {{ times = {times}, each = "window", over = "all offers" }}
             Name::CheckInMidnight => {
                 format!("[check-in]\npoints = {CHECK_IN_POINTS}\nstreak = [{{ day = 7, bonus = 20 }}]\ncycle = 7\n\n")
             }
+            Name::OrderClaims => format!(
+                "[claim]\nchannels = [\"{CLAIMED}\"]\nwithin = \"1h\"\nwait = \"1h\"\nproof = \"none\"\nguesses = {{ times = 1, each = \"day\" }}\n\n\
+                 [multipliers]\nstacking = \"best\"\nrounding = \"down\"\n\n[multipliers.by.thrice]\n{}factor = \"3\"\non = [\"claims\"]\nclock = \"paid\"\n\n",
+                title("thrice")
+            ),
             Name::Quiz => format!(
                 "[quiz.{QUIZ}]\nright = {RIGHT_POINTS}\ntook_part = {TOOK_PART_POINTS}\nfirst = {{ places = {}, points = {FIRST_POINTS} }}\n\n",
                 self.pieces
@@ -303,7 +323,7 @@ per_member = {{ times = {times}, each = "window", over = "all offers" }}
         let quota = match self.name {
             Name::RedeemGranted => quota_text(PLENTY, &[("silver", PLENTY), ("gold", PLENTY)]),
             Name::FlashSale => quota_text(self.pieces, &[]),
-            Name::CheckInMidnight | Name::OrderStorm | Name::Quiz => String::new(),
+            Name::CheckInMidnight | Name::OrderStorm | Name::OrderClaims | Name::Quiz => String::new(),
             Name::MonthOpening => {
                 let quotas = self.opening_quotas();
                 quota_text(quotas.offer, &[("gold", quotas.gold)])
@@ -346,8 +366,8 @@ mod tests {
 
     #[test]
     fn the_bundles_compile_and_say_what_the_harness_counts_on() {
-        use Name::{CheckInMidnight, FlashSale, MonthOpening, OrderStorm, Quiz, RedeemGranted};
-        for name in [RedeemGranted, FlashSale, MonthOpening, CheckInMidnight, OrderStorm, Quiz] {
+        use Name::{CheckInMidnight, FlashSale, MonthOpening, OrderClaims, OrderStorm, Quiz, RedeemGranted};
+        for name in [RedeemGranted, FlashSale, MonthOpening, CheckInMidnight, OrderStorm, OrderClaims, Quiz] {
             let scenario = scenario(name);
             let opens = scenario.opens_late().then(|| "2026-11-23T15:04:05Z".parse().unwrap());
             let compiled = compiled(scenario.bundle(opens));

@@ -117,9 +117,10 @@ impl Drop for Own {
     }
 }
 
-/// This very program, as a server.
+/// The server's program: this very one, where no other is named.
 fn command(options: &Options, processor: Option<&Processor>, directory: &Path) -> Command {
-    let program = std::env::current_exe().unwrap_or_else(|_| "load-tests".into());
+    let own = || std::env::current_exe().unwrap_or_else(|_| "load-tests".into());
+    let program = options.program.clone().unwrap_or_else(own);
     let data = options.data.clone().unwrap_or_else(|| directory.join("data"));
     let mut command = Command::new(program);
     command.arg("serve").arg("--data").arg(data).arg("--certs").arg(directory.join("certs"));

@@ -1,13 +1,13 @@
-//! Frames of one operation each: copies of a template in which only ids, members and a few bytes of the bodies are written.
+//! Frames of one operation each, or of orders each with its claim: copies of a template in which only ids, members and a few bytes of the bodies are written.
 
 use tidegate_protocol::batch::{self, ENTRY_HEAD_BYTES, REQUESTS_HEAD_BYTES};
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, HEADER_BYTES, Kind};
-use tidegate_protocol::operation::{AnswerQuestion, CheckIn, RecordOrder, Redeem};
-use tidegate_protocol::{Encode, MemberKey, RequestId, Text};
+use tidegate_protocol::operation::{AnswerQuestion, CheckIn, ClaimOrder, RecordOrder, Redeem};
+use tidegate_protocol::{Encode, MemberKey, Proof, RequestId, Text};
 
 use crate::load::Numbers;
-use crate::scenario::{BRAND, CHANNEL, Name, QUESTION, QUIZ};
+use crate::scenario::{BRAND, CHANNEL, CLAIMED, Name, QUESTION, QUIZ};
 
 /// Milliseconds after its id's time within which a request may be applied.
 pub(crate) const DEADLINE_MS: u32 = 30_000;
@@ -17,6 +17,8 @@ const MEMBER_AT: usize = ENTRY_HEAD_BYTES + 8;
 const BEHIND_MEMBER: usize = ENTRY_HEAD_BYTES + 16;
 /// An order's number: so many hexadecimal digits, at the end of the body.
 const NUMBER_DIGITS: usize = 16;
+/// What stands behind it where it is claimed.
+const PROOF_BYTES: usize = 16;
 
 /// What of an entry is its own, beside id and member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(crate) enum Own {
     Nothing,
     /// When the order was paid, and its number.
     Order { paid_at_ms: i64, number: u64 },
+    /// The number of the order that is claimed.
+    Claim { number: u64 },
     /// The answer: whether it is the right one.
     Answer(bool),
 }
@@ -34,7 +38,8 @@ pub(crate) enum Own {
 /// The template of a scenario's frames.
 pub(crate) struct Template {
     bytes: Vec<u8>,
-    entry_bytes: usize,
+    /// Bytes of the first entry, and of the second: others are alike by turns.
+    entry_bytes: [usize; 2],
 }
 
 fn text(text: &str) -> Text {
@@ -42,7 +47,7 @@ fn text(text: &str) -> Text {
 }
 
 /// Appends an entry of a scenario's operation, with a body whose own bytes are still to be written.
-fn push_blank(name: Name, numbers: &Numbers, out: &mut Vec<u8>) {
+fn push_blank(name: Name, nth: u16, numbers: &Numbers, out: &mut Vec<u8>) {
     fn push<T: Encode>(out: &mut Vec<u8>, code: u16, programme: u32, body: &T) {
         batch::push_entry(out, code, programme, DEADLINE_MS, RequestId::default(), body);
     }
@@ -52,8 +57,13 @@ fn push_blank(name: Name, numbers: &Numbers, out: &mut Vec<u8>) {
             push(out, op::REDEEM, programme, &Redeem { member, campaign: numbers.campaign, offer: 0 });
         }
         Name::CheckInMidnight => push(out, op::CHECK_IN, programme, &CheckIn { member }),
-        Name::OrderStorm => {
-            let (brand, channel, store) = (text(BRAND), text(CHANNEL), Text::default());
+        Name::OrderClaims if nth % 2 == 1 => {
+            let (channel, number) = (text(CLAIMED), text(&"0".repeat(NUMBER_DIGITS)));
+            push(out, op::CLAIM_ORDER, programme, &ClaimOrder { member, channel, number, proof: Proof::default() });
+        }
+        Name::OrderStorm | Name::OrderClaims => {
+            let channel = text(if name == Name::OrderClaims { CLAIMED } else { CHANNEL });
+            let (brand, store) = (text(BRAND), Text::default());
             let number = text(&"0".repeat(NUMBER_DIGITS));
             let order = RecordOrder { member, paid_at_ms: 0, amount_minor: 100, brand, channel, store, number };
             push(out, op::RECORD_ORDER, programme, &order);
@@ -70,12 +80,16 @@ impl Template {
         let mut bytes = Vec::new();
         frame::write(&mut bytes, Kind::Requests, 0, 0, |out| {
             let start = batch::start_requests(out);
-            for _ in 0..batch {
-                push_blank(name, numbers, out);
+            for nth in 0..batch {
+                push_blank(name, nth, numbers, out);
             }
             batch::finish_requests(out, start, batch);
         });
-        let entry_bytes = (bytes.len() - HEADER_BYTES - REQUESTS_HEAD_BYTES) / usize::from(batch);
+        let entry_bytes = [0, 1].map(|nth| {
+            let mut entry = Vec::new();
+            push_blank(name, nth, numbers, &mut entry);
+            entry.len()
+        });
         Template { bytes, entry_bytes }
     }
 
@@ -95,24 +109,36 @@ impl Template {
         out.extend_from_slice(&self.bytes);
         let frame = &mut out[start..];
         frame[8..16].copy_from_slice(&correlation.to_le_bytes());
-        for entry in frame[HEADER_BYTES + REQUESTS_HEAD_BYTES..].chunks_exact_mut(self.entry_bytes) {
+        let mut rest = &mut frame[HEADER_BYTES + REQUESTS_HEAD_BYTES..];
+        for nth in 0.. {
+            let Some((entry, behind)) = rest.split_at_mut_checked(self.entry_bytes[nth % 2]) else { break };
+            rest = behind;
             let (id, member, own) = next();
             entry[ID_AT..ID_AT + 16].copy_from_slice(&id.0);
             entry[MEMBER_AT..MEMBER_AT + 8].copy_from_slice(&member.0[8..]);
             match own {
                 Own::Nothing => {}
                 Own::Offer(offer) => entry[BEHIND_MEMBER + 4..BEHIND_MEMBER + 8].copy_from_slice(&offer.to_le_bytes()),
-                Own::Answer(right) => entry[self.entry_bytes - 1] = if right { b'B' } else { b'A' },
+                Own::Answer(right) => *entry.last_mut().expect("an entry has bytes") = if right { b'B' } else { b'A' },
                 Own::Order { paid_at_ms, number } => {
                     entry[BEHIND_MEMBER..BEHIND_MEMBER + 8].copy_from_slice(&paid_at_ms.to_le_bytes());
-                    let digits = &mut entry[self.entry_bytes - NUMBER_DIGITS..];
-                    for (at, digit) in digits.iter_mut().enumerate() {
-                        let nibble = number >> (4 * (NUMBER_DIGITS - 1 - at)) & 0xf;
-                        *digit = b"0123456789abcdef"[nibble as usize];
-                    }
+                    let at = entry.len() - NUMBER_DIGITS;
+                    write_number(&mut entry[at..], number);
+                }
+                Own::Claim { number } => {
+                    let at = entry.len() - PROOF_BYTES - NUMBER_DIGITS;
+                    write_number(&mut entry[at..at + NUMBER_DIGITS], number);
                 }
             }
         }
+    }
+}
+
+/// The digits of an order's number.
+fn write_number(digits: &mut [u8], number: u64) {
+    for (at, digit) in digits.iter_mut().enumerate() {
+        let nibble = number >> (4 * (NUMBER_DIGITS - 1 - at)) & 0xf;
+        *digit = b"0123456789abcdef"[nibble as usize];
     }
 }
 
@@ -162,6 +188,12 @@ mod tests {
             assert_eq!((code, order.member, order.paid_at_ms), (op::RECORD_ORDER, key(member), 1_700_000_000_123));
             assert_eq!((order.number.as_str(), order.channel.as_str()), ("0123456789abcdef", CHANNEL));
         }
+        let claims = patched(Name::OrderClaims, Own::Claim { number: 0xfedc_ba98_7654_3210 });
+        let (code, body) = &claims[1];
+        let claim = decode::<ClaimOrder>(body).unwrap();
+        assert_eq!((*code, claim.member, claim.proof), (op::CLAIM_ORDER, key(42), Proof::default()));
+        assert_eq!((claim.number.as_str(), claim.channel.as_str()), ("fedcba9876543210", CLAIMED));
+        assert_eq!((claims[0].0, claims[2].0), (op::RECORD_ORDER, op::RECORD_ORDER));
         for (right, option) in [(true, "B"), (false, "A")] {
             for ((code, body), member) in patched(Name::Quiz, Own::Answer(right)).into_iter().zip(41..) {
                 let answer = decode::<AnswerQuestion>(&body).unwrap();

@@ -260,16 +260,20 @@ impl<'a> Draft<'a> {
         let opens_ms = terms.opens_ms(zone, self.at_ms);
         let expiry = terms.expires(zone, self.tier, opens_ms.unwrap_or(self.at_ms));
         let name = LotName { expires_s: expiry.at_s, source, slides: expiry.slides };
-        let (effect, known) = match opens_ms {
-            None => (Effect::Granted { points, name }, self.member.lots().has(name)),
+        let effect = match opens_ms {
+            None => Effect::Granted { points, name },
+            // Not before its instant: a second that has begun by then.
             Some(opens_ms) => {
-                // Not before its instant: a second that has begun by then.
-                let opens_s = second_of(opens_ms.saturating_add(999));
-                let known = self.member.pending().any(|pending| (pending.opens_s, pending.name) == (opens_s, name));
-                (Effect::Pended(Pending { points, opens_s, name }), known)
+                Effect::Pended(Pending { points, opens_s: second_of(opens_ms.saturating_add(999)), name })
             }
         };
-        if !known && self.member.lot_count() + fresh >= lots_most {
+        let known = || match effect {
+            Effect::Pended(Pending { opens_s, name, .. }) => {
+                self.member.pending().any(|pending| (pending.opens_s, pending.name) == (opens_s, name))
+            }
+            _ => self.member.lots().has(name),
+        };
+        if self.member.lot_count() + fresh >= lots_most && !known() {
             return Err(Refusal::Plain(answer::TOO_MANY_LOTS));
         }
         self.effect(effect);

@@ -130,7 +130,7 @@ impl Known {
 )]
 pub enum Keyed {
     /// It is new: the member's part, the directory's, and what more is kept of it.
-    New(MemberPart, DirectoryPart, Option<KeptOrder>),
+    New(MemberPart, DirectoryPart, Option<Box<KeptOrder>>),
     /// It was recorded before, with the same contents.
     Before(LedgerId),
 }
@@ -144,7 +144,7 @@ pub fn once(
     request: &Request,
     happened_ms: i64,
     dry: bool,
-    decide: impl FnOnce(i64) -> Result<(MemberPart, Option<KeptOrder>), Refusal>,
+    decide: impl FnOnce(i64) -> Result<(MemberPart, Option<Box<KeptOrder>>), Refusal>,
 ) -> Result<Keyed, Refusal> {
     let after_ms = match once_known(context, known, request, happened_ms, dry)? {
         Ok(after_ms) => after_ms,

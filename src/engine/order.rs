@@ -125,7 +125,7 @@ pub fn record_order(
     request: &Request,
     order: &Order<'_>,
     after_ms: i64,
-) -> Result<(MemberPart, Option<KeptOrder>), Refusal> {
+) -> Result<(MemberPart, Option<Box<KeptOrder>>), Refusal> {
     let programme = context.programme;
     let (channel, earning) = checked(context, order)?;
     paid_in_time(context, order, after_ms)?;
@@ -135,10 +135,14 @@ pub fn record_order(
     let given = Given { channel, happened_ms: order.paid_at_ms };
     let base = earning.points(order.sold(earning.counts));
     draft.earn(base, &earning.giving, &given)?;
-    let now = KeptOrder { key, amount_minor, base: base.max(0), paid_at_ms: order.paid_at_ms, ..KeptOrder::FREE };
-    let now = KeptOrder { programme: context.number as u16, channel, owner: Some(at), known: true, ..now };
     let claims = programme.claims.as_ref().filter(|rules| rules.admits(channel));
-    let now = draft.keeps(now, kept, claims, earning, &given);
+    let keeps = claims.is_some() || earning.giving.terms.waits_for_receipt();
+    let now = keeps.then(|| {
+        let now = KeptOrder { key, amount_minor, base: base.max(0), paid_at_ms: order.paid_at_ms, ..KeptOrder::FREE };
+        let now = KeptOrder { programme: context.number as u16, channel, owner: Some(at), known: true, ..now };
+        draft.keeps(now, kept, claims, earning, &given)
+    });
+    let now = now.flatten();
     draft.ordered(amount_minor, order.paid_at_ms)?;
     Ok((draft.finish(), now))
 }
@@ -153,11 +157,8 @@ impl Draft<'_> {
         claims: Option<&ClaimRules>,
         earning: &Earning,
         given: &Given,
-    ) -> Option<KeptOrder> {
+    ) -> Option<Box<KeptOrder>> {
         let receipt = earning.giving.terms.waits_for_receipt();
-        if claims.is_none() && !receipt {
-            return None;
-        }
         let points = self.given_by(source::ORDERS);
         let waiting = self.effects().iter().find_map(|effect| match effect {
             Effect::Pended(Pending { opens_s, name, .. }) if receipt && name.source == source::ORDERS => {
@@ -178,7 +179,7 @@ impl Draft<'_> {
             None => false,
         };
         let claimant = claimant.filter(|_| !own);
-        Some(KeptOrder { given: points, waiting, until_s, claimant, claimed, ..now })
+        Some(Box::new(KeptOrder { given: points, waiting, until_s, claimant, claimed, ..now }))
     }
 
     /// What an order brings beside its own points: the ladder counts it, and an invited member may qualify.

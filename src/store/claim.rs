@@ -70,7 +70,7 @@ impl Run<'_> {
         drop(member);
         if !asked.dry {
             self.store.room_for_order(&held.state, false, kept.as_ref())?;
-            self.store.change_directory(&mut held, epoch, context.now_ms, None, kept);
+            self.store.change_directory(&mut held, epoch, context.now_ms, None, kept.map(Box::new));
         }
         self.apply(place, &mut part, epoch, asked);
         Ok(())
@@ -218,7 +218,7 @@ impl Run<'_> {
             return self.refuse(index, &refusal);
         }
         let Report { taken, kept, granted, waited, until_ms } = report;
-        store.change_directory(held, epoch, now_ms, Some(taken), Some(kept));
+        store.change_directory(held, epoch, now_ms, Some(taken), Some(Box::new(kept)));
         self.epoch = self.epoch.max(epoch);
         let (version, code) = (context.version, answer::ORDER_REPORTED);
         store.counts.answers.count(code);

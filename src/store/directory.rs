@@ -50,6 +50,9 @@ impl Directory {
 
     /// What more is kept at a second of the order of a key.
     pub fn find_kept(&self, key: &NaturalKey, now_s: u32) -> Option<KeptOrder> {
+        if self.kept.live() == 0 {
+            return None;
+        }
         let now_s = now_s.max(self.kept_mark_s);
         self.kept.find(key, |kept| kept.is_kept(now_s)).map(|(_, kept)| kept)
     }

@@ -68,7 +68,7 @@ impl Run<'_> {
         drop(member);
         let (lineage, id) = (self.store.shape.lineage, member_place(place.shard));
         if asked.dry {
-            if !self.store.has_room_for_order(&held.state, true, kept.as_ref()) {
+            if !self.store.has_room_for_order(&held.state, true, kept.as_deref()) {
                 return self.refuse_asked(asked, &ORDERS_FULL);
             }
             let mut told = Vec::new();
@@ -78,7 +78,7 @@ impl Run<'_> {
         if let Some(later) = self.later {
             return self.refuse(asked.index, &later.refusal());
         }
-        if let Err(refusal) = self.store.room_for_order(&held.state, true, kept.as_ref()) {
+        if let Err(refusal) = self.store.room_for_order(&held.state, true, kept.as_deref()) {
             return self.refuse(asked.index, &refusal);
         }
         self.store.change_directory(&mut held, epoch, context.now_ms, Some(taken), kept);
@@ -164,11 +164,11 @@ impl Store {
         epoch: u64,
         now_ms: i64,
         part: Option<DirectoryPart>,
-        kept: Option<KeptOrder>,
+        kept: Option<Box<KeptOrder>>,
     ) {
         let from = held.journal.appended_bytes();
         let slot = kept.as_ref().map_or(0, |kept| held.state.kept_slot(&kept.key));
-        let kept = kept.map(|kept| DirectoryPart::Kept { now_ms, slot, kept: Box::new(kept) });
+        let kept = kept.map(|kept| DirectoryPart::Kept { now_ms, slot, kept });
         for part in part.into_iter().chain(kept) {
             held.state.apply(&part, held.journal.sequence() + 1);
             held.journal.append(epoch, now_ms, |out, base_ms| write_directory(out, &part, base_ms));

@@ -253,6 +253,7 @@ impl Store {
     }
 
     /// The operation within a dry run: one that changes the member that is named, and whose answer is no guess that does not count.
+    #[inline(never)]
     fn asked_dry(&self, entry: &Entry<'_>) -> Result<(DryRun, Asked), Bad> {
         let dry: DryRun = decode(entry.body).map_err(Bad::body)?;
         let guesses = matches!(dry.code, op::CLAIM_ORDER | op::REPORT_ORDER | op::DRY_RUN);
