@@ -33,20 +33,28 @@ pub struct Order<'a> {
     freight_minor: i64,
 }
 
-impl<'a> From<&'a RecordOrder> for Order<'a> {
-    fn from(order: &'a RecordOrder) -> Order<'a> {
-        Order {
-            paid_at_ms: order.paid_at_ms,
-            brand: order.brand.as_str(),
-            channel: order.channel.as_str(),
-            store: order.store.as_str(),
-            number: order.number.as_str(),
-            amount_minor: order.amount_minor,
-            lines: None,
-            freight_minor: 0,
+/// Of orders without lines one is like the other.
+macro_rules! without_lines {
+    ($body:ty) => {
+        impl<'a> From<&'a $body> for Order<'a> {
+            fn from(order: &'a $body) -> Order<'a> {
+                Order {
+                    paid_at_ms: order.paid_at_ms,
+                    brand: order.brand.as_str(),
+                    channel: order.channel.as_str(),
+                    store: order.store.as_str(),
+                    number: order.number.as_str(),
+                    amount_minor: order.amount_minor,
+                    lines: None,
+                    freight_minor: 0,
+                }
+            }
         }
-    }
+    };
 }
+
+without_lines!(RecordOrder);
+without_lines!(ReportOrder);
 
 impl<'a> From<&'a RecordOrderLines> for Order<'a> {
     fn from(order: &'a RecordOrderLines) -> Order<'a> {
@@ -59,21 +67,6 @@ impl<'a> From<&'a RecordOrderLines> for Order<'a> {
             amount_minor: 0,
             lines: Some(order.lines.as_slice()),
             freight_minor: order.freight_minor,
-        }
-    }
-}
-
-impl<'a> From<&'a ReportOrder> for Order<'a> {
-    fn from(order: &'a ReportOrder) -> Order<'a> {
-        Order {
-            paid_at_ms: order.paid_at_ms,
-            brand: order.brand.as_str(),
-            channel: order.channel.as_str(),
-            store: order.store.as_str(),
-            number: order.number.as_str(),
-            amount_minor: order.amount_minor,
-            lines: None,
-            freight_minor: 0,
         }
     }
 }

@@ -4,12 +4,14 @@
 //! are frozen; `docs/disk-format.md` has the tables. Integers are little-endian.
 
 use super::activate::ActivationRecord;
+use super::directory::Directory;
 use super::members::Totals;
 use super::packed::{
     Fields, ReadMember, read_block, read_first_member, read_member, read_questions, write_block, write_member,
     write_questions,
 };
 use super::place::Journal;
+use super::table::Keyed;
 use super::{Store, directory_place, member_place};
 use crate::engine::{KeptOrder, KeyEntry, PlaceId, PlaceKind};
 
@@ -352,43 +354,40 @@ impl Store {
         let count = fields.u16()?;
         let entries = (0..count).map(|_| fields.take().map(|bytes| KeyEntry::from_bytes(&bytes)));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let taken = || entries.iter().filter(|entry| **entry != KeyEntry::FREE);
-        let (live, programmes) = (taken().count() as u64, self.world.load().programmes.len());
-        // An entry of programme 0 is a free slot, and has nothing else in it.
-        if taken().any(|entry| !(1..=programmes).contains(&entry.programme.into())) {
-            return Err(NO_PROGRAMME);
-        }
-        let shard = self.directory.get(at).ok_or(NO_SHARD)?;
-        if taken().any(|entry| self.directory_shard(&entry.key) != at) {
-            return Err(OTHER_SHARD);
-        }
-        let mut held = shard.lock();
-        held.journal.chunk(sequence)?;
-        held.state.restore_chunk(sequence, entries)?;
-        drop(held);
-        self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
-        Ok(())
+        self.restore_entries(at, sequence, entries, Directory::restore_chunk)
     }
-}
 
-impl Store {
     fn restore_kept(&self, at: usize, sequence: u64, fields: &mut Fields<'_>) -> Result<(), &'static str> {
         let (mark_s, count) = (fields.u32()?, fields.u16()?);
         let kept = (0..count).map(|_| KeptOrder::from_bytes(&fields.take()?).ok_or("an order that nobody kept"));
         let kept = kept.collect::<Result<Vec<_>, _>>()?;
-        let taken = || kept.iter().filter(|kept| **kept != KeptOrder::FREE);
+        self.restore_entries(at, sequence, kept, |directory, sequence, kept| {
+            directory.raise_kept_mark(mark_s);
+            directory.restore_kept(sequence, kept)
+        })
+    }
+
+    /// Puts a chunk of a directory's table back, if all its entries can be of this shard.
+    fn restore_entries<E: Keyed>(
+        &self,
+        at: usize,
+        sequence: u64,
+        entries: Vec<E>,
+        restore: impl FnOnce(&mut Directory, u64, Vec<E>) -> Result<(), &'static str>,
+    ) -> Result<(), &'static str> {
+        // An entry of programme 0 is a free slot, and has nothing else in it.
+        let taken = || entries.iter().filter(|entry| **entry != E::default());
         let (live, programmes) = (taken().count() as u64, self.world.load().programmes.len());
-        if taken().any(|kept| !(1..=programmes).contains(&kept.programme.into())) {
+        if taken().any(|entry| !(1..=programmes).contains(&entry.programme().into())) {
             return Err(NO_PROGRAMME);
         }
         let shard = self.directory.get(at).ok_or(NO_SHARD)?;
-        if taken().any(|kept| self.directory_shard(&kept.key) != at) {
+        if taken().any(|entry| self.directory_shard(entry.key()) != at) {
             return Err(OTHER_SHARD);
         }
         let mut held = shard.lock();
         held.journal.chunk(sequence)?;
-        held.state.restore_kept(sequence, kept)?;
-        held.state.raise_kept_mark(mark_s);
+        restore(&mut held.state, sequence, entries)?;
         drop(held);
         self.counts.orders.fetch_add(live, std::sync::atomic::Ordering::Relaxed);
         Ok(())

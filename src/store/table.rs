@@ -11,11 +11,16 @@ use crate::engine::{KeptOrder, KeyEntry, NaturalKey};
 pub const CHUNK: usize = 256;
 
 /// What a table holds.
-pub trait Keyed: Copy + Default {
+pub trait Keyed: Copy + Default + PartialEq {
     /// Its natural key.
     fn key(&self) -> &NaturalKey;
+    /// Its programme's number; 0 in a free slot.
+    fn programme(&self) -> u16;
+
     /// Whether it is what a free slot holds.
-    fn is_free(&self) -> bool;
+    fn is_free(&self) -> bool {
+        self.programme() == 0
+    }
 }
 
 impl Keyed for KeyEntry {
@@ -23,8 +28,8 @@ impl Keyed for KeyEntry {
         &self.key
     }
 
-    fn is_free(&self) -> bool {
-        self.programme == 0
+    fn programme(&self) -> u16 {
+        self.programme
     }
 }
 
@@ -33,8 +38,8 @@ impl Keyed for KeptOrder {
         &self.key
     }
 
-    fn is_free(&self) -> bool {
-        self.programme == 0
+    fn programme(&self) -> u16 {
+        self.programme
     }
 }
 
