@@ -19,7 +19,7 @@ use super::kept::{KeptOrder, MemberSlot};
 use super::keyed::{Known, NaturalKey, once_known};
 use super::lots::second_of;
 use super::member::Member;
-use super::order::{Order, checked, paid_in_time};
+use super::order::{Order, checked, named_channel, paid_in_time};
 use super::part::{Change, DirectoryPart, Found, MemberPart};
 use super::refusal::Refusal;
 use crate::programme::{ClaimRules, Period};
@@ -96,10 +96,7 @@ pub fn claim_order(
 ) -> Result<Claim, Refusal> {
     let programme = context.programme;
     let rules = programme.claims.as_ref().ok_or(Refusal::Plain(answer::NO_CLAIMS))?;
-    if body.number.as_str().is_empty() {
-        return Err(Refusal::Plain(answer::NO_ORDER_NUMBER));
-    }
-    let channel = programme.channel(body.channel.as_str()).ok_or(Refusal::Plain(answer::UNKNOWN_CHANNEL))?.number;
+    let channel = named_channel(context, &body.channel, &body.number)?;
     if !rules.admits(channel) {
         return Err(Refusal::Plain(answer::NO_CLAIMS));
     }

@@ -1,5 +1,6 @@
 //! Orders to points: what of an order counts, and what it comes to. Each order once for ever by its channel and number.
 
+use tidegate_protocol::Text;
 use tidegate_protocol::code::answer;
 use tidegate_protocol::operation::{OrderLine, RecordOrder, RecordOrderLines, ReportOrder};
 use tidegate_protocol::refusal::{PaidInTheFuture, TooOld};
@@ -202,6 +203,15 @@ pub(super) fn paid_in_time(context: &Context<'_>, order: &Order<'_>, after_ms: i
         return Err(Refusal::TooOld(TooOld { after_ms }));
     }
     Ok(())
+}
+
+/// The channel's number of an order that is only named.
+pub(super) fn named_channel(context: &Context<'_>, channel: &Text, number: &Text) -> Result<u16, Refusal> {
+    if number.as_str().is_empty() {
+        return Err(Refusal::Plain(answer::NO_ORDER_NUMBER));
+    }
+    let channel = context.programme.channel(channel.as_str());
+    Ok(channel.ok_or(Refusal::Plain(answer::UNKNOWN_CHANNEL))?.number)
 }
 
 /// What is wrong with an order whatever the state: gives its channel's number, and how orders earn.

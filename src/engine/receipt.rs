@@ -13,6 +13,7 @@ use super::kept::{KeptOrder, MemberSlot};
 use super::keyed::NaturalKey;
 use super::lots::{LOTS_MOST, LotName, second_of};
 use super::member::Member;
+use super::order::named_channel;
 use super::part::Change;
 use super::pending::Pending;
 use super::refusal::Refusal;
@@ -29,10 +30,7 @@ pub fn confirm_receipt(
     body: &ConfirmReceipt,
 ) -> Result<Claim, Refusal> {
     let programme = context.programme;
-    if body.number.as_str().is_empty() {
-        return Err(Refusal::Plain(answer::NO_ORDER_NUMBER));
-    }
-    let channel = programme.channel(body.channel.as_str()).ok_or(Refusal::Plain(answer::UNKNOWN_CHANNEL))?.number;
+    let channel = named_channel(context, &body.channel, &body.number)?;
     let until_ms = context.now_ms + programme.orders.ahead_ms;
     if body.happened_ms > until_ms {
         return Err(Refusal::InTheFuture(PaidInTheFuture { until_ms }));
