@@ -5,6 +5,7 @@
 //! | nothing | 0 | in the balance |
 //! | a debt | below 0 | in the balance: whatever comes in pays it first, so that there are no lots beside it |
 //! | one lot | its points | in the balance and the two fields beside it: nothing on the heap, for the many who have one |
+//! | two lots | their sum | the second beside the first: a check-in beside points from orders asks for no memory |
 //! | more lots | their sum | on the heap, 12 bytes each, in the order in which they are spent |
 //!
 //! Promises: lots are spent in the order of their expiry, then of their age; lots of one name are one lot; the balance is
@@ -18,7 +19,7 @@ pub const NEVER_S: u32 = u32::MAX;
 /// The most lots that a decision gives a member, pending ones included.
 pub const LOTS_MOST: usize = 1_000;
 
-/// Points that one place on the heap counts; more take another place of the same name.
+/// Points that one place beside the first lot, or on the heap, counts; more take another place of the same name.
 const PACKED_MOST: i64 = (1 << 48) - 1;
 
 /// The bit of a mark that says that the lot slides.
@@ -65,7 +66,7 @@ pub struct Lot {
     pub name: LotName,
 }
 
-/// A lot on the heap.
+/// A lot beside the first, or on the heap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Packed {
     low: u32,
@@ -88,25 +89,38 @@ impl Packed {
     fn is(self, expires_s: u32, mark: u16) -> bool {
         (self.expires_s, self.mark) == (expires_s, mark)
     }
+
+    fn lot(self) -> Lot {
+        Lot { points: self.points(), name: LotName::of(self.expires_s, self.mark) }
+    }
+}
+
+/// What there is beside the first lot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    /// The second lot, of another name.
+    Second(Packed),
+    /// All lots, the first among them.
+    All(ThinVec<Packed>),
 }
 
 /// All points of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lots {
     balance: i64,
-    /// All lots if there are several, else none.
-    several: ThinVec<Packed>,
+    beside: Beside,
     /// The first lot's expiry.
     expires_s: u32,
-    /// The mark of the only lot.
+    /// The first lot's mark.
     mark: u16,
 }
 
-const _: () = assert!(size_of::<Lots>() == 24);
+const _: () = assert!(size_of::<Lots>() == 32);
 
 impl Default for Lots {
     fn default() -> Lots {
-        Lots { balance: 0, several: ThinVec::new(), expires_s: NEVER_S, mark: 0 }
+        Lots { balance: 0, beside: Beside::Nothing, expires_s: NEVER_S, mark: 0 }
     }
 }
 
@@ -129,35 +143,52 @@ impl Lots {
 
     /// How many lots.
     pub fn count(&self) -> usize {
-        if self.several.is_empty() { usize::from(self.balance > 0) } else { self.iter().count() }
+        match &self.beside {
+            Beside::Nothing => usize::from(self.balance > 0),
+            Beside::Second(_) => 2,
+            Beside::All(_) => self.iter().count(),
+        }
     }
 
     /// Places that the lots take: as many as there are, but for such as are beyond what a place counts.
+    #[inline]
     pub(super) fn places(&self) -> usize {
-        self.several.len()
+        match &self.beside {
+            Beside::All(lots) => lots.len(),
+            _ => self.count(),
+        }
     }
 
-    /// Where several lots stand, without a look at them: for who asks for memory ahead.
-    pub fn several_at(&self) -> *const u8 {
-        self.several.as_ptr().cast()
+    /// Where many lots stand, without a look at them, if there are so many: for who asks for memory ahead.
+    pub fn many_at(&self) -> Option<*const u8> {
+        match &self.beside {
+            Beside::All(lots) => Some(lots.as_ptr().cast()),
+            _ => None,
+        }
     }
 
-    /// Makes room for so many lots, where they are known ahead.
+    /// Makes room for so many lots, where they are known before any is there.
     pub fn reserve(&mut self, lots: usize) {
-        if lots > 1 {
-            self.several.reserve_exact(lots);
+        if lots > 2 && self.balance <= 0 {
+            self.beside = Beside::All(ThinVec::with_capacity(lots));
         }
     }
 
     /// The lots, in the order in which they are spent.
     pub fn iter(&self) -> impl Iterator<Item = Lot> {
-        let only = (self.several.is_empty() && self.balance > 0)
-            .then(|| Lot { points: self.balance, name: LotName::of(self.expires_s, self.mark) });
-        let several = self.several.chunk_by(|one, next| one.is(next.expires_s, next.mark)).map(|places| Lot {
-            points: places.iter().map(|place| place.points()).sum(),
-            name: LotName::of(places[0].expires_s, places[0].mark),
+        let (second, all): (_, &[Packed]) = match &self.beside {
+            Beside::Nothing => (None, &[]),
+            Beside::Second(second) => (Some(second.lot()), &[]),
+            Beside::All(all) => (None, all),
+        };
+        let first = (all.is_empty() && self.balance > 0).then(|| Lot {
+            points: self.balance - second.map_or(0, |second| second.points),
+            name: LotName::of(self.expires_s, self.mark),
         });
-        only.into_iter().chain(several)
+        let all = all
+            .chunk_by(|one, next| one.is(next.expires_s, next.mark))
+            .map(|places| Lot { points: places.iter().map(|place| place.points()).sum(), ..places[0].lot() });
+        first.into_iter().chain(second).chain(all)
     }
 
     /// Whether a lot of this name is there.
@@ -178,54 +209,79 @@ impl Lots {
         let (expires_s, mark) = (name.expires_s, name.mark());
         if before <= 0 {
             (self.expires_s, self.mark) = (expires_s, mark);
-            return;
+        } else if !self.add_beside_first(before, points, expires_s, mark) {
+            self.add_to_all(before, points, expires_s, mark);
         }
-        if self.several.is_empty() {
-            if (self.expires_s, self.mark) == (expires_s, mark) {
-                return;
-            }
-            self.several.reserve_exact(2);
-            self.insert(before, self.expires_s, self.mark);
-        }
-        self.insert(points, expires_s, mark);
-        self.expires_s = self.several[0].expires_s;
     }
 
-    /// Adds to the lot of this name, or puts it behind those that are spent before it.
-    fn insert(&mut self, mut points: i64, expires_s: u32, mark: u16) {
-        let behind = self.several.partition_point(|lot| lot.expires_s <= expires_s);
-        let together = self.several[..behind].iter().rev().take_while(|lot| lot.expires_s == expires_s);
-        let same = together.enumerate().find(|(_, lot)| lot.is(expires_s, mark)).map(|(nth, _)| behind - 1 - nth);
-        if let Some(at) = same {
-            let room = (PACKED_MOST - self.several[at].points()).min(points);
-            self.several[at] = Packed::new(self.several[at].points() + room, expires_s, mark);
-            points -= room;
+    /// Adds to the first lot, which has all points of before or all but the second's, or to the second, or becomes one of
+    /// the two; `false`, with nothing done, if that cannot be.
+    fn add_beside_first(&mut self, before: i64, points: i64, expires_s: u32, mark: u16) -> bool {
+        let is_first = (self.expires_s, self.mark) == (expires_s, mark);
+        match &mut self.beside {
+            Beside::All(all) => all.is_empty() && is_first,
+            _ if is_first => true,
+            Beside::Second(second) => {
+                let fits = second.is(expires_s, mark) && points <= PACKED_MOST - second.points();
+                if fits {
+                    *second = Packed::new(second.points() + points, expires_s, mark);
+                }
+                fits
+            }
+            Beside::Nothing if self.expires_s <= expires_s && points <= PACKED_MOST => {
+                self.beside = Beside::Second(Packed::new(points, expires_s, mark));
+                true
+            }
+            Beside::Nothing if self.expires_s > expires_s && before <= PACKED_MOST => {
+                self.beside = Beside::Second(Packed::new(before, self.expires_s, self.mark));
+                (self.expires_s, self.mark) = (expires_s, mark);
+                true
+            }
+            Beside::Nothing => false,
         }
-        let mut at = same.map_or(behind, |at| at + 1);
-        while points > 0 {
-            let piece = points.min(PACKED_MOST);
-            self.several.reserve_exact(1);
-            self.several.insert(at, Packed::new(piece, expires_s, mark));
-            points -= piece;
-            at += 1;
-        }
+    }
+
+    /// Adds to the lots that stand on the heap, where they are put first if they are not there.
+    #[inline(never)]
+    fn add_to_all(&mut self, before: i64, points: i64, expires_s: u32, mark: u16) {
+        let (mut all, first) = match std::mem::replace(&mut self.beside, Beside::Nothing) {
+            Beside::All(all) if !all.is_empty() => (all, 0),
+            Beside::All(all) => (all, before),
+            Beside::Second(second) => {
+                let mut all = ThinVec::with_capacity(3);
+                all.push(second);
+                (all, before - second.points())
+            }
+            Beside::Nothing => (ThinVec::with_capacity(2), before),
+        };
+        put(&mut all, 0, first, self.expires_s, self.mark);
+        insert(&mut all, points, expires_s, mark);
+        self.expires_s = all[0].expires_s;
+        self.beside = Beside::All(all);
     }
 
     /// Spends points, no more than there are: from the lot that expires first, among those from the oldest.
     pub fn spend(&mut self, points: i64) {
         assert!((0..=self.balance.max(0)).contains(&points), "{points} of {} points are spent", self.balance);
         self.balance -= points;
-        let (mut left, mut gone) = (points, 0);
-        while let Some(lot) = self.several.get(gone).filter(|lot| lot.points() <= left && left > 0) {
-            left -= lot.points();
-            gone += 1;
+        match &mut self.beside {
+            _ if self.balance <= 0 => *self = Lots { balance: self.balance, ..Lots::default() },
+            // Only the second is left.
+            Beside::Second(second) if self.balance <= second.points() => {
+                (self.expires_s, self.mark) = (second.expires_s, second.mark);
+                self.beside = Beside::Nothing;
+            }
+            Beside::All(all) if !all.is_empty() => {
+                spend_from(all, points);
+                self.expires_s = all[0].expires_s;
+                if all.len() <= 2 {
+                    let few = std::mem::take(all);
+                    *self = Lots::default();
+                    few.iter().for_each(|place| self.add(place.points(), place.lot().name));
+                }
+            }
+            _ => {}
         }
-        if left > 0
-            && let Some(lot) = self.several.get_mut(gone)
-        {
-            *lot = Packed::new(lot.points() - left, lot.expires_s, lot.mark);
-        }
-        self.drop_first(gone);
     }
 
     /// Points that are expired by a second.
@@ -263,21 +319,42 @@ impl Lots {
         }
     }
 
-    /// Drops the first lots of several, and the heap once no more than one is left.
-    fn drop_first(&mut self, gone: usize) {
-        if gone > 0 {
-            self.several.drain(..gone);
-        }
-        match &self.several[..] {
-            [] if self.balance <= 0 => *self = Lots { balance: self.balance, ..Lots::default() },
-            [] => {}
-            [only] => {
-                (self.expires_s, self.mark) = (only.expires_s, only.mark);
-                self.several = ThinVec::new();
-            }
-            [first, ..] => self.expires_s = first.expires_s,
-        }
+}
+
+/// Adds to the lot of this name, or puts it behind those that are spent before it.
+fn insert(all: &mut ThinVec<Packed>, points: i64, expires_s: u32, mark: u16) {
+    let behind = all.partition_point(|lot| lot.expires_s <= expires_s);
+    let together = all[..behind].iter().rev().take_while(|lot| lot.expires_s == expires_s);
+    let same = together.enumerate().find(|(_, lot)| lot.is(expires_s, mark)).map(|(nth, _)| behind - 1 - nth);
+    let Some(at) = same else { return put(all, behind, points, expires_s, mark) };
+    let room = (PACKED_MOST - all[at].points()).min(points);
+    all[at] = Packed::new(all[at].points() + room, expires_s, mark);
+    put(all, at + 1, points - room, expires_s, mark);
+}
+
+/// Puts points at a position, in as many places as they take.
+fn put(all: &mut ThinVec<Packed>, mut at: usize, mut points: i64, expires_s: u32, mark: u16) {
+    while points > 0 {
+        let piece = points.min(PACKED_MOST);
+        all.reserve_exact(1);
+        all.insert(at, Packed::new(piece, expires_s, mark));
+        points -= piece;
+        at += 1;
     }
+}
+
+/// Takes points from the first lots; there are more of them.
+fn spend_from(all: &mut ThinVec<Packed>, points: i64) {
+    let (mut left, mut gone) = (points, 0);
+    while left > 0 && all[gone].points() <= left {
+        left -= all[gone].points();
+        gone += 1;
+    }
+    if left > 0 {
+        let Packed { expires_s, mark, .. } = all[gone];
+        all[gone] = Packed::new(all[gone].points() - left, expires_s, mark);
+    }
+    all.drain(..gone);
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A member: points, tier, streak, what was used of limits, and where its remembered answers stand.
 //!
-//! The layout is tuned for bytes, since there are millions of members: 128 each. What few members have stands behind one
+//! The layout is tuned for bytes, since there are millions of members: 136 each. What few members have stands behind one
 //! pointer. Members are not aligned to cache lines: that was tried, and was no better.
 
 use tidegate_protocol::{MemberKey, RequestId};
@@ -96,7 +96,7 @@ pub struct Member {
     pub answers_held: u8,
 }
 
-const _: () = assert!(size_of::<Member>() == 128);
+const _: () = assert!(size_of::<Member>() == 136);
 
 impl Default for Member {
     /// Nobody: of no programme.

@@ -145,7 +145,9 @@ impl Members {
         let slot = self.index.find(within(hash), |_| true);
         if let Some(slot) = slot {
             // Its points too, where they stand elsewhere.
-            prefetch_at(self.member(slot).lots().several_at());
+            if let Some(lots) = self.member(slot).lots().many_at() {
+                prefetch_at(lots);
+            }
             if self.has_full_window(slot) {
                 return slot;
             }
