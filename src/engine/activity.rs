@@ -5,24 +5,15 @@ use tidegate_protocol::operation::RecordActivity;
 use tidegate_protocol::refusal::{FieldMissing, NotReached, PaidInTheFuture, TooOld};
 
 use super::Context;
-use super::admit::Request;
-use super::draft::{Draft, Given};
-use super::effect::Effects;
+use super::draft::{Asker, Draft, Given};
 use super::keyed::NaturalKey;
-use super::member::Member;
-use super::part::{Change, MemberPart};
+use super::part::Change;
 use super::refusal::Refusal;
 use crate::programme::{Activity, Deed, Measure};
 
 /// Decides an activity. With a natural key it is known to be new, and `after_ms` is the instant at or before which it might be forgotten.
-pub fn record_activity(
-    context: &Context<'_>,
-    slot: u32,
-    member: &Member,
-    key: Option<(NaturalKey, i64)>,
-    request: &Request,
-    body: &RecordActivity,
-) -> Result<MemberPart, Refusal> {
+pub fn record_activity(asker: Asker<'_>, key: Option<(NaturalKey, i64)>, body: &RecordActivity) -> Result<(), Refusal> {
+    let context = asker.context;
     let activity = context.programme.activity(body.activity.as_str());
     let activity = activity.ok_or(Refusal::Plain(answer::UNKNOWN_ACTIVITY))?;
     check(context, activity, key.map(|(_, after_ms)| after_ms), body)?;
@@ -31,12 +22,13 @@ pub fn record_activity(
         happened_ms: body.happened_ms,
         fingerprint: key.map(|(fingerprint, _)| fingerprint),
     };
-    let mut draft = Draft::asked(context, slot, member, request, change, Effects::new());
+    let mut draft = Draft::asked(asker, change);
     let given = Given { channel: 0, happened_ms: body.happened_ms };
     draft.earn(activity.points(|name| field(body, name).unwrap_or(0)), &activity.giving, &given)?;
     draft.progress(Measure::Growth, body.happened_ms, activity.growth)?;
     draft.qualifies(Deed::Activity(activity.source), body.happened_ms);
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 fn field(body: &RecordActivity, name: &str) -> Option<i64> {

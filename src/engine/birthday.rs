@@ -4,22 +4,14 @@ use tidegate_protocol::code::answer;
 use tidegate_protocol::operation::SetBirthday;
 use tidegate_protocol::refusal::BirthdayLocked;
 
-use super::Context;
-use super::admit::Request;
-use super::draft::Draft;
-use super::effect::{Effect, Effects};
-use super::member::Member;
-use super::part::{Change, MemberPart};
+use super::draft::{Asker, Draft};
+use super::effect::Effect;
+use super::part::Change;
 use super::refusal::Refusal;
 
 /// Decides what a member says of its birthday.
-pub fn set_birthday(
-    context: &Context<'_>,
-    slot: u32,
-    member: &Member,
-    request: &Request,
-    body: &SetBirthday,
-) -> Result<MemberPart, Refusal> {
+pub fn set_birthday(asker: Asker<'_>, body: &SetBirthday) -> Result<(), Refusal> {
+    let Asker { context, member, .. } = asker;
     let programme = context.programme;
     let rules = programme.birthday.as_ref().ok_or(Refusal::Plain(answer::NO_BIRTHDAYS))?;
     let today = programme.zone.local_day(context.now_ms);
@@ -33,6 +25,6 @@ pub fn set_birthday(
         }
     }
     let change = Change::SaidBirthday { from_year: said.from_year };
-    let effects = Effects::from_slice(&[Effect::Birthday(said)]);
-    Ok(Draft::asked(context, slot, member, request, change, effects).finish())
+    Draft::asked(asker, change).with(Effect::Birthday(said));
+    Ok(())
 }

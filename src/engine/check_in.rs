@@ -8,12 +8,11 @@ use tidegate_protocol::operation::{MakeUp, RecordCheckIn};
 use tidegate_protocol::refusal::{AlreadyCheckedIn, DayOutOfReach, PaidInTheFuture, TooOld};
 
 use super::Context;
-use super::admit::Request;
 use super::days::Run;
-use super::draft::{Draft, Given};
-use super::effect::{Effect, Effects};
+use super::draft::{Asker, Draft, Given};
+use super::effect::Effect;
 use super::member::Member;
-use super::part::{Change, MemberPart};
+use super::part::Change;
 use super::refusal::Refusal;
 use crate::programme::{CheckIn, Measure, Zone};
 
@@ -24,11 +23,8 @@ const KEPT_DAYS: i32 = 40;
 const AHEAD_MS: i64 = 600_000;
 
 /// A day on its way to be checked in.
+#[derive(Clone, Copy)]
 struct Asked<'a> {
-    context: &'a Context<'a>,
-    slot: u32,
-    member: &'a Member,
-    request: &'a Request,
     rule: &'a CheckIn,
     /// Which day.
     day: i32,
@@ -40,35 +36,23 @@ struct Asked<'a> {
     earns: bool,
 }
 
-/// What a day comes to.
-struct Counted {
-    change: Change,
-    effects: Effects,
-    /// Bonuses of the streak.
-    bonus: i64,
-}
-
 /// Decides today's check-in.
 ///
 /// A local day at or before the last one counts as checked in, so that a changed zone cannot repeat a day.
-pub fn check_in(context: &Context<'_>, slot: u32, member: &Member, request: &Request) -> Result<MemberPart, Refusal> {
+pub fn check_in(asker: Asker<'_>) -> Result<(), Refusal> {
+    let Asker { context, member, .. } = asker;
     let rule = rule(context)?;
     let day = zone(context, member).local_day(context.now_ms);
     if member.last_day >= day {
         return Err(already(context, member, member.last_day));
     }
     let happened_ms = context.now_ms;
-    Asked { context, slot, member, request, rule, day, happened_ms, card: None, earns: true }.decide()
+    decide(asker, Asked { rule, day, happened_ms, card: None, earns: true })
 }
 
 /// Decides a check-in that happened before it came in.
-pub fn record_check_in(
-    context: &Context<'_>,
-    slot: u32,
-    member: &Member,
-    request: &Request,
-    body: &RecordCheckIn,
-) -> Result<MemberPart, Refusal> {
+pub fn record_check_in(asker: Asker<'_>, body: &RecordCheckIn) -> Result<(), Refusal> {
+    let Asker { context, member, .. } = asker;
     let (rule, now_ms) = (rule(context)?, context.now_ms);
     if body.happened_ms > now_ms + AHEAD_MS {
         return Err(Refusal::InTheFuture(PaidInTheFuture { until_ms: now_ms + AHEAD_MS }));
@@ -89,17 +73,12 @@ pub fn record_check_in(
     if (happened_ms == now_ms || changed) && member.last_day >= day {
         return Err(already(context, member, member.last_day));
     }
-    Asked { context, slot, member, request, rule, day, happened_ms, card: None, earns: true }.decide()
+    decide(asker, Asked { rule, day, happened_ms, card: None, earns: true })
 }
 
 /// Decides that a day that was missed is made up for.
-pub fn make_up(
-    context: &Context<'_>,
-    slot: u32,
-    member: &Member,
-    request: &Request,
-    body: &MakeUp,
-) -> Result<MemberPart, Refusal> {
+pub fn make_up(asker: Asker<'_>, body: &MakeUp) -> Result<(), Refusal> {
+    let Asker { context, member, .. } = asker;
     let rule = rule(context)?;
     let make_up = rule.make_up.as_ref().ok_or(Refusal::Plain(answer::NO_MAKE_UP))?;
     let (day, today) = (body.day, zone(context, member).local_day(context.now_ms));
@@ -107,24 +86,14 @@ pub fn make_up(
     if !(from..=until).contains(&day) {
         return Err(Refusal::DayOutOfReach(DayOutOfReach { from, until }));
     }
-    let asked = Asked {
-        context,
-        slot,
-        member,
-        request,
-        rule,
-        day,
-        happened_ms: context.now_ms,
-        card: Some(make_up.card),
-        earns: make_up.earns,
-    };
     if is_checked(member, day) {
         return Err(already(context, member, day));
     }
     if member.right_count(make_up.card) == 0 {
         return Err(Refusal::Plain(answer::NO_RIGHT_LEFT));
     }
-    asked.decide()
+    let (happened_ms, card) = (context.now_ms, Some(make_up.card));
+    decide(asker, Asked { rule, day, happened_ms, card, earns: make_up.earns })
 }
 
 /// The zone in which a member's days are counted.
@@ -165,71 +134,77 @@ fn already(context: &Context<'_>, member: &Member, day: i32) -> Refusal {
     Refusal::AlreadyCheckedIn(AlreadyCheckedIn { day, streak: u32::from(member.streak), next_ms })
 }
 
-impl Asked<'_> {
-    fn decide(self) -> Result<MemberPart, Refusal> {
-        let Asked { context, slot, member, request, rule, day, happened_ms, card, earns } = self;
-        if is_checked(member, day) {
-            return Err(already(context, member, day));
-        }
-        let Counted { change, mut effects, bonus } = if day > member.last_day { self.on() } else { self.between() };
-        effects.extend(card.map(|number| Effect::RightUsed { number }));
-        // What was given ahead, for days that have got another place in a streak, comes off the bonuses that follow.
-        let before = member.days().map_or(0, |days| days.owed);
-        let due = bonus.saturating_sub(before);
-        let owed = due.min(0).saturating_neg();
-        if owed != before {
-            effects.push(Effect::BonusOwed { points: owed });
-        }
-        let mut draft = Draft::asked(context, slot, member, request, change, effects);
-        if earns {
-            let given = Given { channel: 0, happened_ms };
-            draft.earn(rule.base_points().saturating_add(due.max(0)), &rule.giving, &given)?;
-            draft.progress(Measure::Growth, happened_ms, rule.growth)?;
-        }
-        Ok(draft.finish())
+fn decide(asker: Asker<'_>, asked: Asked<'_>) -> Result<(), Refusal> {
+    let Asker { context, member, .. } = asker;
+    let Asked { rule, day, happened_ms, card, earns } = asked;
+    if is_checked(member, day) {
+        return Err(already(context, member, day));
     }
+    let mut draft = Draft::asked(asker, Change::Settled);
+    let bonus = if day > member.last_day { draft.day_after(asked) } else { draft.day_between(asked) };
+    if let Some(number) = card {
+        draft.effect(Effect::RightUsed { number });
+    }
+    // What was given ahead, for days that have got another place in a streak, comes off the bonuses that follow.
+    let before = member.days().map_or(0, |days| days.owed);
+    let due = bonus.saturating_sub(before);
+    let owed = due.min(0).saturating_neg();
+    if owed != before {
+        draft.effect(Effect::BonusOwed { points: owed });
+    }
+    if earns {
+        let given = Given { channel: 0, happened_ms };
+        draft.earn(rule.base_points().saturating_add(due.max(0)), &rule.giving, &given)?;
+        draft.progress(Measure::Growth, happened_ms, rule.growth)?;
+    }
+    draft.finish();
+    Ok(())
+}
 
-    /// A day after all that were checked in.
-    fn on(&self) -> Counted {
-        let Asked { member, rule, day, .. } = *self;
+impl Draft<'_> {
+    /// A day after all that were checked in; gives the bonuses of the streak.
+    fn day_after(&mut self, asked: Asked<'_>) -> i64 {
+        let Asked { rule, day, .. } = asked;
+        let member = self.member;
         let (last, before) = (member.last_day, member.streak);
-        let continued = last == day - 1;
         let streak = match () {
-            () if continued => before.saturating_add(1),
-            () if self.skipped_a_date() => before.saturating_add(2),
+            () if last == day - 1 => before.saturating_add(1),
+            () if self.skipped_a_date(asked) => before.saturating_add(2),
             () => 1,
         };
-        let mut effects = Effects::new();
+        self.change(Change::CheckedIn { day, streak });
         let known = member.days().is_some_and(|days| days.after.is_some());
         if !known && rule.reaches() {
             let after = if last == i32::MIN { day - 1 } else { last.saturating_sub(i32::from(before)) };
-            effects.push(Effect::DaysKnown { after });
+            self.effect(Effect::DaysKnown { after });
         }
         if streak == 1 && last != i32::MIN && (known || rule.reaches()) {
-            effects.push(Effect::Ran(newest(member)));
+            self.effect(Effect::Ran(newest(member)));
         }
         if runs(member).first().is_some_and(|run| run.last < day - KEPT_DAYS) {
-            effects.push(Effect::DaysKnown { after: day - KEPT_DAYS });
+            self.effect(Effect::DaysKnown { after: day - KEPT_DAYS });
         }
         let from = if streak == 1 { 1 } else { before.saturating_add(1) };
-        Counted { change: Change::CheckedIn { day, streak }, effects, bonus: bonuses(rule, from, streak) }
+        bonuses(rule, from, streak)
     }
 
     /// Whether the member's zone has changed since its last check-in so that a date was skipped, and in the former zone it is the day
     /// after it still: who travels loses no streak.
-    fn skipped_a_date(&self) -> bool {
-        let Asked { context, member, day, .. } = *self;
+    fn skipped_a_date(&self, asked: Asked<'_>) -> bool {
+        let Asked { day, happened_ms, .. } = asked;
+        let Draft { context, member, .. } = *self;
         let programme = context.programme;
         let former = member.days().filter(|days| days.former != days.zone).map(|days| days.former);
         former.is_some_and(|former| {
             let there = programme.zone_of(former).local_day(context.now_ms);
-            member.last_day == day - 2 && there == day - 1 && self.happened_ms == context.now_ms
+            member.last_day == day - 2 && there == day - 1 && happened_ms == context.now_ms
         })
     }
 
-    /// A day between, or before, days that were checked in: runs beside it become one.
-    fn between(&self) -> Counted {
-        let Asked { member, rule, day, .. } = *self;
+    /// A day between, or before, days that were checked in: runs beside it become one. Gives the bonuses that it brings.
+    fn day_between(&mut self, asked: Asked<'_>) -> i64 {
+        let Asked { rule, day, .. } = asked;
+        let member = self.member;
         let before = runs(member).iter().find(|run| run.last == day - 1).map_or(0, |run| run.days);
         let newest = newest(member);
         let behind = match newest.first() == day + 1 {
@@ -238,15 +213,14 @@ impl Asked<'_> {
         };
         let after = behind.map_or(0, |run| run.days);
         let days = before.saturating_add(1).saturating_add(after);
-        let bonus = bonuses(rule, before.saturating_add(1), days).saturating_sub(bonuses(rule, 1, after));
-        let (streak, effects) = match behind {
-            Some(run) if run == newest => (days, Effects::new()),
-            _ => {
-                let last = behind.map_or(day, |run| run.last);
-                (member.streak, Effects::from_slice(&[Effect::Ran(Run { last, days })]))
-            }
-        };
-        Counted { change: Change::FilledIn { day, streak }, effects, bonus }
+        if behind == Some(newest) {
+            self.change(Change::FilledIn { day, streak: days });
+        } else {
+            self.change(Change::FilledIn { day, streak: member.streak });
+            let last = behind.map_or(day, |run| run.last);
+            self.effect(Effect::Ran(Run { last, days }));
+        }
+        bonuses(rule, before.saturating_add(1), days).saturating_sub(bonuses(rule, 1, after))
     }
 }
 

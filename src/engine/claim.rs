@@ -13,8 +13,8 @@ use tidegate_protocol::{LedgerId, Proof};
 use super::Context;
 use super::admit::Request;
 use super::counters::Counter;
-use super::draft::{Draft, Given, counted};
-use super::effect::{Effect, Effects};
+use super::draft::{Asker, Draft, Given, counted};
+use super::effect::Effect;
 use super::kept::{KeptOrder, MemberSlot};
 use super::keyed::{Known, NaturalKey, once_known};
 use super::lots::second_of;
@@ -23,14 +23,6 @@ use super::order::{Order, checked, named_channel, paid_in_time};
 use super::part::{Change, DirectoryPart, Found, MemberPart};
 use super::refusal::Refusal;
 use crate::programme::{ClaimRules, Period};
-
-/// What a claim comes to: the member's part, and what is kept of the order from now on, where that changes.
-pub struct Claim {
-    /// The member's part.
-    pub member: MemberPart,
-    /// What is kept.
-    pub kept: Option<KeptOrder>,
-}
 
 /// What a report comes to.
 pub struct Report {
@@ -82,53 +74,51 @@ enum Met {
     Own(KeptOrder),
 }
 
-/// Decides a claim. `recorded` tells whether the order's number is taken.
-#[allow(clippy::too_many_arguments, reason = "a member and an order, each with what names it")]
+/// Decides a claim; gives what is kept of the order from now on, where that changes. `recorded` tells whether the order's number is
+/// taken.
 pub fn claim_order(
-    context: &Context<'_>,
-    at: MemberSlot,
-    member: &Member,
+    asker: Asker<'_>,
     kept: Option<KeptOrder>,
     recorded: bool,
     key: NaturalKey,
-    request: &Request,
     body: &ClaimOrder,
-) -> Result<Claim, Refusal> {
+) -> Result<Option<KeptOrder>, Refusal> {
+    let Asker { context, at, member, .. } = asker;
     let programme = context.programme;
     let rules = programme.claims.as_ref().ok_or(Refusal::Plain(answer::NO_CLAIMS))?;
     let channel = named_channel(context, &body.channel, &body.number)?;
     if !rules.admits(channel) {
         return Err(Refusal::Plain(answer::NO_CLAIMS));
     }
-    let draft = |found, effects| {
-        let change = Change::Claimed { channel, fingerprint: key, found };
-        Draft::asked(context, at.slot, member, request, change, effects)
-    };
+    let draft = |found| Draft::asked(asker, Change::Claimed { channel, fingerprint: key, found });
     match met(context, rules, at, member, kept, recorded, body.proof)? {
         Met::Own(kept) => {
             let found = Found::Own { paid_at_ms: kept.paid_at_ms, amount_minor: kept.amount_minor };
-            let mut draft = draft(found, Effects::new());
+            let mut draft = draft(found);
             draft.claims(&kept, rules)?;
+            draft.finish();
             let claimant = kept.claimant.filter(|claimant| *claimant != at);
             let kept = KeptOrder { owner: Some(at), claimant, claimed: true, ..kept };
-            Ok(Claim { member: draft.finish(), kept: Some(kept) })
+            Ok(Some(kept))
         }
         Met::Wrong => {
             let used = guesses(context, member).0 + 1;
             let left = rules.guesses.saturating_sub(used).min(u32::from(u16::MAX)) as u16;
-            let mut draft = draft(Found::Wrong { left }, Effects::new());
+            let mut draft = draft(Found::Wrong { left });
             draft.count(Counter { campaign: counted::CLAIM, offer: 0, period: period(context, rules), used });
-            Ok(Claim { member: draft.finish(), kept: None })
+            draft.finish();
+            Ok(None)
         }
         Met::Nothing => {
             let used = guesses(context, member).0 + 1;
             let until_s = second_of(context.now_ms.saturating_add(rules.wait_ms));
-            let mut draft = draft(Found::Waits { until_s }, Effects::new());
+            let mut draft = draft(Found::Waits { until_s });
             draft.count(Counter { campaign: counted::CLAIM, offer: 0, period: period(context, rules), used });
             let programme = context.number as u16;
             let (claimant, proof) = (Some(at), body.proof);
             let kept = KeptOrder { key, proof, claimant, until_s, programme, channel, ..KeptOrder::FREE };
-            Ok(Claim { member: draft.finish(), kept: Some(kept) })
+            draft.finish();
+            Ok(Some(kept))
         }
     }
 }
@@ -270,15 +260,15 @@ fn grant(
     rules: &ClaimRules,
     kept: &KeptOrder,
 ) -> Option<MemberPart> {
-    let mut draft = Draft::unasked(context, at.slot, member, context.now_ms);
-    draft.change(Change::ClaimGranted {
-        channel: kept.channel,
-        fingerprint: kept.key,
-        paid_at_ms: kept.paid_at_ms,
-        amount_minor: kept.amount_minor,
-    });
-    draft.claims(kept, rules).ok()?;
-    Some(draft.finish())
+    Draft::unasked(context, at.slot, member, context.now_ms, |draft| {
+        draft.change(Change::ClaimGranted {
+            channel: kept.channel,
+            fingerprint: kept.key,
+            paid_at_ms: kept.paid_at_ms,
+            amount_minor: kept.amount_minor,
+        });
+        draft.claims(kept, rules).ok()
+    })
 }
 
 impl Draft<'_> {

@@ -8,9 +8,10 @@ use tidegate_protocol::code::answer;
 use super::Context;
 use super::admit::Request;
 use super::counters::Counter;
-use super::effect::{Effect, Effects};
+use super::effect::Effect;
+use super::kept::MemberSlot;
 use super::lots::{LOTS_MOST, LotName, NEVER_S, second_of};
-use super::member::{LedgerAt, Member};
+use super::member::Member;
 use super::part::{Change, MemberPart};
 use super::pending::Pending;
 use super::plans::Plan;
@@ -65,6 +66,23 @@ pub(super) struct Given {
     pub(super) happened_ms: i64,
 }
 
+/// Who asks for something: a member that is settled, with its request; and where its part is to be written, by whoever decides.
+///
+/// A part is written where it stays: handed on by value, it was copied five times, which was a tenth of a check-in. It says
+/// something only once the decision is made, and nothing if that is a refusal.
+pub struct Asker<'a> {
+    /// The rules and the instant.
+    pub context: &'a Context<'a>,
+    /// Where the member stands.
+    pub at: MemberSlot,
+    /// The member.
+    pub member: &'a Member,
+    /// What it asks.
+    pub request: &'a Request,
+    /// Its part; what it was before is of no matter.
+    pub part: &'a mut MemberPart,
+}
+
 /// A part in the making.
 pub(super) struct Draft<'a> {
     pub(super) context: &'a Context<'a>,
@@ -75,62 +93,68 @@ pub(super) struct Draft<'a> {
     pub(super) tier: usize,
     /// Whether anything came in that the tier may follow.
     moved: bool,
-    part: MemberPart,
+    part: &'a mut MemberPart,
 }
 
 impl<'a> Draft<'a> {
-    /// The part of a member that asked for something and is granted it: with what any activity brings, that lots which
-    /// slide expire later, and then with these effects.
-    pub(super) fn asked(
-        context: &'a Context<'a>,
-        slot: u32,
-        member: &'a Member,
-        request: &Request,
-        change: Change,
-        effects: Effects,
-    ) -> Draft<'a> {
-        let mut draft = Draft::new(context, slot, member, context.now_ms, change);
-        (draft.part.id, draft.part.hash, draft.part.effects) = (request.id, request.hash, effects);
+    /// The part of a member that asked for something and is granted it: at first with what any activity brings, that lots which
+    /// slide expire later.
+    pub(super) fn asked(asker: Asker<'a>, change: Change) -> Draft<'a> {
+        let Asker { context, at, member, request, part } = asker;
+        let mut draft = Draft::new(context, at.slot, member, context.now_ms, change, part);
+        (draft.part.id, draft.part.hash) = (request.id, request.hash);
         if let Some(to_s) = context.programme.points.slides_to(&context.programme.zone, context.now_ms)
             && member.lots().would_slide(to_s)
         {
-            draft.part.effects.insert(0, Effect::Slid { to_s });
+            draft.effect(Effect::Slid { to_s });
         }
         draft
     }
 
-    /// The part of a member to whom time, or a new version of the rules, did something at an instant.
-    pub(super) fn unasked(context: &'a Context<'a>, slot: u32, member: &'a Member, at_ms: i64) -> Draft<'a> {
-        Draft::new(context, slot, member, at_ms, Change::Settled)
+    /// The part of a member to whom time, or a new version of the rules, does something at an instant; `None` if `work` gives up.
+    pub(super) fn unasked(
+        context: &Context<'_>,
+        slot: u32,
+        member: &Member,
+        at_ms: i64,
+        work: impl FnOnce(&mut Draft<'_>) -> Option<()>,
+    ) -> Option<MemberPart> {
+        let mut part = MemberPart::default();
+        let mut draft = Draft::new(context, slot, member, at_ms, Change::Settled, &mut part);
+        work(&mut draft)?;
+        draft.finish();
+        Some(part)
     }
 
-    fn new(context: &'a Context<'a>, slot: u32, member: &'a Member, at_ms: i64, change: Change) -> Draft<'a> {
-        let part = MemberPart {
-            slot,
-            forgets: None,
-            now_ms: context.now_ms,
-            version: context.version,
-            id: Default::default(),
-            hash: 0,
-            // Known when it is applied.
-            previous: LedgerAt::default(),
-            after: 0,
-            tier: 0,
-            change,
-            effects: Effects::new(),
-        };
+    fn new(
+        context: &'a Context<'a>,
+        slot: u32,
+        member: &'a Member,
+        at_ms: i64,
+        change: Change,
+        part: &'a mut MemberPart,
+    ) -> Draft<'a> {
+        // What is known only when it is finished, or applied, is left as it was.
+        (part.slot, part.now_ms, part.version, part.change) = (slot, context.now_ms, context.version, change);
+        part.effects.clear();
+        part.forgets = None;
         let tier = context.programme.tier_numbered(member.tier).unwrap_or(0);
         Draft { context, member, at_ms, tier, moved: false, part }
     }
 
-    /// The part: with whatever the tier has to follow.
-    pub(super) fn finish(mut self) -> MemberPart {
+    /// Finishes the part, with whatever the tier has to follow.
+    pub(super) fn finish(mut self) {
         if self.moved {
             self.stand();
         }
         self.part.after = self.member.balance() + self.part.delta();
         self.part.tier = self.context.programme.tiers[self.tier].number;
-        self.part
+    }
+
+    /// Finishes the part with one more effect.
+    pub(super) fn with(mut self, effect: Effect) {
+        self.effect(effect);
+        self.finish();
     }
 
     /// Whether it would change anything.

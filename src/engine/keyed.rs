@@ -124,13 +124,9 @@ impl Known {
 
 /// What something with a key comes to.
 #[derive(Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is matched where it is made, and a box would be an allocation a request"
-)]
 pub enum Keyed {
-    /// It is new: the member's part, the directory's, and what more is kept of it.
-    New(MemberPart, DirectoryPart, Option<Box<KeptOrder>>),
+    /// It is new: the directory's part, and what more is kept of it, beside the member's part.
+    New(DirectoryPart, Option<Box<KeptOrder>>),
     /// It was recorded before, with the same contents.
     Before(LedgerId),
 }
@@ -144,15 +140,15 @@ pub fn once(
     request: &Request,
     happened_ms: i64,
     dry: bool,
-    decide: impl FnOnce(i64) -> Result<(MemberPart, Option<Box<KeptOrder>>), Refusal>,
+    decide: impl FnOnce(i64) -> Result<Option<Box<KeptOrder>>, Refusal>,
 ) -> Result<Keyed, Refusal> {
     let after_ms = match once_known(context, known, request, happened_ms, dry)? {
         Ok(after_ms) => after_ms,
         Err(before) => return Ok(Keyed::Before(before)),
     };
-    let (part, kept) = decide(after_ms)?;
+    let kept = decide(after_ms)?;
     let entry = known.taken(key, request.hash, context.number, happened_ms);
-    Ok(Keyed::New(part, DirectoryPart::Taken { now_ms: context.now_ms, slot: known.slot, entry }, kept))
+    Ok(Keyed::New(DirectoryPart::Taken { now_ms: context.now_ms, slot: known.slot, entry }, kept))
 }
 
 /// The instant at or before which a key that is new could be forgotten; or the entry that it had before.

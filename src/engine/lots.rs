@@ -318,7 +318,6 @@ impl Lots {
             lots.into_iter().for_each(|lot| self.add(lot.points, lot.name));
         }
     }
-
 }
 
 /// Adds to the lot of this name, or puts it behind those that are spent before it.

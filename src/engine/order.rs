@@ -6,15 +6,13 @@ use tidegate_protocol::operation::{OrderLine, RecordOrder, RecordOrderLines, Rep
 use tidegate_protocol::refusal::{PaidInTheFuture, TooOld};
 
 use super::Context;
-use super::admit::Request;
 use super::claim::{can_be_claimed, kept_until_s};
-use super::draft::{Draft, Given};
-use super::effect::{Effect, Effects};
-use super::kept::{KeptOrder, MemberSlot, Waiting};
+use super::draft::{Asker, Draft, Given};
+use super::effect::Effect;
+use super::kept::{KeptOrder, Waiting};
 use super::keyed::NaturalKey;
 use super::lots::{NEVER_S, second_of};
-use super::member::Member;
-use super::part::{Change, MemberPart};
+use super::part::Change;
 use super::pending::Pending;
 use super::refusal::Refusal;
 use crate::programme::{ClaimRules, Counts, Deed, Earning, Measure, Sold, source};
@@ -108,24 +106,21 @@ impl<'a> Order<'a> {
 }
 
 /// Decides an order whose key is new. `after_ms` is the instant at or before which it might be forgotten; `kept` what is kept of it
-/// already, which can only be a claim that came before it.
-#[allow(clippy::too_many_arguments, reason = "a member and an order, each with what names it")]
+/// already, which can only be a claim that came before it. Gives what is kept of it from now on, if anything is.
 pub fn record_order(
-    context: &Context<'_>,
-    at: MemberSlot,
-    member: &Member,
+    asker: Asker<'_>,
     kept: Option<KeptOrder>,
     key: NaturalKey,
-    request: &Request,
     order: &Order<'_>,
     after_ms: i64,
-) -> Result<(MemberPart, Option<Box<KeptOrder>>), Refusal> {
+) -> Result<Option<Box<KeptOrder>>, Refusal> {
+    let Asker { context, at, .. } = asker;
     let programme = context.programme;
     let (channel, earning) = checked(context, order)?;
     paid_in_time(context, order, after_ms)?;
     let amount_minor = order.amount_minor(earning.counts);
     let change = Change::Ordered { channel, fingerprint: key, paid_at_ms: order.paid_at_ms, amount_minor };
-    let mut draft = Draft::asked(context, at.slot, member, request, change, Effects::new());
+    let mut draft = Draft::asked(asker, change);
     let given = Given { channel, happened_ms: order.paid_at_ms };
     let base = earning.points(order.sold(earning.counts));
     draft.earn(base, &earning.giving, &given)?;
@@ -138,7 +133,8 @@ pub fn record_order(
     });
     let now = now.flatten();
     draft.ordered(amount_minor, order.paid_at_ms)?;
-    Ok((draft.finish(), now))
+    draft.finish();
+    Ok(now)
 }
 
 impl Draft<'_> {

@@ -14,7 +14,7 @@ use super::quota::CellName;
 pub const QUOTAS_MOST: usize = 8;
 
 /// The change of one member, and at once its entry in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MemberPart {
     /// The member's slot in its shard.
     pub slot: u32,
@@ -65,7 +65,7 @@ impl MemberPart {
 }
 
 /// What happened to a member. What came of it stands in the effects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Change {
     /// It came to be, in a slot that was free.
     Enrolled {
@@ -200,6 +200,7 @@ pub enum Change {
         from_year: i16,
     },
     /// Time, or a new version of the rules, did what it was to do: lots expired, pending points opened, a tier was left.
+    #[default]
     Settled,
 }
 

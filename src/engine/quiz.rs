@@ -6,10 +6,9 @@ use tidegate_protocol::operation::AnswerQuestion;
 use tidegate_protocol::refusal::{LimitReached, NotOpen};
 
 use super::Context;
-use super::admit::Request;
 use super::counters::Counter;
-use super::draft::{Draft, Given, counted};
-use super::effect::{Effect, Effects};
+use super::draft::{Asker, Draft, Given, counted};
+use super::effect::Effect;
 use super::member::Member;
 use super::part::{BlockPart, Change, QUOTAS_MOST};
 use super::question::{LANES, Question};
@@ -23,14 +22,12 @@ const RIGHT: u32 = 1 << 31;
 
 /// Decides an answer. It stands once it is given: another attempt is another answer, and after the right one there is none.
 pub fn answer_question(
-    context: &Context<'_>,
-    slot: u32,
-    member: &Member,
+    asker: Asker<'_>,
     quiz: &Quiz,
     block: &Block,
-    request: &Request,
     body: &AnswerQuestion,
 ) -> Result<Redemption, Refusal> {
+    let Asker { context, member, .. } = asker;
     let question = block.question(body.question.as_str()).ok_or(Refusal::Plain(answer::NO_SUCH_QUESTION))?;
     open(context, question)?;
     let options = question.options.as_slice();
@@ -63,12 +60,12 @@ pub fn answer_question(
     let left = if right { 0 } else { quiz.attempts - before - 1 };
     let (quiz_source, number, option) = (quiz.giving.source, question.number, option as u8);
     let change = Change::Answered { quiz: quiz_source, question: number, option, right, left: left as u16, place };
-    let effects = Effects::from_slice(&[Effect::Used(Counter { campaign, offer, period, used })]);
-    let mut draft = Draft::asked(context, slot, member, request, change, effects);
+    let mut draft = Draft::asked(asker, change);
+    draft.effect(Effect::Used(Counter { campaign, offer, period, used }));
     draft.earn(points, &quiz.giving, &Given { channel: 0, happened_ms: context.now_ms })?;
     let (opened, cells) = one_more(block, &counting);
-    let granted = BlockPart::Granted { now_ms: context.now_ms, cells };
-    Ok(Redemption { member: draft.finish(), opened, granted })
+    draft.finish();
+    Ok(Redemption { opened, granted: BlockPart::Granted { now_ms: context.now_ms, cells } })
 }
 
 /// How often a member has answered a question, and in the top bit whether right.

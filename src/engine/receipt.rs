@@ -4,31 +4,25 @@ use tidegate_protocol::code::answer;
 use tidegate_protocol::operation::ConfirmReceipt;
 use tidegate_protocol::refusal::PaidInTheFuture;
 
-use super::Context;
-use super::admit::Request;
-use super::claim::Claim;
-use super::draft::Draft;
-use super::effect::{Effect, Effects};
-use super::kept::{KeptOrder, MemberSlot};
+use super::draft::{Asker, Draft};
+use super::effect::Effect;
+use super::kept::KeptOrder;
 use super::keyed::NaturalKey;
 use super::lots::{LOTS_MOST, LotName, second_of};
-use super::member::Member;
 use super::order::named_channel;
 use super::part::Change;
 use super::pending::Pending;
 use super::refusal::Refusal;
 use crate::programme::Measure;
 
-/// Decides that a member received an order of which this is kept.
+/// Decides that a member received an order of which this is kept; gives what is kept of it from now on, where that changes.
 pub fn confirm_receipt(
-    context: &Context<'_>,
-    at: MemberSlot,
-    member: &Member,
+    asker: Asker<'_>,
     kept: Option<KeptOrder>,
     key: NaturalKey,
-    request: &Request,
     body: &ConfirmReceipt,
-) -> Result<Claim, Refusal> {
+) -> Result<Option<KeptOrder>, Refusal> {
+    let Asker { context, at, member, .. } = asker;
     let programme = context.programme;
     let channel = named_channel(context, &body.channel, &body.number)?;
     let until_ms = context.now_ms + programme.orders.ahead_ms;
@@ -47,7 +41,7 @@ pub fn confirm_receipt(
     let (terms, opens_ms) = opens.ok_or(Refusal::Plain(answer::NOTHING_PENDING))?;
     let opens_s = second_of(opens_ms.saturating_add(999)).min(pending.opens_s);
     let change = Change::Received { channel, fingerprint: key, happened_ms: body.happened_ms, opens_s };
-    let mut draft = Draft::asked(context, at.slot, member, request, change, Effects::new());
+    let mut draft = Draft::asked(asker, change);
     if opens_s < pending.opens_s {
         let from_ms = (i64::from(opens_s) * 1000).max(context.now_ms);
         let expiry = terms.expires(&programme.zone, draft.tier, from_ms);
@@ -56,7 +50,8 @@ pub fn confirm_receipt(
     }
     // One that came too late to matter can be said again.
     let moved = opens_s < pending.opens_s;
-    Ok(Claim { member: draft.finish(), kept: moved.then_some(KeptOrder { waiting: None, ..kept }) })
+    draft.finish();
+    Ok(moved.then_some(KeptOrder { waiting: None, ..kept }))
 }
 
 impl Draft<'_> {

@@ -6,21 +6,18 @@ use tidegate_protocol::operation::Redeem;
 use tidegate_protocol::refusal::{LimitReached, NotEnoughPoints, NotOpen, SoldOut, TierNotAdmitted};
 
 use super::Context;
-use super::admit::Request;
 use super::counters::Counter;
-use super::draft::Draft;
-use super::effect::{Effect, Effects};
+use super::draft::{Asker, Draft};
+use super::effect::Effect;
 use super::member::Member;
-use super::part::{BlockPart, CellUse, Change, MemberPart, QUOTAS_MOST};
+use super::part::{BlockPart, CellUse, Change, QUOTAS_MOST};
 use super::quota::{Block, CellName};
 use super::refusal::Refusal;
 use super::standing::standing;
 use crate::programme::{Campaign, LimitOver, Offer, Quota, Span};
 
-/// What a granted redemption changes. Small, as it is handed on by value a million times a second.
+/// What a granted redemption changes beside its member.
 pub struct Redemption {
-    /// The member's part.
-    pub member: MemberPart,
     /// Slots and names of the cells that come to be, each empty.
     pub opened: ArrayVec<(u32, CellName), QUOTAS_MOST>,
     /// The grant, which counts in all its cells.
@@ -28,15 +25,8 @@ pub struct Redemption {
 }
 
 /// Decides a redemption: every condition is evaluated against the same instant and state, before anything changes.
-pub fn redeem(
-    context: &Context<'_>,
-    slot: u32,
-    member: &Member,
-    campaign: &Campaign,
-    block: &Block,
-    request: &Request,
-    body: &Redeem,
-) -> Result<Redemption, Refusal> {
+pub fn redeem(asker: Asker<'_>, campaign: &Campaign, block: &Block, body: &Redeem) -> Result<Redemption, Refusal> {
+    let Asker { context, member, .. } = asker;
     let offer = campaign.offer(body.offer).ok_or(Refusal::Plain(answer::NO_SUCH_OFFER))?;
     let open = open_window(context, campaign)?;
     let (tier, price) = price(context, member, offer)?;
@@ -52,18 +42,17 @@ pub fn redeem(
         offer: offer.number as u16,
         grant: u64::from(counted.cells[0].used),
     };
-    let spent = Effect::Spent { points: price };
-    let effects = match limit {
-        Some(counter) => Effects::from_buf([spent, Effect::Used(counter)]),
-        None => Effects::from_slice(&[spent]),
-    };
-    let mut draft = Draft::asked(context, slot, member, request, change, effects);
+    let mut draft = Draft::asked(asker, change);
+    draft.effect(Effect::Spent { points: price });
+    if let Some(counter) = limit {
+        draft.effect(Effect::Used(counter));
+    }
     if offer.gives.is_some_and(|right| !draft.right(right)) {
         return Err(Refusal::Plain(answer::TOO_MANY_LOTS));
     }
-    let member = draft.finish();
+    draft.finish();
     let granted = BlockPart::Granted { now_ms: context.now_ms, cells: counted.cells };
-    Ok(Redemption { member, opened: counted.opened, granted })
+    Ok(Redemption { opened: counted.opened, granted })
 }
 
 /// The window that is open now.

@@ -8,10 +8,9 @@ use tidegate_protocol::code::answer;
 use tidegate_protocol::operation::AcceptInvitation;
 
 use super::Context;
-use super::admit::Request;
 use super::counters::Counter;
-use super::draft::{Draft, counted};
-use super::effect::{Effect, Effects};
+use super::draft::{Asker, Draft, counted};
+use super::effect::Effect;
 use super::lots::{NEVER_S, second_of};
 use super::member::Member;
 use super::part::{Change, MemberPart};
@@ -62,14 +61,8 @@ pub fn may_introduce(
 }
 
 /// Decides that a member was invited by another, who is none if it is no member.
-pub fn accept_invitation(
-    context: &Context<'_>,
-    slot: u32,
-    member: &Member,
-    inviter: Option<Inviter>,
-    request: &Request,
-    body: &AcceptInvitation,
-) -> Result<MemberPart, Refusal> {
+pub fn accept_invitation(asker: Asker<'_>, inviter: Option<Inviter>, body: &AcceptInvitation) -> Result<(), Refusal> {
+    let Asker { context, member, .. } = asker;
     let rule = context.programme.referral.as_ref().ok_or(Refusal::Plain(answer::NO_REFERRALS))?;
     if body.inviter == member.key {
         return Err(Refusal::Plain(answer::OWN_INVITATION));
@@ -86,23 +79,24 @@ pub fn accept_invitation(
     }
     let until_s = second_of(context.now_ms.saturating_add(rule.until_ms)).min(NEVER_S - 1);
     let change = Change::Invited { inviter: body.inviter, until_s };
-    let effects = Effects::from_slice(&[
-        Effect::Planned(Plan { what: Plan::INVITABLE, at_s: NEVER_S }),
-        Effect::Invited { inviter: body.inviter },
-        Effect::InvitedUntil { until_s },
-    ]);
-    let mut draft = Draft::asked(context, slot, member, request, change, effects);
+    let mut draft = Draft::asked(asker, change);
+    draft.effect(Effect::Planned(Plan { what: Plan::INVITABLE, at_s: NEVER_S }));
+    draft.effect(Effect::Invited { inviter: body.inviter });
+    draft.effect(Effect::InvitedUntil { until_s });
     if rule.qualifies == Qualifies::AtOnce {
         draft.introduced();
     }
-    Ok(draft.finish())
+    draft.finish();
+    Ok(())
 }
 
 /// The inviter's part of an outcome by which a member it invited has qualified.
 pub fn introduce(context: &Context<'_>, slot: u32, inviter: &Member, invitee: MemberKey) -> MemberPart {
-    let mut draft = Draft::unasked(context, slot, inviter, context.now_ms);
-    draft.introduces(invitee);
-    draft.finish()
+    let part = Draft::unasked(context, slot, inviter, context.now_ms, |draft| {
+        draft.introduces(invitee);
+        Some(())
+    });
+    part.expect("nothing here gives up")
 }
 
 /// How often an inviter has had something in the period of now, and how often it can.

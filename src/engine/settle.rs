@@ -33,9 +33,10 @@ pub fn settle(context: &Context<'_>, slot: u32, member: &Member) -> Option<Membe
 #[inline(never)]
 fn due(context: &Context<'_>, slot: u32, member: &Member, now_s: u32) -> Option<MemberPart> {
     if !stands(context, member) {
-        let mut draft = Draft::unasked(context, slot, member, context.activated_ms);
-        draft.align();
-        return Some(draft.finish());
+        return Draft::unasked(context, slot, member, context.activated_ms, |draft| {
+            draft.align();
+            Some(())
+        });
     }
     let plan = member.next_plan().filter(|plan| plan.at_s <= now_s);
     let mut through_s = plan.map_or(now_s, |plan| plan.at_s);
@@ -47,9 +48,10 @@ fn due(context: &Context<'_>, slot: u32, member: &Member, now_s: u32) -> Option<
         return Some(part);
     }
     let plan = plan?;
-    let mut draft = Draft::unasked(context, slot, member, i64::from(plan.at_s) * 1000);
-    draft.look(plan.what);
-    Some(draft.finish())
+    Draft::unasked(context, slot, member, i64::from(plan.at_s) * 1000, |draft| {
+        draft.look(plan.what);
+        Some(())
+    })
 }
 
 /// What opens and expires by a second; `None` if nothing does.
@@ -58,30 +60,28 @@ fn pass(context: &Context<'_>, slot: u32, member: &Member, through_s: u32) -> Op
     let opened: i64 = opening().map(|pending| pending.points).sum();
     let opened_s = opening().last().map(|last| last.opens_s);
     let at_ms = opened_s.map_or(context.now_ms, |opened_s| i64::from(opened_s) * 1000);
-    let mut draft = Draft::unasked(context, slot, member, at_ms);
-    let mut lots = Cow::Borrowed(member.lots());
-    if let Some(through_s) = opened_s {
-        opening().for_each(|pending| lots.to_mut().add(pending.points, pending.name));
-        draft.effect(Effect::Opened { points: opened, through_s });
-    }
-    let expired = lots.expiring(through_s);
-    if let Some(last) = lots.iter().take_while(|lot| lot.name.expires_s <= through_s).last() {
-        draft.effect(Effect::Expired { points: expired, through_s: last.name.expires_s });
-    }
-    let gone = || member.rights().take_while(|right| right.expires_s <= through_s);
-    if let Some(last) = gone().last() {
-        let count = gone().map(|right| u64::from(right.count)).sum();
-        draft.effect(Effect::RightsExpired { count, through_s: last.expires_s });
-    }
-    if !draft.changes() {
-        return None;
-    }
-    if opened_s.is_some() {
-        draft.moves();
-        // Beyond what is counted it counts no more: nobody can be refused for what time does.
-        let _ = draft.progress(Measure::Points, at_ms, opened);
-    }
-    Some(draft.finish())
+    Draft::unasked(context, slot, member, at_ms, |draft| {
+        let mut lots = Cow::Borrowed(member.lots());
+        if let Some(through_s) = opened_s {
+            opening().for_each(|pending| lots.to_mut().add(pending.points, pending.name));
+            draft.effect(Effect::Opened { points: opened, through_s });
+        }
+        let expired = lots.expiring(through_s);
+        if let Some(last) = lots.iter().take_while(|lot| lot.name.expires_s <= through_s).last() {
+            draft.effect(Effect::Expired { points: expired, through_s: last.name.expires_s });
+        }
+        let gone = || member.rights().take_while(|right| right.expires_s <= through_s);
+        if let Some(last) = gone().last() {
+            let count = gone().map(|right| u64::from(right.count)).sum();
+            draft.effect(Effect::RightsExpired { count, through_s: last.expires_s });
+        }
+        if opened_s.is_some() {
+            draft.moves();
+            // Beyond what is counted it counts no more: nobody can be refused for what time does.
+            let _ = draft.progress(Measure::Points, at_ms, opened);
+        }
+        draft.changes().then_some(())
+    })
 }
 
 /// A member as it is at an instant, for who only looks: what is due is done to a copy, and stays to be logged.

@@ -16,8 +16,7 @@ use super::place::Held;
 use super::prepare::Prepared;
 use super::world::Active;
 use crate::engine::{
-    self, Claim, Context, KeptOrder, Known, Member, MemberPart, MemberSlot, NaturalKey, Refusal, Report, Request,
-    second_of,
+    self, Asker, Context, KeptOrder, Known, MemberPart, MemberSlot, NaturalKey, Refusal, Report, Request, second_of,
 };
 use crate::programme::Qualifies;
 
@@ -54,25 +53,26 @@ impl Run<'_> {
         slot: u32,
         asked: &Prepared,
         key: NaturalKey,
-        decide: impl FnOnce(&Context<'_>, MemberSlot, &Member, OrderKnown) -> Result<Claim, Refusal>,
+        decide: impl FnOnce(Asker<'_>, OrderKnown) -> Result<Option<KeptOrder>, Refusal>,
     ) -> Result<(), Refusal> {
         let mut held = self.store.directory[self.store.directory_shard(&key)].lock();
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
         self.epoch = self.epoch.max(held.journal.last_epoch());
         let epoch = self.store.epochs.filling();
-        let at = MemberSlot { shard: place.shard as u16, slot };
         let order = OrderKnown {
             kept: held.state.find_kept(&key, second_of(context.now_ms)),
             recorded: held.state.find(&key).is_some(),
         };
+        let at = place.at(slot);
         let member = place.settled(&context, slot, epoch, self.store.shape.lineage, asked.dry);
-        let Claim { member: mut part, kept } = decide(&context, at, &member, order)?;
+        let (request, part) = (&asked.request, &mut self.part);
+        let kept = decide(Asker { context: &context, at, member: &member, request, part }, order)?;
         drop(member);
         if !asked.dry {
             self.store.room_for_order(&held.state, false, kept.as_ref())?;
             self.store.change_directory(&mut held, epoch, context.now_ms, None, kept.map(Box::new));
         }
-        self.apply(place, &mut part, epoch, asked);
+        self.apply(place, epoch, asked);
         Ok(())
     }
 
@@ -92,7 +92,7 @@ impl Run<'_> {
         self.epoch = self.epoch.max(held.journal.last_epoch());
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
         let kept = held.state.find_kept(&key, second_of(context.now_ms));
-        let (at, recorded) = (MemberSlot { shard: place.shard as u16, slot }, held.state.find(&key).is_some());
+        let (at, recorded) = (place.at(slot), held.state.find(&key).is_some());
         let (state, until_s) = engine::claim_state(&context, at, kept, recorded);
         let (until_ms, guesses_left) = (i64::from(until_s) * 1000, times.saturating_sub(used));
         self.store.counts.answers.count(answer::CLAIM);
@@ -233,7 +233,9 @@ impl Run<'_> {
         let (introduces, at_ms) = (part.introduces(), part.now_ms);
         let invitee = two.own().state.members.member(beside.claimant.slot);
         let (programme, invitee) = (invitee.programme(), invitee.key);
-        two.own_at(|place| place.apply(self.store.shape.lineage, &mut part, epoch, 0));
+        two.own_at(|place| {
+            place.apply(self.store.shape.lineage, &mut part, epoch, 0);
+        });
         if let Some(inviter) = beside.inviter.filter(|_| introduces) {
             self.introduce(two.other(), programme, invitee, inviter, epoch, at_ms);
         }

@@ -18,7 +18,8 @@ use super::read::Search;
 use super::world::{Active, BlockPlace, World};
 use super::{Store, member_place};
 use crate::engine::{
-    self, Admission, Block, BlockPart, Context, Inviter, LedgerAt, Member, MemberPart, Redemption, Refusal, Remembered,
+    self, Admission, Asker, Block, BlockPart, Context, Inviter, LedgerAt, Member, MemberPart, MemberSlot, Redemption,
+    Refusal, Remembered,
 };
 use crate::planted::{Bug, planted};
 
@@ -82,6 +83,8 @@ pub(super) struct Run<'a> {
     pub(super) start: usize,
     pub(super) epoch: u64,
     pub(super) searches: Vec<Search>,
+    /// The part of the request that is decided now, or of one before.
+    pub(super) part: MemberPart,
     /// The epoch and the instant of an outcome that the inviter's part is missing of still.
     pub(super) introduced: Option<(u64, i64)>,
     /// Whether a large answer did not fit into the frame.
@@ -114,6 +117,7 @@ impl Store {
             start,
             epoch: 0,
             searches: Vec::new(),
+            part: MemberPart::default(),
             introduced: None,
             full: false,
         };
@@ -292,7 +296,6 @@ impl Run<'_> {
         asked: &Prepared,
         inviter: Option<Inviter>,
     ) {
-        let request = &asked.request;
         if !asked.dry && !self.admitted(place, slot, context.now_ms, asked) {
             return;
         }
@@ -304,8 +307,8 @@ impl Run<'_> {
                 None => Err(Refusal::Plain(answer::NO_SUCH_CAMPAIGN)),
                 Some(campaign) => {
                     let block = active.block(campaign.number).expect("activation gives every campaign its block");
-                    self.counted(place, world, block, context, slot, asked, |context, member, block| {
-                        engine::redeem(context, slot, member, campaign, block, request, body)
+                    self.counted(place, world, block, context, slot, asked, |asker, block| {
+                        engine::redeem(asker, campaign, block, body)
                     })
                 }
             },
@@ -313,39 +316,38 @@ impl Run<'_> {
                 None => Err(Refusal::Plain(answer::NO_SUCH_QUIZ)),
                 Some(quiz) => {
                     let block = active.block(quiz.number).expect("activation gives every quiz its block");
-                    self.counted(place, world, block, context, slot, asked, |context, member, block| {
-                        engine::answer_question(context, slot, member, quiz, block, request, body)
+                    self.counted(place, world, block, context, slot, asked, |asker, block| {
+                        engine::answer_question(asker, quiz, block, body)
                     })
                 }
             },
             (Asked::ClaimOrder(body, key), Some(slot)) => {
-                self.with_order(place, context, slot, asked, *key, |context, at, member, order| {
-                    engine::claim_order(context, at, member, order.kept, order.recorded, *key, request, body)
+                self.with_order(place, context, slot, asked, *key, |asker, order| {
+                    engine::claim_order(asker, order.kept, order.recorded, *key, body)
                 })
             }
             (Asked::ConfirmReceipt(body, key), Some(slot)) => {
-                self.with_order(place, context, slot, asked, *key, |context, at, member, order| {
-                    engine::confirm_receipt(context, at, member, order.kept, *key, request, body)
+                self.with_order(place, context, slot, asked, *key, |asker, order| {
+                    engine::confirm_receipt(asker, order.kept, *key, body)
                 })
             }
             (_, Some(slot)) => {
-                let epoch = self.store.epochs.filling();
+                let (at, epoch) = (place.at(slot), self.store.epochs.filling());
                 let member = place.settled(context, slot, epoch, self.store.shape.lineage, asked.dry);
+                let asker = Asker { context, at, member: &member, request: &asked.request, part: &mut self.part };
                 let decided = match &asked.asked {
-                    Asked::Act(body) => engine::record_activity(context, slot, &member, None, request, body),
-                    Asked::SetBirthday(body) => engine::set_birthday(context, slot, &member, request, body),
-                    Asked::AcceptInvitation(body) => {
-                        engine::accept_invitation(context, slot, &member, inviter, request, body)
-                    }
-                    Asked::RecordCheckIn(body) => engine::record_check_in(context, slot, &member, request, body),
-                    Asked::MakeUp(body) => engine::make_up(context, slot, &member, request, body),
-                    Asked::SetZone(body) => engine::set_zone(context, slot, &member, request, body),
-                    Asked::SetTag(body) => engine::set_tag(context, slot, &member, request, body),
-                    Asked::UseRight(body) => engine::use_right(context, slot, &member, request, body),
-                    _ => engine::check_in(context, slot, &member, request),
+                    Asked::Act(body) => engine::record_activity(asker, None, body),
+                    Asked::SetBirthday(body) => engine::set_birthday(asker, body),
+                    Asked::AcceptInvitation(body) => engine::accept_invitation(asker, inviter, body),
+                    Asked::RecordCheckIn(body) => engine::record_check_in(asker, body),
+                    Asked::MakeUp(body) => engine::make_up(asker, body),
+                    Asked::SetZone(body) => engine::set_zone(asker, body),
+                    Asked::SetTag(body) => engine::set_tag(asker, body),
+                    Asked::UseRight(body) => engine::use_right(asker, body),
+                    _ => engine::check_in(asker),
                 };
                 drop(member);
-                decided.map(|mut part| self.apply(place, &mut part, epoch, asked))
+                decided.map(|()| self.apply(place, epoch, asked))
             }
         };
         if let Err(refusal) = decided {
@@ -386,10 +388,11 @@ impl Run<'_> {
             let retry = refusal::Later { retry_ms: 60_000 };
             return Err(Refusal::Later(answer::MEMBERS_FULL, retry));
         }
-        let mut part = engine::enrol(context, place.members.free_slot(), &asked.request);
-        self.apply(place, &mut part, self.store.epochs.filling(), asked);
+        let at = place.at(place.members.free_slot());
+        engine::enrol(context, at, &asked.request, &mut self.part);
+        self.apply(place, self.store.epochs.filling(), asked);
         if !asked.dry {
-            place.members.enrolled(part.slot);
+            place.members.enrolled(at.slot);
         }
         Ok(())
     }
@@ -405,13 +408,15 @@ impl Run<'_> {
         context: &Context<'_>,
         slot: u32,
         asked: &Prepared,
-        decide: impl FnOnce(&Context<'_>, &Member, &Block) -> Result<Redemption, Refusal>,
+        decide: impl FnOnce(Asker<'_>, &Block) -> Result<Redemption, Refusal>,
     ) -> Result<(), Refusal> {
         let mut held = block.place.lock();
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
         let epoch = self.store.epochs.filling();
+        let at = place.at(slot);
         let member = place.settled(&context, slot, epoch, self.store.shape.lineage, asked.dry);
-        let decided = decide(&context, &member, &held.state);
+        let (request, part) = (&asked.request, &mut self.part);
+        let decided = decide(Asker { context: &context, at, member: &member, request, part }, &held.state);
         drop(member);
         // A refusal for the quota reveals the block as well as the member.
         self.epoch = self.epoch.max(held.journal.last_epoch()).max(world.epoch);
@@ -424,38 +429,35 @@ impl Run<'_> {
                 return Err(refusal);
             }
         };
-        let Redemption { mut member, opened, granted } = redemption;
-        if asked.dry {
-            self.apply(place, &mut member, epoch, asked);
-            return Ok(());
+        let Redemption { opened, granted } = redemption;
+        if !asked.dry {
+            let now_ms = context.now_ms;
+            let opened = opened.into_iter().map(|(slot, name)| BlockPart::Opened { now_ms, slot, name });
+            self.store.change_block(&mut held, epoch, now_ms, opened.chain([granted]));
         }
-        let opened = opened.into_iter().map(|(slot, name)| BlockPart::Opened { now_ms: context.now_ms, slot, name });
-        self.store.change_block(&mut held, epoch, context.now_ms, opened.chain([granted]));
-        self.apply(place, &mut member, epoch, asked);
+        self.apply(place, epoch, asked);
         Ok(())
     }
 
-    /// Applies a member's part, appends it, and answers with what a retry will get; or of a request that only asks what it would be,
-    /// says that. `epoch` was read with all places of the outcome locked.
-    pub(super) fn apply(&mut self, place: &mut MemberAt<'_>, part: &mut MemberPart, epoch: u64, asked: &Prepared) {
+    /// Applies the part that was decided, appends it, and answers with what a retry will get; or of a request that only asks what it
+    /// would be, says that. `epoch` was read with all places of the outcome locked.
+    pub(super) fn apply(&mut self, place: &mut MemberAt<'_>, epoch: u64, asked: &Prepared) {
         if asked.dry {
-            return self.dry(place, part, asked);
+            return self.dry(place, asked);
         }
+        let part = &mut self.part;
         part.forgets = place.members.room_for_answer(part.slot);
-        let lineage = self.store.shape.lineage;
-        let sequence = place.journal.sequence() + 1;
-        let answer = Remembered::from_part(part, sequence, lineage).expect("what has no key is remembered");
         self.introduced = part.introduces().then_some((epoch, part.now_ms));
-        place.apply(lineage, part, epoch, asked.member_hash);
+        let answer = place.apply(self.store.shape.lineage, part, epoch, asked.member_hash);
+        let answer = answer.expect("what has no key is remembered");
         self.store.counts.answers.count(answer.code);
         answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
     }
 
     #[inline(never)]
-    fn dry(&mut self, place: &MemberAt<'_>, part: &MemberPart, asked: &Prepared) {
-        let sequence = place.journal.sequence() + 1;
-        let answer =
-            Remembered::from_part(part, sequence, self.store.shape.lineage).expect("what has no key is remembered");
+    fn dry(&mut self, place: &MemberAt<'_>, asked: &Prepared) {
+        let (sequence, lineage) = (place.journal.sequence() + 1, self.store.shape.lineage);
+        let answer = Remembered::from_part(&self.part, sequence, lineage).expect("what has no key is remembered");
         let mut told = Vec::new();
         answer.answer(member_place(place.shard).to_u32(), asked.index, &mut told);
         self.would_be(asked, answer.code, &told);
@@ -475,15 +477,20 @@ pub(super) struct MemberAt<'a> {
 }
 
 impl MemberAt<'_> {
-    /// Applies and appends a part; `hash` is that of a new member.
-    pub(super) fn apply(&mut self, lineage: u16, part: &mut MemberPart, epoch: u64, hash: u64) {
-        if part.slot != self.members.free_slot() {
-            part.previous = self.members.member(part.slot).newest();
-        }
+    /// Where the member in a slot stands.
+    pub(super) fn at(&self, slot: u32) -> MemberSlot {
+        MemberSlot { shard: self.shard as u16, slot }
+    }
+
+    /// Applies and appends a part; `hash` is that of a new member. Gives the answer that is remembered of it, if one is.
+    pub(super) fn apply(&mut self, lineage: u16, part: &mut MemberPart, epoch: u64, hash: u64) -> Option<Remembered> {
+        let new = part.slot == self.members.free_slot();
+        part.previous = if new { LedgerAt::default() } else { self.members.member(part.slot).newest() };
         let at = LedgerAt { epoch, offset: self.journal.next_offset(epoch) };
         let sequence = self.journal.sequence() + 1;
-        self.members.apply(part, sequence, at, lineage, hash);
+        let answer = self.members.apply(part, sequence, at, lineage, hash);
         self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, part, base_ms));
+        answer
     }
 
     /// The member as it is, once time did what it was to do to it; to a copy, for who only looks.

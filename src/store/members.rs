@@ -216,8 +216,17 @@ impl Members {
         &self.totals
     }
 
-    /// Makes the change that a part states, but for slots whose chunk has it already. `hash` is that of a new member.
-    pub fn apply(&mut self, part: &MemberPart, sequence: u64, at: LedgerAt, lineage: u16, hash: u64) {
+    /// Makes the change that a part states, but for slots whose chunk has it already. `hash` is that of a new member. Gives the answer
+    /// that is remembered of it, if one is.
+    pub fn apply(
+        &mut self,
+        part: &MemberPart,
+        sequence: u64,
+        at: LedgerAt,
+        lineage: u16,
+        hash: u64,
+    ) -> Option<Remembered> {
+        let mut answer = None;
         if let Some(victim) = part.forgets.filter(|slot| self.is_ahead(sequence, *slot)) {
             let (newest, forgotten) = self.pool.forget(self.member(victim).answers);
             let member = self.member_mut(victim);
@@ -233,13 +242,15 @@ impl Members {
             member.apply(part, at);
             let due_s = member.due_s();
             self.expect_due(part.slot, due_s);
-            if let Some(answer) = Remembered::from_part(part, sequence, lineage) {
+            answer = Remembered::from_part(part, sequence, lineage);
+            if let Some(answer) = answer {
                 self.remember(part.slot, answer);
             }
         }
         if sequence > self.totals_sequence {
             self.total(part);
         }
+        answer
     }
 
     /// Whether a part from the log fits: its slots are there, nobody enrols twice, and whoever is to forget remembers something. `hash`

@@ -13,8 +13,8 @@ use super::place::Held;
 use super::prepare::{Once, Prepared};
 use super::{Store, member_place};
 use crate::engine::{
-    self, Admission, Context, DirectoryPart, KeptOrder, Keyed, Known, Member, MemberSlot, NaturalKey, Refusal,
-    second_of, write_directory,
+    self, Admission, Asker, Context, DirectoryPart, KeptOrder, Keyed, Known, NaturalKey, Refusal, second_of,
+    write_directory,
 };
 
 impl Run<'_> {
@@ -58,21 +58,23 @@ impl Run<'_> {
             },
         };
         let member = engine::seen_at(&context, slot, place.members.member(slot));
-        let at = MemberSlot { shard: place.shard as u16, slot };
+        let (at, request, part) = (place.at(slot), &asked.request, &mut self.part);
+        let asker = Asker { context: &context, at, member: &member, request, part };
         let kept = held.state.find_kept(&key, second_of(context.now_ms));
-        let (mut part, taken, kept) = match decide(&context, at, &member, &known, kept, key, asked, once) {
-            Ok(Keyed::New(part, taken, kept)) => (part, taken, kept),
+        let decided = decide(asker, &known, kept, key, asked.dry, once);
+        drop(member);
+        let (taken, kept) = match decided {
+            Ok(Keyed::New(taken, kept)) => (taken, kept),
             Ok(Keyed::Before(ledger)) => return self.already_recorded(asked, ledger),
             Err(refusal) => return self.refuse_asked(asked, &refusal),
         };
-        drop(member);
         let (lineage, id) = (self.store.shape.lineage, member_place(place.shard));
         if asked.dry {
             if !self.store.has_room_for_order(&held.state, true, kept.as_deref()) {
                 return self.refuse_asked(asked, &ORDERS_FULL);
             }
             let mut told = Vec::new();
-            let code = engine::answer_once(&part, lineage, id, sequence, asked.index, &mut told);
+            let code = engine::answer_once(&self.part, lineage, id, sequence, asked.index, &mut told);
             return self.would_be(asked, code, &told);
         }
         if let Some(later) = self.later {
@@ -82,10 +84,10 @@ impl Run<'_> {
             return self.refuse(asked.index, &refusal);
         }
         self.store.change_directory(&mut held, epoch, context.now_ms, Some(taken), kept);
-        let code = engine::answer_once(&part, lineage, id, sequence, asked.index, self.out);
+        let code = engine::answer_once(&self.part, lineage, id, sequence, asked.index, self.out);
         self.store.counts.answers.count(code);
-        self.introduced = part.introduces().then_some((epoch, part.now_ms));
-        place.apply(lineage, &mut part, epoch, asked.member_hash);
+        self.introduced = self.part.introduces().then_some((epoch, self.part.now_ms));
+        place.apply(lineage, &mut self.part, epoch, asked.member_hash);
     }
 
     fn already_recorded(&mut self, asked: &Prepared, ledger: LedgerId) {
@@ -100,31 +102,28 @@ impl Run<'_> {
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "a member and a key, each with what is known of it")]
 fn decide(
-    context: &Context<'_>,
-    at: MemberSlot,
-    member: &Member,
+    asker: Asker<'_>,
     known: &Known,
     kept: Option<KeptOrder>,
     key: NaturalKey,
-    asked: &Prepared,
+    dry: bool,
     once: &Once,
 ) -> Result<Keyed, Refusal> {
-    let request = &asked.request;
-    let order = |order: engine::Order<'_>| {
-        engine::once(context, known, key, request, order.paid_at_ms, asked.dry, |after_ms| {
-            engine::record_order(context, at, member, kept, key, request, &order, after_ms)
-        })
+    let Asker { context, request, .. } = asker;
+    let order = match once {
+        Once::Order(body) => engine::Order::from(body),
+        Once::Lines(body) => engine::Order::from(body),
+        Once::Activity(body) => {
+            return engine::once(context, known, key, request, body.happened_ms, dry, |after_ms| {
+                engine::record_activity(asker, Some((key, after_ms)), body)?;
+                Ok(None)
+            });
+        }
     };
-    match once {
-        Once::Order(body) => order(body.into()),
-        Once::Lines(body) => order(body.into()),
-        Once::Activity(body) => engine::once(context, known, key, request, body.happened_ms, asked.dry, |after_ms| {
-            let part = engine::record_activity(context, at.slot, member, Some((key, after_ms)), request, body)?;
-            Ok((part, None))
-        }),
-    }
+    engine::once(context, known, key, request, order.paid_at_ms, dry, |after_ms| {
+        engine::record_order(asker, kept, key, &order, after_ms)
+    })
 }
 
 const ORDERS_FULL: Refusal = Refusal::Later(answer::ORDERS_FULL, refusal::Later { retry_ms: 60_000 });
