@@ -137,11 +137,12 @@ fn already(context: &Context<'_>, member: &Member, day: i32) -> Refusal {
 fn decide(asker: Asker<'_>, asked: Asked<'_>) -> Result<(), Refusal> {
     let Asker { context, member, .. } = asker;
     let Asked { rule, day, happened_ms, card, earns } = asked;
-    if is_checked(member, day) {
+    let is_newest = day > member.last_day;
+    if !is_newest && is_checked(member, day) {
         return Err(already(context, member, day));
     }
     let mut draft = Draft::asked(asker, Change::Settled);
-    let bonus = if day > member.last_day { draft.day_after(asked) } else { draft.day_between(asked) };
+    let bonus = if is_newest { draft.day_after(asked) } else { draft.day_between(asked) };
     if let Some(number) = card {
         draft.effect(Effect::RightUsed { number });
     }

@@ -326,11 +326,18 @@ impl<'a> Draft<'a> {
     }
 
     /// The ladder counts so much more of something, if that is what it counts and the day is still of interest.
+    #[inline(always)]
     pub(super) fn progress(&mut self, measure: Measure, happened_ms: i64, value: i64) -> Result<(), Refusal> {
-        let (ladder, zone) = (&self.context.programme.ladder, &self.context.programme.zone);
+        let ladder = &self.context.programme.ladder;
         if ladder.measure != measure || ladder.is_plain() || value == 0 {
             return Ok(());
         }
+        self.progressed(measure, happened_ms, value)
+    }
+
+    #[inline(never)]
+    fn progressed(&mut self, measure: Measure, happened_ms: i64, value: i64) -> Result<(), Refusal> {
+        let (ladder, zone) = (&self.context.programme.ladder, &self.context.programme.zone);
         let today = zone.local_day(self.at_ms);
         // What is dated ahead counts for today.
         let day = ladder.bucket(ladder.day(zone, happened_ms, self.at_ms).min(today));

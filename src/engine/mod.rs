@@ -71,7 +71,7 @@ pub use refusal::Refusal;
 pub use remembered::Remembered;
 pub use right_use::use_right;
 pub use rights::Right;
-pub use settle::{seen_at, settle};
+pub use settle::{is_settled, seen_at, settle};
 pub use standing::{Standing, standing, stands};
 
 /// Campaigns are numbered below it: what counters count from here on are no campaigns.

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use super::Context;
 use super::draft::Draft;
 use super::effect::Effect;
-use super::lots::second_of;
+use super::lots::{NEVER_S, second_of};
 use super::member::Member;
 use super::part::MemberPart;
 use super::standing::stands;
@@ -23,15 +23,19 @@ use crate::programme::Measure;
 /// effects state the newest second that was due: with a sweep behind it, the only one.
 #[inline]
 pub fn settle(context: &Context<'_>, slot: u32, member: &Member) -> Option<MemberPart> {
-    let now_s = second_of(context.now_ms);
-    if member.due_s() > now_s && stands(context, member) {
-        return None;
-    }
-    due(context, slot, member, now_s)
+    if is_settled(context, member) { None } else { due(context, slot, member) }
+}
+
+/// Whether nothing is due to a member, as to nearly everybody who asks.
+#[inline(always)]
+pub fn is_settled(context: &Context<'_>, member: &Member) -> bool {
+    let due_s = member.due_s();
+    (due_s == NEVER_S || due_s > second_of(context.now_ms)) && stands(context, member)
 }
 
 #[inline(never)]
-fn due(context: &Context<'_>, slot: u32, member: &Member, now_s: u32) -> Option<MemberPart> {
+fn due(context: &Context<'_>, slot: u32, member: &Member) -> Option<MemberPart> {
+    let now_s = second_of(context.now_ms);
     if !stands(context, member) {
         return Draft::unasked(context, slot, member, context.activated_ms, |draft| {
             draft.align();
@@ -85,11 +89,17 @@ fn pass(context: &Context<'_>, slot: u32, member: &Member, through_s: u32) -> Op
 }
 
 /// A member as it is at an instant, for who only looks: what is due is done to a copy, and stays to be logged.
+#[inline(always)]
 pub fn seen_at<'m>(context: &Context<'_>, slot: u32, member: &'m Member) -> Cow<'m, Member> {
-    let mut seen = Cow::Borrowed(member);
-    while let Some(part) = settle(context, slot, &seen) {
-        let at = seen.newest();
-        seen.to_mut().apply(&part, at);
+    if is_settled(context, member) { Cow::Borrowed(member) } else { Cow::Owned(copied_at(context, slot, member)) }
+}
+
+#[inline(never)]
+fn copied_at(context: &Context<'_>, slot: u32, member: &Member) -> Member {
+    let mut copy = member.clone();
+    while let Some(part) = settle(context, slot, &copy) {
+        let at = copy.newest();
+        copy.apply(&part, at);
     }
-    seen
+    copy
 }

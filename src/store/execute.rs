@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate_protocol::Blob;
+use tidegate_protocol::{Blob, RequestId};
 use tidegate_protocol::answer::WouldBe;
 use tidegate_protocol::batch::{ANSWER_HEAD_BYTES, BadBatch, push_answer};
 use tidegate_protocol::code::answer;
@@ -359,11 +359,10 @@ impl Run<'_> {
     #[inline(always)]
     fn admitted(&mut self, place: &MemberAt<'_>, slot: Option<u32>, now_ms: i64, asked: &Prepared) -> bool {
         let request = &asked.request;
-        let (known, mark) = match slot {
-            Some(slot) => (Some(place.members.answers_like(slot, request.id)), place.members.member(slot).mark),
-            None => (None, Default::default()),
-        };
-        match engine::admit(request, known.into_iter().flatten(), mark, now_ms) {
+        let member = slot.map(|slot| place.members.member(slot));
+        let known = member.into_iter().flat_map(|member| place.members.answers_like(member, request.id));
+        let mark = member.map_or(RequestId::default(), |member| member.mark);
+        match engine::admit(request, known, mark, now_ms) {
             Admission::Repeat(answer) => {
                 self.store.counts.answers.count(answer.code);
                 answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
@@ -506,11 +505,14 @@ impl MemberAt<'_> {
         if dry {
             return engine::seen_at(context, slot, self.members.member(slot));
         }
-        self.settle(context, slot, epoch, lineage);
+        if !engine::is_settled(context, self.members.member(slot)) {
+            self.settle(context, slot, epoch, lineage);
+        }
         Cow::Borrowed(self.members.member(slot))
     }
 
     /// Does what time was to do to a member by now, so that what is decided next is decided upon the member as it is.
+    #[inline(never)]
     pub(super) fn settle(&mut self, context: &Context<'_>, slot: u32, epoch: u64, lineage: u16) {
         while let Some(mut part) = engine::settle(context, slot, self.members.member(slot)) {
             self.apply(lineage, &mut part, epoch, 0);

@@ -83,6 +83,22 @@ fn within(hash: u64) -> u64 {
     hash.rotate_right(24)
 }
 
+/// When an id was minted, in ticks since the first id of its shard; later ids never have smaller ticks.
+fn tick(first_id_ms: i64, id: RequestId) -> u32 {
+    let ticks = id.time_ms().saturating_sub(first_id_ms).max(0) / TICK_MS;
+    u32::try_from(ticks).unwrap_or(u32::MAX)
+}
+
+/// Remembers an answer of the member in a slot.
+fn remember(pool: &mut Pool, first_id_ms: &mut i64, slot: u32, member: &mut Member, answer: &Remembered) {
+    if pool.is_fresh() {
+        *first_id_ms = answer.id.time_ms();
+    }
+    member.answers = pool.remember(slot, member.answers, answer);
+    member.answers_held += 1;
+    member.newest_tick = member.newest_tick.max(tick(*first_id_ms, answer.id));
+}
+
 /// Whether the member in a slot is the one of this key.
 fn is_of(slots: &Slots<Member, CHUNK>, slot: u32, programme: u32, key: MemberKey) -> bool {
     let member = &slots[slot];
@@ -178,10 +194,6 @@ impl Members {
         &self.slots[slot]
     }
 
-    fn member_mut(&mut self, slot: u32) -> &mut Member {
-        &mut self.slots[slot]
-    }
-
     /// The answers remembered for a member, newest first.
     pub fn answers(&self, slot: u32) -> impl Iterator<Item = &Remembered> {
         self.pool.answers(self.member(slot).answers)
@@ -189,16 +201,10 @@ impl Members {
 
     /// Those of a member's answers that can have an id: none, if it was minted after all of them. That spares most
     /// requests the way to the pool, which is a walk through cold memory.
-    pub fn answers_like(&self, slot: u32, id: RequestId) -> impl Iterator<Item = &Remembered> {
-        let member = self.member(slot);
-        let later = self.tick(id) > member.newest_tick;
+    #[inline(always)]
+    pub fn answers_like(&self, member: &Member, id: RequestId) -> impl Iterator<Item = &Remembered> {
+        let later = tick(self.first_id_ms, id) > member.newest_tick;
         self.pool.answers(if later { NONE } else { member.answers })
-    }
-
-    /// When an id was minted, in ticks since the first id of this shard; later ids never have smaller ticks.
-    fn tick(&self, id: RequestId) -> u32 {
-        let ticks = id.time_ms().saturating_sub(self.first_id_ms).max(0) / TICK_MS;
-        u32::try_from(ticks).unwrap_or(u32::MAX)
     }
 
     /// Who forgets, so that the member in `slot` (or the new one to be there) can have one more answer.
@@ -228,8 +234,8 @@ impl Members {
     ) -> Option<Remembered> {
         let mut answer = None;
         if let Some(victim) = part.forgets.filter(|slot| self.is_ahead(sequence, *slot)) {
-            let (newest, forgotten) = self.pool.forget(self.member(victim).answers);
-            let member = self.member_mut(victim);
+            let member = &mut self.slots[victim];
+            let (newest, forgotten) = self.pool.forget(member.answers);
             member.answers = newest;
             member.answers_held -= 1;
             member.forget(forgotten.id);
@@ -238,13 +244,13 @@ impl Members {
             if let Change::Enrolled { programme, key } = part.change {
                 self.push(Member::new(programme, key), hash);
             }
-            let member = self.member_mut(part.slot);
+            let member = &mut self.slots[part.slot];
             member.apply(part, at);
-            let due_s = member.due_s();
-            self.expect_due(part.slot, due_s);
+            let due = &mut self.due_s[part.slot as usize / CHUNK];
+            *due = member.due_s().min(*due);
             answer = Remembered::from_part(part, sequence, lineage);
-            if let Some(answer) = answer {
-                self.remember(part.slot, answer);
+            if let Some(answer) = &answer {
+                remember(&mut self.pool, &mut self.first_id_ms, part.slot, member, answer);
             }
         }
         if sequence > self.totals_sequence {
@@ -279,17 +285,6 @@ impl Members {
     /// Whether a part is newer than the copy of the slot's chunk.
     fn is_ahead(&self, sequence: u64, slot: u32) -> bool {
         self.copied.get(slot as usize / CHUNK).is_none_or(|copied| sequence > *copied)
-    }
-
-    fn remember(&mut self, slot: u32, answer: Remembered) {
-        if self.pool.is_fresh() {
-            self.first_id_ms = answer.id.time_ms();
-        }
-        let (newest, tick) = (self.pool.remember(slot, self.member(slot).answers, answer), self.tick(answer.id));
-        let member = self.member_mut(slot);
-        member.answers = newest;
-        member.answers_held += 1;
-        member.newest_tick = member.newest_tick.max(tick);
     }
 
     fn push(&mut self, member: Member, hash: u64) {
@@ -427,8 +422,9 @@ impl Members {
             if !index.insert_unless(within(*hash), slot, |other| is_of(slots, other, programme, key)) {
                 return Err("a member that is there twice");
             }
-            for answer in answers {
-                self.remember(slot, answer);
+            let Members { slots, pool, first_id_ms, .. } = self;
+            for answer in &answers {
+                remember(pool, first_id_ms, slot, &mut slots[slot], answer);
             }
         }
         self.copied.resize(self.slots.chunks(), 0);

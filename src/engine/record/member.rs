@@ -333,7 +333,15 @@ fn signed(out: &mut Vec<u8>, number: i64) {
     short(out, (number << 1 ^ number >> 63) as u64);
 }
 
-fn short(out: &mut Vec<u8>, mut number: u64) {
+#[inline(always)]
+fn short(out: &mut Vec<u8>, number: u64) {
+    if number < 0x80 {
+        return out.push(number as u8);
+    }
+    longer(out, number);
+}
+
+fn longer(out: &mut Vec<u8>, mut number: u64) {
     let (mut bytes, mut length) = ([0; 10], 0);
     while number >= 0x80 {
         bytes[length] = number as u8 | 0x80;
