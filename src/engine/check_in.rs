@@ -134,6 +134,7 @@ fn already(context: &Context<'_>, member: &Member, day: i32) -> Refusal {
     Refusal::AlreadyCheckedIn(AlreadyCheckedIn { day, streak: u32::from(member.streak), next_ms })
 }
 
+#[inline(always)]
 fn decide(asker: Asker<'_>, asked: Asked<'_>) -> Result<(), Refusal> {
     let Asker { context, member, .. } = asker;
     let Asked { rule, day, happened_ms, card, earns } = asked;
@@ -164,6 +165,7 @@ fn decide(asker: Asker<'_>, asked: Asked<'_>) -> Result<(), Refusal> {
 
 impl Draft<'_> {
     /// A day after all that were checked in; gives the bonuses of the streak.
+    #[inline(always)]
     fn day_after(&mut self, asked: Asked<'_>) -> i64 {
         let Asked { rule, day, .. } = asked;
         let member = self.member;

@@ -99,6 +99,7 @@ pub(super) struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// The part of a member that asked for something and is granted it: at first with what any activity brings, that lots which
     /// slide expire later.
+    #[inline(always)]
     pub(super) fn asked(asker: Asker<'a>, change: Change) -> Draft<'a> {
         let Asker { context, at, member, request, part } = asker;
         let mut draft = Draft::new(context, at.slot, member, context.now_ms, change, part);
@@ -126,6 +127,7 @@ impl<'a> Draft<'a> {
         Some(part)
     }
 
+    #[inline(always)]
     fn new(
         context: &'a Context<'a>,
         slot: u32,
@@ -143,6 +145,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Finishes the part, with whatever the tier has to follow.
+    #[inline(always)]
     pub(super) fn finish(mut self) {
         if self.moved {
             self.stand();
@@ -188,11 +191,13 @@ impl<'a> Draft<'a> {
     }
 
     /// Gives the points of a rule: multiplied by whatever applies, within the rule's caps, on the terms that it states.
+    #[inline(always)]
     pub(super) fn earn(&mut self, points: i64, giving: &Giving, given: &Given) -> Result<(), Refusal> {
         self.earn_beyond(0, points, giving, given)
     }
 
     /// The same, but for so many that were given already.
+    #[inline(always)]
     pub(super) fn earn_beyond(
         &mut self,
         already: i64,

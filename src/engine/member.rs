@@ -332,6 +332,7 @@ impl Member {
         self.clone().make(part).is_ok()
     }
 
+    #[inline(always)]
     fn make(&mut self, part: &MemberPart) -> Result<(), Misfit> {
         match part.change {
             Change::CheckedIn { day, streak } => {

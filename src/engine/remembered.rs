@@ -29,7 +29,7 @@ pub struct Remembered {
 
 impl Remembered {
     /// The answer that a part stands for; `None` where nobody asked by an id that a window holds.
-    #[inline]
+    #[inline(always)]
     pub fn from_part(part: &MemberPart, sequence: u64, lineage: u16) -> Option<Remembered> {
         use tidegate_protocol::code::answer;
         if !part.is_remembered() {

@@ -482,6 +482,7 @@ impl MemberAt<'_> {
     }
 
     /// Applies and appends a part; `hash` is that of a new member. Gives the answer that is remembered of it, if one is.
+    #[inline(always)]
     pub(super) fn apply(&mut self, lineage: u16, part: &mut MemberPart, epoch: u64, hash: u64) -> Option<Remembered> {
         let new = part.slot == self.members.free_slot();
         part.previous = if new { LedgerAt::default() } else { self.members.member(part.slot).newest() };

@@ -196,6 +196,7 @@ impl Store {
     }
 
     /// What an operation on a member asks for, and of whom.
+    #[inline(always)]
     fn asked(&self, code: u16, programme: u32, bytes: &[u8]) -> Result<(MemberKey, Asked), Bad> {
         let keys = self.shape.keys;
         let order = |channel: &Text, number: &Text| keys.order(programme, channel.as_str(), number.as_str());
