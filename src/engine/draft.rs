@@ -147,7 +147,7 @@ impl<'a> Draft<'a> {
     /// Finishes the part, with whatever the tier has to follow.
     #[inline(always)]
     pub(super) fn finish(mut self) {
-        if self.moved {
+        if self.moved && !self.stays() {
             self.stand();
         }
         self.part.after = self.member.balance() + self.part.delta();

@@ -18,8 +18,7 @@ use crate::programme::{Due, Falls, Ladder, Measure, Period, source};
 pub fn stands(context: &Context<'_>, member: &Member) -> bool {
     let programme = context.programme;
     let Some(tier) = programme.tier_numbered(member.tier) else { return false };
-    let ladder = &programme.ladder;
-    if ladder.is_plain() && programme.benefits.is_empty() {
+    if programme.has_plain_tiers() {
         programme.tier_of(member.earned) == tier && !is_planned(member)
     } else {
         // What is counted later for a day of before, or less as days go by, is no matter of the version.
@@ -87,8 +86,16 @@ impl Draft<'_> {
         self.moves();
     }
 
+    /// Whether the tier has nothing to follow, as after nearly everything that gives points.
+    #[inline(always)]
+    pub(super) fn stays(&self) -> bool {
+        let programme = self.context.programme;
+        programme.has_plain_tiers() && programme.tier_of(self.earned()) == self.tier
+    }
+
     /// Lets the tier follow what is counted, and benefits the tier, until nothing moves any more: a tier's entry may give points that
     /// lead to the next.
+    #[inline(never)]
     pub(super) fn stand(&mut self) {
         let ladder = &self.context.programme.ladder;
         loop {

@@ -122,9 +122,15 @@ impl Programme {
         self.tier_index.get(u32::from(number))
     }
 
+    /// Whether a tier is nothing but what the points earned over a life come to.
+    #[inline]
+    pub fn has_plain_tiers(&self) -> bool {
+        self.ladder.is_plain() && self.benefits.is_empty()
+    }
+
     /// Whether a member that earns points can come to more than the next tier with them: an award, a benefit, a time for which a tier is held.
     pub fn gives_with_tiers(&self) -> bool {
-        !self.ladder.is_plain() || !self.benefits.is_empty() || self.tiers.iter().any(|tier| tier.entry.is_some())
+        !self.has_plain_tiers() || self.tiers.iter().any(|tier| tier.entry.is_some())
     }
 
     /// The channel of this number, if it is still declared.

@@ -75,22 +75,21 @@ pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
     let unasked = part.change.is_unasked();
     record(out, MEMBER, |out| {
         // What is of fixed width goes out in one piece: this is written a million times a second.
-        let mut head = [0; 13];
+        let mut head = [0; 49];
         head[0] = if unasked { UNASKED } else { 0 } | if part.forgets.is_some() { FORGETS } else { 0 };
         head[1..5].copy_from_slice(&part.slot.to_le_bytes());
         head[5..9].copy_from_slice(&after_base(part.now_ms, base_ms));
         head[9..13].copy_from_slice(&part.version.to_le_bytes());
-        out.extend_from_slice(&head);
-        if !unasked {
-            let mut asked = [0; 24];
-            asked[..16].copy_from_slice(&part.id.0);
-            asked[16..].copy_from_slice(&part.hash.to_le_bytes());
-            out.extend_from_slice(&asked);
+        head[13..29].copy_from_slice(&part.id.0);
+        head[29..37].copy_from_slice(&part.hash.to_le_bytes());
+        head[37..45].copy_from_slice(&part.previous.epoch.to_le_bytes());
+        head[45..].copy_from_slice(&part.previous.offset.to_le_bytes());
+        if unasked {
+            out.extend_from_slice(&head[..13]);
+            out.extend_from_slice(&head[37..]);
+        } else {
+            out.extend_from_slice(&head);
         }
-        let mut previous = [0; 12];
-        previous[..8].copy_from_slice(&part.previous.epoch.to_le_bytes());
-        previous[8..].copy_from_slice(&part.previous.offset.to_le_bytes());
-        out.extend_from_slice(&previous);
         signed(out, part.after);
         out.push(part.tier);
         if let Some(slot) = part.forgets {
@@ -110,9 +109,10 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             out.extend_from_slice(&key.0);
         }
         Change::CheckedIn { day, streak } => {
-            out.push(CHECKED_IN);
-            out.extend_from_slice(&day.to_le_bytes());
-            out.extend_from_slice(&streak.to_le_bytes());
+            let mut fixed = [CHECKED_IN; 7];
+            fixed[1..5].copy_from_slice(&day.to_le_bytes());
+            fixed[5..].copy_from_slice(&streak.to_le_bytes());
+            out.extend_from_slice(&fixed);
         }
         Change::FilledIn { day, streak } => {
             out.push(FILLED_IN);
@@ -166,11 +166,12 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             out.extend_from_slice(&opens_s.to_le_bytes());
         }
         Change::Ordered { channel, fingerprint, paid_at_ms, amount_minor } => {
-            out.push(ORDERED);
-            out.extend_from_slice(&channel.to_le_bytes());
-            out.extend_from_slice(fingerprint);
-            out.extend_from_slice(&paid_at_ms.to_le_bytes());
-            out.extend_from_slice(&amount_minor.to_le_bytes());
+            let mut fixed = [ORDERED; 35];
+            fixed[1..3].copy_from_slice(&channel.to_le_bytes());
+            fixed[3..19].copy_from_slice(fingerprint);
+            fixed[19..27].copy_from_slice(&paid_at_ms.to_le_bytes());
+            fixed[27..].copy_from_slice(&amount_minor.to_le_bytes());
+            out.extend_from_slice(&fixed);
         }
         Change::Redeemed { campaign, offer, grant } => {
             let ([one, two], [three, four]) = (campaign.to_le_bytes(), offer.to_le_bytes());
@@ -349,12 +350,17 @@ fn longer(out: &mut Vec<u8>, mut number: u64) {
         length += 1;
     }
     bytes[length] = number as u8;
-    out.extend_from_slice(&bytes[..=length]);
+    // All of them, of which the rest is taken back: so many are copied without a call.
+    let before = out.len();
+    out.extend_from_slice(&bytes);
+    out.truncate(before + length + 1);
 }
 
 fn write_name(out: &mut Vec<u8>, name: LotName) {
-    out.extend_from_slice(&name.expires_s.to_le_bytes());
-    out.extend_from_slice(&name.mark().to_le_bytes());
+    let mut fixed = [0; 6];
+    fixed[..4].copy_from_slice(&name.expires_s.to_le_bytes());
+    fixed[4..].copy_from_slice(&name.mark().to_le_bytes());
+    out.extend_from_slice(&fixed);
 }
 
 pub(super) fn read(fields: &mut Fields<'_>, base_ms: i64) -> Result<MemberPart, BadRecord> {
