@@ -3,12 +3,39 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bincode::{Decode, Encode};
+use bincode::de::read::Reader;
+use bincode::de::{BorrowDecoder, Decoder};
+use bincode::error::DecodeError;
+use bincode::{BorrowDecode, Decode, Encode};
 use serde::{Serialize, Serializer};
 
 /// A member, by 16 bytes of the brand's choosing: a number, a UUID, or a keyed hash of something longer.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+#[repr(align(8))]
 pub struct MemberKey(pub [u8; 16]);
+
+/// Reads sixteen bytes in one piece, and to where a processor can take them up again in one: as an array they stood one byte behind
+/// the result's tag, were handed on in odd pieces, and every piece waited for the one before, fifteen nanoseconds in all.
+macro_rules! sixteen_bytes {
+    ($($name:ident),+) => {$(
+        impl<C> Decode<C> for $name {
+            #[inline(always)]
+            fn decode<D: Decoder<Context = C>>(from: &mut D) -> Result<$name, DecodeError> {
+                let mut bytes = [0; 16];
+                from.reader().read(&mut bytes)?;
+                Ok($name(bytes))
+            }
+        }
+
+        impl<'de, C> BorrowDecode<'de, C> for $name {
+            fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(from: &mut D) -> Result<$name, DecodeError> {
+                $name::decode(from)
+            }
+        }
+    )+};
+}
+
+sixteen_bytes!(MemberKey, Proof, RequestId);
 
 /// A text that names no member.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +85,8 @@ impl Serialize for MemberKey {
 }
 
 /// What only the owner of an order can tell, as 16 bytes of the brand's making: a keyed hash of a phone number's end, say.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Encode)]
+#[repr(align(8))]
 pub struct Proof(pub [u8; 16]);
 
 impl fmt::Debug for Proof {
@@ -74,7 +102,8 @@ impl Serialize for Proof {
 }
 
 /// A request's id: a UUIDv7 (RFC 9562) minted from the server's clock, unique for its member.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode)]
+#[repr(align(8))]
 pub struct RequestId(pub [u8; 16]);
 
 impl RequestId {
