@@ -146,7 +146,7 @@ impl<'a> Draft<'a> {
 
     /// Finishes the part, with whatever the tier has to follow.
     #[inline(always)]
-    pub(super) fn finish(mut self) {
+    pub(super) fn finish(&mut self) {
         if self.moved && !self.stays() {
             self.stand();
         }

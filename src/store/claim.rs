@@ -95,7 +95,7 @@ impl Run<'_> {
         let (at, recorded) = (place.at(slot), held.state.find(&key).is_some());
         let (state, until_s) = engine::claim_state(&context, at, kept, recorded);
         let (until_ms, guesses_left) = (i64::from(until_s) * 1000, times.saturating_sub(used));
-        self.store.counts.answers.count(answer::CLAIM);
+        self.count(answer::CLAIM);
         push_answer(self.out, asked.index, answer::CLAIM, &ClaimView { state, until_ms, guesses_left });
     }
 
@@ -205,7 +205,7 @@ impl Run<'_> {
         let report = match engine::report_order(&context, &known, kept, claimant, key, request, body) {
             Ok(Ok(report)) => report,
             Ok(Err(ledger)) => {
-                store.counts.answers.count(answer::ALREADY_RECORDED);
+                self.count(answer::ALREADY_RECORDED);
                 return push_answer(self.out, index, answer::ALREADY_RECORDED, &AlreadyRecorded { ledger });
             }
             Err(refusal) => return self.refuse(index, &refusal),
@@ -221,7 +221,7 @@ impl Run<'_> {
         store.change_directory(held, epoch, now_ms, Some(taken), Some(Box::new(kept)));
         self.epoch = self.epoch.max(epoch);
         let (version, code) = (context.version, answer::ORDER_REPORTED);
-        store.counts.answers.count(code);
+        self.count(code);
         push_answer(self.out, index, code, &OrderReported { ledger, version, waited, until_ms });
         if let Some(((two, beside), part)) = beside.zip(granted) {
             self.granted(two, beside, part, epoch);

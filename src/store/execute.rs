@@ -83,6 +83,8 @@ pub(super) struct Run<'a> {
     pub(super) start: usize,
     pub(super) epoch: u64,
     pub(super) searches: Vec<Search>,
+    /// Answers of one code that are not counted yet: counted one by one for all to see they cost a fiftieth of a check-in.
+    pub(super) told: (u16, u64),
     /// The part of the request that is decided now, or of one before.
     pub(super) part: MemberPart,
     /// The epoch and the instant of an outcome that the inviter's part is missing of still.
@@ -117,6 +119,7 @@ impl Store {
             start,
             epoch: 0,
             searches: Vec::new(),
+            told: (0, 0),
             part: MemberPart::default(),
             introduced: None,
             full: false,
@@ -127,6 +130,7 @@ impl Store {
         for Memberless { index, programme, asked } in &turn.frame.memberless {
             run.memberless(*index, *programme, asked);
         }
+        run.count(0);
         let Run { mut epoch, searches, .. } = run;
         if planted(Bug::CutOffByOne) {
             epoch = epoch.saturating_sub(1);
@@ -217,6 +221,16 @@ impl Run<'_> {
         }
     }
 
+    /// Counts an answer.
+    #[inline(always)]
+    pub(super) fn count(&mut self, code: u16) {
+        if code != self.told.0 {
+            let (before, count) = std::mem::replace(&mut self.told, (code, 0));
+            self.store.counts.answers.count(before, count);
+        }
+        self.told.1 += 1;
+    }
+
     /// Refuses a request; of one that only asks what it would be, says so.
     pub(super) fn refuse_asked(&mut self, asked: &Prepared, refusal: &Refusal) {
         if !asked.dry {
@@ -235,12 +249,12 @@ impl Run<'_> {
         // Which answer is right is told to nobody who does not answer.
         let body = if code == answer::ANSWERED { &[][..] } else { &told[ANSWER_HEAD_BYTES..] };
         let body = Blob::try_from(body.to_vec()).expect("answers that change a member are short");
-        self.store.counts.answers.count(answer::WOULD_BE);
+        self.count(answer::WOULD_BE);
         push_answer(self.out, asked.index, answer::WOULD_BE, &WouldBe { code, body });
     }
 
     pub(super) fn refuse(&mut self, index: u16, refusal: &Refusal) {
-        self.store.counts.answers.count(refusal.code());
+        self.count(refusal.code());
         refusal.answer(index, self.out);
     }
 
@@ -364,7 +378,7 @@ impl Run<'_> {
         let mark = member.map_or(RequestId::default(), |member| member.mark);
         match engine::admit(request, known, mark, now_ms) {
             Admission::Repeat(answer) => {
-                self.store.counts.answers.count(answer.code);
+                self.count(answer.code);
                 answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
                 return false;
             }
@@ -447,10 +461,10 @@ impl Run<'_> {
         let part = &mut self.part;
         part.forgets = place.members.room_for_answer(part.slot);
         self.introduced = part.introduces().then_some((epoch, part.now_ms));
-        let answer = place.apply(self.store.shape.lineage, part, epoch, asked.member_hash);
-        let answer = answer.expect("what has no key is remembered");
-        self.store.counts.answers.count(answer.code);
+        place.apply(self.store.shape.lineage, part, epoch, asked.member_hash);
+        let answer = place.members.answers(part.slot).next().expect("what has no key is remembered");
         answer.answer(member_place(place.shard).to_u32(), asked.index, self.out);
+        self.count(answer.code);
     }
 
     #[inline(never)]
@@ -481,16 +495,15 @@ impl MemberAt<'_> {
         MemberSlot { shard: self.shard as u16, slot }
     }
 
-    /// Applies and appends a part; `hash` is that of a new member. Gives the answer that is remembered of it, if one is.
+    /// Applies and appends a part; `hash` is that of a new member.
     #[inline(always)]
-    pub(super) fn apply(&mut self, lineage: u16, part: &mut MemberPart, epoch: u64, hash: u64) -> Option<Remembered> {
+    pub(super) fn apply(&mut self, lineage: u16, part: &mut MemberPart, epoch: u64, hash: u64) {
         let new = part.slot == self.members.free_slot();
         part.previous = if new { LedgerAt::default() } else { self.members.member(part.slot).newest() };
         let at = LedgerAt { epoch, offset: self.journal.next_offset(epoch) };
         let sequence = self.journal.sequence() + 1;
-        let answer = self.members.apply(part, sequence, at, lineage, hash);
+        self.members.apply(part, sequence, at, lineage, hash);
         self.journal.append(epoch, part.now_ms, |out, base_ms| engine::write_member(out, part, base_ms));
-        answer
     }
 
     /// The member as it is, once time did what it was to do to it; to a copy, for who only looks.

@@ -27,7 +27,7 @@ impl Run<'_> {
     #[inline(never)]
     pub(super) fn get_member(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
         let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
-        self.store.counts.answers.count(answer::MEMBER);
+        self.count(answer::MEMBER);
         let member = engine::seen_at(context, slot, place.members.member(slot));
         let view = read::member_view(context.programme, &member);
         push_answer(self.out, index, answer::MEMBER, &view);
@@ -46,7 +46,7 @@ impl Run<'_> {
         let id_of_place = member_place(place.shard);
         match read::outcome(place.members, slot, id, now_ms, id_of_place, index) {
             Seen::Known(view) => {
-                self.store.counts.answers.count(answer::OUTCOME);
+                self.count(answer::OUTCOME);
                 push_answer(self.out, index, answer::OUTCOME, &view);
             }
             Seen::Search(search) => self.searches.push(Search::Outcome(search)),
@@ -137,7 +137,7 @@ impl Run<'_> {
             self.refuse(index, &Later::Busy.refusal());
             return false;
         }
-        self.store.counts.answers.count(code);
+        self.count(code);
         true
     }
 }

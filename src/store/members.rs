@@ -90,13 +90,14 @@ fn tick(first_id_ms: i64, id: RequestId) -> u32 {
 }
 
 /// Remembers an answer of the member in a slot.
-fn remember(pool: &mut Pool, first_id_ms: &mut i64, slot: u32, member: &mut Member, answer: &Remembered) {
+#[inline(always)]
+fn remember(pool: &mut Pool, first_id_ms: &mut i64, slot: u32, member: &mut Member, answer: Remembered) {
     if pool.is_fresh() {
         *first_id_ms = answer.id.time_ms();
     }
+    member.newest_tick = member.newest_tick.max(tick(*first_id_ms, answer.id));
     member.answers = pool.remember(slot, member.answers, answer);
     member.answers_held += 1;
-    member.newest_tick = member.newest_tick.max(tick(*first_id_ms, answer.id));
 }
 
 /// Whether the member in a slot is the one of this key.
@@ -222,17 +223,8 @@ impl Members {
         &self.totals
     }
 
-    /// Makes the change that a part states, but for slots whose chunk has it already. `hash` is that of a new member. Gives the answer
-    /// that is remembered of it, if one is.
-    pub fn apply(
-        &mut self,
-        part: &MemberPart,
-        sequence: u64,
-        at: LedgerAt,
-        lineage: u16,
-        hash: u64,
-    ) -> Option<Remembered> {
-        let mut answer = None;
+    /// Makes the change that a part states, but for slots whose chunk has it already. `hash` is that of a new member.
+    pub fn apply(&mut self, part: &MemberPart, sequence: u64, at: LedgerAt, lineage: u16, hash: u64) {
         if let Some(victim) = part.forgets.filter(|slot| self.is_ahead(sequence, *slot)) {
             let member = &mut self.slots[victim];
             let (newest, forgotten) = self.pool.forget(member.answers);
@@ -248,15 +240,13 @@ impl Members {
             member.apply(part, at);
             let due = &mut self.due_s[part.slot as usize / CHUNK];
             *due = member.due_s().min(*due);
-            answer = Remembered::from_part(part, sequence, lineage);
-            if let Some(answer) = &answer {
+            if let Some(answer) = Remembered::from_part(part, sequence, lineage) {
                 remember(&mut self.pool, &mut self.first_id_ms, part.slot, member, answer);
             }
         }
         if sequence > self.totals_sequence {
             self.total(part);
         }
-        answer
     }
 
     /// Whether a part from the log fits: its slots are there, nobody enrols twice, and whoever is to forget remembers something. `hash`
@@ -423,7 +413,7 @@ impl Members {
                 return Err("a member that is there twice");
             }
             let Members { slots, pool, first_id_ms, .. } = self;
-            for answer in &answers {
+            for answer in answers {
                 remember(pool, first_id_ms, slot, &mut slots[slot], answer);
             }
         }

@@ -123,9 +123,9 @@ impl Default for AnswerCounts {
 }
 
 impl AnswerCounts {
-    fn count(&self, code: u16) {
+    fn count(&self, code: u16, more: u64) {
         if let Some(count) = self.0.get(usize::from(code)) {
-            count.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(more, Ordering::Relaxed);
         }
     }
 }

@@ -85,7 +85,7 @@ impl Run<'_> {
         }
         self.store.change_directory(&mut held, epoch, context.now_ms, Some(taken), kept);
         let code = engine::answer_once(&self.part, lineage, id, sequence, asked.index, self.out);
-        self.store.counts.answers.count(code);
+        self.count(code);
         self.introduced = self.part.introduces().then_some((epoch, self.part.now_ms));
         place.apply(lineage, &mut self.part, epoch, asked.member_hash);
     }
@@ -97,7 +97,7 @@ impl Run<'_> {
             push_answer(&mut told, asked.index, code, &body);
             return self.would_be(asked, code, &told);
         }
-        self.store.counts.answers.count(code);
+        self.count(code);
         push_answer(self.out, asked.index, code, &body);
     }
 }

@@ -121,8 +121,9 @@ impl Pool {
     }
 
     /// Adds an answer; gives the member's new newest node.
-    pub fn remember(&mut self, owner: u32, newest: u32, answer: &Remembered) -> u32 {
-        let node = Node { answer: *answer, owner, older: newest };
+    #[inline(always)]
+    pub fn remember(&mut self, owner: u32, newest: u32, answer: Remembered) -> u32 {
+        let node = Node { answer, owner, older: newest };
         self.live += 1;
         if let Some(at) = self.free {
             let next = self.node(at).older;
@@ -191,7 +192,7 @@ mod tests {
                     prop_assert_eq!(forgotten.id.time_ms(), smallest);
                     plain[victim].retain(|kept| *kept != smallest);
                 }
-                newest[member] = pool.remember(slot, newest[member], &answer(ms));
+                newest[member] = pool.remember(slot, newest[member], answer(ms));
                 plain[member].insert(0, ms);
                 prop_assert!(pool.live() <= capacity);
                 for (member, expected) in plain.iter().enumerate() {

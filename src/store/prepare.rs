@@ -164,7 +164,7 @@ impl Store {
             }
         }
         for (index, code) in refused {
-            self.counts.answers.count(code);
+            self.counts.answers.count(code, 1);
             push_answer(out, index, code, &Plain {});
         }
         Ok(count)
@@ -188,7 +188,7 @@ impl Store {
             Bad::Plain(code) => (code, None),
             Bad::Body(sentence) => (answer::MALFORMED_BODY, Some(sentence)),
         };
-        self.counts.answers.count(code);
+        self.counts.answers.count(code, 1);
         match sentence {
             None => push_answer(out, index, code, &Plain {}),
             Some(sentence) => push_answer(out, index, code, &Because { sentence: Prose::cut(&sentence) }),
