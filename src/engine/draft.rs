@@ -186,6 +186,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Adds an effect.
+    #[inline(always)]
     pub(super) fn effect(&mut self, effect: Effect) {
         self.part.effects.push(effect);
     }

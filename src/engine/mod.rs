@@ -65,7 +65,7 @@ pub use quiz::answer_question;
 pub use quota::{Block, Cell, CellName, QUESTIONS_MOST};
 pub use receipt::confirm_receipt;
 pub use record::{BadRecord, Record, read_record, write_block, write_directory, write_member};
-pub use redeem::{Redemption, redeem};
+pub use redeem::{Counted, redeem};
 pub use referral::{Invitation, Inviter, accept_invitation, introduce, introductions, may_introduce};
 pub use refusal::Refusal;
 pub use remembered::Remembered;

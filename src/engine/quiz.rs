@@ -10,10 +10,10 @@ use super::counters::Counter;
 use super::draft::{Asker, Draft, Given, counted};
 use super::effect::Effect;
 use super::member::Member;
-use super::part::{BlockPart, Change, QUOTAS_MOST};
+use super::part::{Change, QUOTAS_MOST};
 use super::question::{LANES, Question};
 use super::quota::{Block, CellName};
-use super::redeem::{Counting, Redemption, counted as one_more};
+use super::redeem::{Counted, Counting};
 use super::refusal::Refusal;
 use crate::programme::Quiz;
 
@@ -26,7 +26,8 @@ pub fn answer_question(
     quiz: &Quiz,
     block: &Block,
     body: &AnswerQuestion,
-) -> Result<Redemption, Refusal> {
+    cells: &mut Counted,
+) -> Result<(), Refusal> {
     let Asker { context, member, .. } = asker;
     let question = block.question(body.question.as_str()).ok_or(Refusal::Plain(answer::NO_SUCH_QUESTION))?;
     open(context, question)?;
@@ -63,9 +64,9 @@ pub fn answer_question(
     let mut draft = Draft::asked(asker, change);
     draft.effect(Effect::Used(Counter { campaign, offer, period, used }));
     draft.earn(points, &quiz.giving, &Given { channel: 0, happened_ms: context.now_ms })?;
-    let (opened, cells) = one_more(block, &counting);
+    cells.one_more(block, &counting);
     draft.finish();
-    Ok(Redemption { opened, granted: BlockPart::Granted { now_ms: context.now_ms, cells } })
+    Ok(())
 }
 
 /// How often a member has answered a question, and in the top bit whether right.

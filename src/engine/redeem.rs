@@ -10,22 +10,29 @@ use super::counters::Counter;
 use super::draft::{Asker, Draft};
 use super::effect::Effect;
 use super::member::Member;
-use super::part::{BlockPart, CellUse, Change, QUOTAS_MOST};
+use super::part::{CellUse, Change, QUOTAS_MOST};
 use super::quota::{Block, CellName};
 use super::refusal::Refusal;
 use super::standing::standing;
 use crate::programme::{Campaign, LimitOver, Offer, Quota, Span};
 
-/// What a granted redemption changes beside its member.
-pub struct Redemption {
+/// What a grant changes beside its member. Written where it stays, as a member's part is.
+#[derive(Debug, Default)]
+pub struct Counted {
     /// Slots and names of the cells that come to be, each empty.
     pub opened: ArrayVec<(u32, CellName), QUOTAS_MOST>,
-    /// The grant, which counts in all its cells.
-    pub granted: BlockPart,
+    /// Every cell the unit counts in; of a redemption the offer's own first.
+    pub cells: ArrayVec<CellUse, QUOTAS_MOST>,
 }
 
 /// Decides a redemption: every condition is evaluated against the same instant and state, before anything changes.
-pub fn redeem(asker: Asker<'_>, campaign: &Campaign, block: &Block, body: &Redeem) -> Result<Redemption, Refusal> {
+pub fn redeem(
+    asker: Asker<'_>,
+    campaign: &Campaign,
+    block: &Block,
+    body: &Redeem,
+    counted: &mut Counted,
+) -> Result<(), Refusal> {
     let Asker { context, member, .. } = asker;
     let offer = campaign.offer(body.offer).ok_or(Refusal::Plain(answer::NO_SUCH_OFFER))?;
     let open = open_window(context, campaign)?;
@@ -36,7 +43,7 @@ pub fn redeem(asker: Asker<'_>, campaign: &Campaign, block: &Block, body: &Redee
         let shortfall = price.saturating_sub(balance);
         return Err(Refusal::NotEnoughPoints(NotEnoughPoints { price, balance, shortfall }));
     }
-    let counted = count(context, campaign, offer, tier, block, &open)?;
+    count(context, campaign, offer, tier, block, &open, counted)?;
     let change = Change::Redeemed {
         campaign: campaign.number as u16,
         offer: offer.number as u16,
@@ -51,8 +58,7 @@ pub fn redeem(asker: Asker<'_>, campaign: &Campaign, block: &Block, body: &Redee
         return Err(Refusal::Plain(answer::TOO_MANY_LOTS));
     }
     draft.finish();
-    let granted = BlockPart::Granted { now_ms: context.now_ms, cells: counted.cells };
-    Ok(Redemption { opened: counted.opened, granted })
+    Ok(())
 }
 
 /// The window that is open now.
@@ -126,13 +132,6 @@ fn next_opening_ms(campaign: &Campaign, open: &Open) -> i64 {
     }
 }
 
-struct Counted {
-    /// Slots and names of cells that come to be.
-    opened: ArrayVec<(u32, CellName), QUOTAS_MOST>,
-    /// Every cell the unit counts in, the offer's own first.
-    cells: ArrayVec<CellUse, QUOTAS_MOST>,
-}
-
 /// Checks every quota, and only when none is used up counts the unit in all of their cells.
 fn count(
     context: &Context<'_>,
@@ -141,7 +140,8 @@ fn count(
     tier: u8,
     block: &Block,
     open: &Open,
-) -> Result<Counted, Refusal> {
+    counted: &mut Counted,
+) -> Result<(), Refusal> {
     let own = CellName { period: open.period, offer: offer.number as u16, tier: 0 };
     let sold_out = |name: CellName| {
         Refusal::SoldOut(SoldOut {
@@ -174,8 +174,8 @@ fn count(
             counting.push(cell);
         }
     }
-    let (opened, cells) = counted(block, &counting);
-    Ok(Counted { opened, cells })
+    counted.one_more(block, &counting);
+    Ok(())
 }
 
 /// A cell in which the grant counts: its slot and units used, if anything was granted yet.
@@ -195,19 +195,18 @@ impl Counting {
     }
 }
 
-/// One unit more in each of the cells.
-pub(super) fn counted(
-    block: &Block,
-    counting: &[Counting],
-) -> (ArrayVec<(u32, CellName), QUOTAS_MOST>, ArrayVec<CellUse, QUOTAS_MOST>) {
-    let (mut opened, mut cells) = (ArrayVec::new(), ArrayVec::new());
-    for Counting { name, found } in counting {
-        let (slot, used) = found.unwrap_or_else(|| {
-            let slot = block.free_slot(opened.len());
-            opened.push((slot, *name));
-            (slot, 0)
-        });
-        cells.push(CellUse { slot, used: used + 1 });
+impl Counted {
+    /// One unit more in each of the cells, and nothing else.
+    pub(super) fn one_more(&mut self, block: &Block, counting: &[Counting]) {
+        self.opened.clear();
+        self.cells.clear();
+        for Counting { name, found } in counting {
+            let (slot, used) = found.unwrap_or_else(|| {
+                let slot = block.free_slot(self.opened.len());
+                self.opened.push((slot, *name));
+                (slot, 0)
+            });
+            self.cells.push(CellUse { slot, used: used + 1 });
+        }
     }
-    (opened, cells)
 }

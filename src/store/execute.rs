@@ -18,7 +18,7 @@ use super::read::Search;
 use super::world::{Active, BlockPlace, World};
 use super::{Store, member_place};
 use crate::engine::{
-    self, Admission, Asker, Block, BlockPart, Context, Inviter, LedgerAt, Member, MemberPart, MemberSlot, Redemption,
+    self, Admission, Asker, Block, BlockPart, Context, Counted, Inviter, LedgerAt, Member, MemberPart, MemberSlot,
     Refusal, Remembered,
 };
 use crate::planted::{Bug, planted};
@@ -87,6 +87,8 @@ pub(super) struct Run<'a> {
     pub(super) told: (u16, u64),
     /// The part of the request that is decided now, or of one before.
     pub(super) part: MemberPart,
+    /// What it changes in a block.
+    pub(super) counted: Counted,
     /// The epoch and the instant of an outcome that the inviter's part is missing of still.
     pub(super) introduced: Option<(u64, i64)>,
     /// Whether a large answer did not fit into the frame.
@@ -121,6 +123,7 @@ impl Store {
             searches: Vec::new(),
             told: (0, 0),
             part: MemberPart::default(),
+            counted: Counted::default(),
             introduced: None,
             full: false,
         };
@@ -321,8 +324,8 @@ impl Run<'_> {
                 None => Err(Refusal::Plain(answer::NO_SUCH_CAMPAIGN)),
                 Some(campaign) => {
                     let block = active.block(campaign.number).expect("activation gives every campaign its block");
-                    self.counted(place, world, block, context, slot, asked, |asker, block| {
-                        engine::redeem(asker, campaign, block, body)
+                    self.counted(place, world, block, context, slot, asked, |asker, block, counted| {
+                        engine::redeem(asker, campaign, block, body, counted)
                     })
                 }
             },
@@ -330,8 +333,8 @@ impl Run<'_> {
                 None => Err(Refusal::Plain(answer::NO_SUCH_QUIZ)),
                 Some(quiz) => {
                     let block = active.block(quiz.number).expect("activation gives every quiz its block");
-                    self.counted(place, world, block, context, slot, asked, |asker, block| {
-                        engine::answer_question(asker, quiz, block, body)
+                    self.counted(place, world, block, context, slot, asked, |asker, block, counted| {
+                        engine::answer_question(asker, quiz, block, body, counted)
                     })
                 }
             },
@@ -421,7 +424,7 @@ impl Run<'_> {
         context: &Context<'_>,
         slot: u32,
         asked: &Prepared,
-        decide: impl FnOnce(Asker<'_>, &Block) -> Result<Redemption, Refusal>,
+        decide: impl FnOnce(Asker<'_>, &Block, &mut Counted) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let mut held = block.place.lock();
         let context = Context { now_ms: context.now_ms.max(held.journal.last_ms()), ..*context };
@@ -429,24 +432,24 @@ impl Run<'_> {
         let at = place.at(slot);
         let member = place.settled(&context, slot, epoch, self.store.shape.lineage, asked.dry);
         let (request, part) = (&asked.request, &mut self.part);
-        let decided = decide(Asker { context: &context, at, member: &member, request, part }, &held.state);
+        let asker = Asker { context: &context, at, member: &member, request, part };
+        let decided = decide(asker, &held.state, &mut self.counted);
         drop(member);
         // A refusal for the quota reveals the block as well as the member.
         self.epoch = self.epoch.max(held.journal.last_epoch()).max(world.epoch);
-        let redemption = match decided {
-            Ok(redemption) => redemption,
-            Err(refusal) => {
-                if !asked.dry {
-                    block.refused(refusal.code());
-                }
-                return Err(refusal);
+        if let Err(refusal) = decided {
+            if !asked.dry {
+                block.refused(refusal.code());
             }
-        };
-        let Redemption { opened, granted } = redemption;
+            return Err(refusal);
+        }
         if !asked.dry {
-            let now_ms = context.now_ms;
-            let opened = opened.into_iter().map(|(slot, name)| BlockPart::Opened { now_ms, slot, name });
-            self.store.change_block(&mut held, epoch, now_ms, opened.chain([granted]));
+            let (now_ms, Counted { opened, cells }) = (context.now_ms, &mut self.counted);
+            for (slot, name) in opened.drain(..) {
+                self.store.change_block(&mut held, epoch, now_ms, &BlockPart::Opened { now_ms, slot, name });
+            }
+            let granted = BlockPart::Granted { now_ms, cells: std::mem::take(cells) };
+            self.store.change_block(&mut held, epoch, now_ms, &granted);
         }
         self.apply(place, epoch, asked);
         Ok(())

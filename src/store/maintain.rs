@@ -107,8 +107,10 @@ impl Store {
                 .take(256)
                 .collect();
             let now_ms = now_ms.max(held.journal.last_ms());
-            let parts = due.into_iter().map(|slot| BlockPart::Folded { now_ms, slot });
-            self.change_block(&mut held, self.epochs.filling(), now_ms, parts);
+            let epoch = self.epochs.filling();
+            for slot in due {
+                self.change_block(&mut held, epoch, now_ms, &BlockPart::Folded { now_ms, slot });
+            }
         }
     }
 
@@ -117,6 +119,9 @@ impl Store {
         let (due, forgotten) = quiz::needless(&held.state, now_ms);
         let folded = due.into_iter().map(|slot| BlockPart::Folded { now_ms, slot });
         let forgotten = forgotten.map(|number| BlockPart::QuestionForgotten { now_ms, number });
-        self.change_block(held, self.epochs.filling(), now_ms, folded.chain(forgotten));
+        let epoch = self.epochs.filling();
+        for part in folded.chain(forgotten) {
+            self.change_block(held, epoch, now_ms, &part);
+        }
     }
 }

@@ -189,19 +189,11 @@ impl Store {
         directory::shard_hash(key) as usize & (self.directory.len() - 1)
     }
 
-    /// Makes changes of a block that is held, in an epoch that was read since.
-    fn change_block(
-        &self,
-        held: &mut Held<Block>,
-        epoch: u64,
-        now_ms: i64,
-        parts: impl IntoIterator<Item = BlockPart>,
-    ) {
+    /// Makes a change of a block that is held, in an epoch that was read since.
+    fn change_block(&self, held: &mut Held<Block>, epoch: u64, now_ms: i64, part: &BlockPart) {
         let from = held.journal.appended_bytes();
-        for part in parts {
-            held.state.apply(&part);
-            held.journal.append(epoch, now_ms, |out, base_ms| write_block(out, &part, base_ms));
-        }
+        held.state.apply(part);
+        held.journal.append(epoch, now_ms, |out, base_ms| write_block(out, part, base_ms));
         let appended = held.journal.appended_bytes() - from;
         self.counts.undurable_bytes.fetch_add(appended, Ordering::Relaxed);
     }

@@ -89,7 +89,7 @@ impl Store {
         };
         let part = BlockPart::Published { now_ms, question: Box::new(question) };
         let epoch = self.epochs.filling();
-        self.change_block(&mut held, epoch, now_ms, [part]);
+        self.change_block(&mut held, epoch, now_ms, &part);
         Ok((QuestionPublished { number, changed: u8::from(known.is_some()) }, epoch.max(world.epoch)))
     }
 
