@@ -8,7 +8,7 @@ use super::Store;
 use super::execute::Turn;
 use super::members::Members;
 use super::pool::NONE;
-use super::prepare::Prepared;
+use super::prepare::{Asked, Prepared};
 
 /// Requests below which asking for memory ahead costs more than it saves.
 const EXPECT_FROM: usize = 8;
@@ -23,7 +23,7 @@ pub(super) struct Ahead {
 }
 
 impl Store {
-    /// Asks for all of it: the members; for whom one will forget its smallest id; and those of its answers, among which that is
+    /// Asks for all of it: orders by their keys; the members; for whom one will forget its smallest id; and those of its answers, among which that is
     /// looked for.
     pub(super) fn expect(&self, turn: &mut Turn) {
         let requests = turn.frame.requests.len();
@@ -37,6 +37,11 @@ impl Store {
         let forgets = |_: &Ahead, request: &Prepared| request.asked.is_remembered();
         let known = |ahead: &Ahead, _: &Prepared| ahead.at != NONE;
         let older = |ahead: &Ahead, _: &Prepared| ahead.left > 0;
+        for request in &turn.frame.requests {
+            if let Asked::Once(_, key) | Asked::ClaimOrder(_, key) | Asked::ConfirmReceipt(_, key) = &request.asked {
+                self.directory[self.directory_shard(key)].lock().state.expect(key);
+            }
+        }
         self.step(turn, &mut ahead, all, |members, _, request, _| members.expect_index(request.member_hash));
         self.step(turn, &mut ahead, all, |members, _, request, nth| {
             members.expect_member(request.member_hash);

@@ -48,6 +48,11 @@ impl Directory {
         self.keys.find(key, |entry| is_remembered(&self.marks, entry)).map(|(_, entry)| entry)
     }
 
+    /// Asks for what finds the order of a key ahead.
+    pub fn expect(&self, key: &NaturalKey) {
+        self.keys.expect(key);
+    }
+
     /// What more is kept at a second of the order of a key.
     pub fn find_kept(&self, key: &NaturalKey, now_s: u32) -> Option<KeptOrder> {
         if self.kept.live() == 0 {

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate_protocol::{Blob, RequestId};
 use tidegate_protocol::answer::WouldBe;
 use tidegate_protocol::batch::{ANSWER_HEAD_BYTES, BadBatch, push_answer};
 use tidegate_protocol::code::answer;
 use tidegate_protocol::refusal;
+use tidegate_protocol::{Blob, RequestId};
 
 use super::ahead::Ahead;
 use super::members::{Members, Shard};

@@ -85,6 +85,11 @@ impl<E: Keyed> Table<E> {
         self.index.find(within(key), is_it).map(|slot| (slot, self.slots[slot]))
     }
 
+    /// Asks for the index's entry of a key ahead.
+    pub fn expect(&self, key: &NaturalKey) {
+        self.index.prefetch(within(key));
+    }
+
     /// The slot that the next entry takes.
     pub fn free_slot(&mut self) -> u32 {
         while let Some(slot) = self.free.last() {
