@@ -16,6 +16,8 @@ mod cuts;
 mod damage;
 #[path = "store/dry.rs"]
 mod dry;
+#[path = "store/frames.rs"]
+mod frames;
 #[path = "store/full.rs"]
 mod full;
 #[path = "store/golden.rs"]
