@@ -13,6 +13,9 @@ use super::*;
 const REQUESTS: usize = 3_000;
 const MEMBERS: u64 = 12;
 
+/// The code and the body of an answer.
+type Answered = (u16, Vec<u8>);
+
 /// Appends a request to a frame, under an id.
 type Asked = Box<dyn Fn(&mut Vec<u8>, RequestId)>;
 
@@ -45,7 +48,7 @@ fn anything(dice: &mut Dice, number: usize) -> Asked {
 
 /// What is told of requests that come so many to a frame, by their number; the state that they lead to, and the members' entries in the
 /// ledger.
-fn told(requests: &[Asked], to_a_frame: usize) -> (Vec<(u16, Vec<u8>)>, String, Vec<u8>) {
+fn told(requests: &[Asked], to_a_frame: usize) -> (Vec<Answered>, String, Vec<u8>) {
     // Few answers are remembered, so that somebody forgets for most requests.
     let limits = Limits { answers: 16, ..Limits::default() };
     let (_, mut opened) = opened_with(&club("club", &hot(1, 500, 400, 300)), options(1, limits));
