@@ -8,7 +8,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use tidegate::programme::{
-    Bundle, BundleFile, Compiled, Earning, LimitOver, Numbering, Quota, Report, Severity, Sold, compile,
+    Bundle, BundleFile, Compiled, Each, Earning, ForStore, LimitOver, Numbering, Price, Quota, Report, Severity, Sold,
+    compile,
 };
 
 const HEAD: &str = "programme = \"p\"\nzone = \"Asia/Shanghai\"\ncurrency = \"CNY\"\nbrands = [\"b\"]\n";
@@ -54,6 +55,16 @@ fn earned(earning: &Earning, channel: &str, amount_minor: i64) -> i64 {
     earning.points([Sold { category: "", store: "", channel, brand: "house", amount_minor }])
 }
 
+/// A quota for each window, of no store.
+fn quota(tier: Option<u8>, total: u64) -> Quota {
+    Quota { tier, store: ForStore::All, each: Each::Window, total, carried: false }
+}
+
+/// A price in points alone.
+fn points(points: i64) -> Option<Price> {
+    Some(Price { points, money_minor: 0 })
+}
+
 #[test]
 fn shipped_bundles_compile_without_a_warning() {
     for name in ["monthly-exchange", "flash-sale", "check-in"] {
@@ -72,13 +83,13 @@ fn monthly_exchange_says_what_its_file_says() {
     assert!(
         programme.campaign(0).is_none() && programme.campaign(2).is_none() && programme.campaign(u32::MAX).is_none()
     );
-    assert_eq!(campaign.limit.unwrap().times, 1);
-    assert_eq!(campaign.limit.unwrap().over, LimitOver::AllOffers);
-    assert_eq!(campaign.quotas, [Quota { tier: None, total: 12_000 }, Quota { tier: Some(1), total: 8000 }]);
+    assert_eq!(campaign.limits[0].times, 1);
+    assert_eq!(campaign.limits[0].over, LimitOver::AllOffers);
+    assert_eq!(campaign.quotas, [quota(None, 12_000), quota(Some(1), 8000)]);
     let serum = campaign.offer_by_sku("SET-SERUM-30").unwrap();
     assert_eq!(campaign.offer(serum.number), Some(serum));
-    assert_eq!(serum.prices, [Some(1200), Some(1000), Some(800)]);
-    assert_eq!(campaign.offer_by_sku("SET-GOLD-1").unwrap().prices, [None, None, Some(2000)]);
+    assert_eq!(serum.prices, [points(1200), points(1000), points(800)]);
+    assert_eq!(campaign.offer_by_sku("SET-GOLD-1").unwrap().prices, [None, None, points(2000)]);
     assert_eq!(campaign.hold_answer_ms, 2000);
     assert_eq!([0, 1999, 2000, 9999, 10_000, i64::MAX].map(|earned| programme.tier_of(earned)), [0, 0, 1, 1, 2, 2]);
     assert!(programme.channel("mall").is_some());
@@ -212,7 +223,7 @@ fn what_can_never_happen_is_warned_of() {
             "19:61: warning: the tier \"basic\" is not admitted here; give it a price and add it to `tiers`, or leave its quota out",
         ],
     );
-    assert_eq!(compiled(&text).programme.campaigns[0].offers[0].prices, [None, Some(1)]);
+    assert_eq!(compiled(&text).programme.campaigns[0].offers[0].prices, [None, points(1)]);
     says(
         &format!("{HEAD}[check-in]\npoints = 1\nstreak = [{{ day = 40, bonus = 2 }}]\ncycle = 30\n"),
         &[
@@ -473,8 +484,8 @@ fn the_reference_page_example_compiles_and_says_what_the_page_says() {
     let campaign = programme.campaign_by_slug("monthly-gift").unwrap();
     let offer = campaign.offer_by_sku("SET-0001").unwrap();
     let gold = programme.tiers[1].number;
-    assert_eq!(campaign.quotas, [Quota { tier: None, total: 6000 }]);
-    assert_eq!(offer.quotas, [Quota { tier: None, total: 5000 }, Quota { tier: Some(gold), total: 500 }]);
+    assert_eq!(campaign.quotas, [quota(None, 6000)]);
+    assert_eq!(offer.quotas, [quota(None, 5000), quota(Some(gold), 500)]);
     let numbers = "{\"version\":1,\"campaigns\":{\"monthly-gift\":{\"number\":1,\"offers\":{\"SET-0001\":1}}},";
     assert!(compiled.numbering.to_text().starts_with(numbers));
 }

@@ -313,7 +313,7 @@ impl State {
         if !matches!(campaign.window.at(now_ms()), Span::Open { .. }) {
             return push_answer(out, index, code::NOT_YET_OPEN, &NotOpen { opens_ms: 0, epoch: 1, hold_ms: 0 });
         }
-        if member.used >= campaign.limit.unwrap().times {
+        if member.used >= campaign.limits[0].times {
             return push_answer(out, index, code::LIMIT_REACHED, &Plain {});
         }
         let cells = cells(campaign, redeem.offer, programme.tiers[tier].number);
@@ -325,7 +325,7 @@ impl State {
         if cells.iter().any(|(cell, total)| self.used.get(cell).copied().unwrap_or(0) >= slack(*total)) {
             return push_answer(out, index, code::SOLD_OUT, &Plain {});
         }
-        let price = campaign.offer(redeem.offer).unwrap().prices[tier].unwrap();
+        let price = campaign.offer(redeem.offer).unwrap().prices[tier].unwrap().points;
         let body = answer::Granted {
             ledger: Default::default(),
             version: self.version,

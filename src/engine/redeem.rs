@@ -97,7 +97,7 @@ fn price(context: &Context<'_>, member: &Member, offer: &Offer) -> Result<(u8, i
     let tiers = &context.programme.tiers;
     let at = context.programme.tier_numbered(member.tier).expect("a member that is settled is in a tier");
     if let Some(price) = offer.prices[at] {
-        return Ok((tiers[at].number, price));
+        return Ok((tiers[at].number, price.points));
     }
     let next = (at + 1..tiers.len()).find(|tier| offer.prices[*tier].is_some());
     let count = standing(context, member).count;
@@ -110,7 +110,7 @@ fn price(context: &Context<'_>, member: &Member, offer: &Offer) -> Result<(u8, i
 
 /// The member's counter after this redemption, where the campaign has a limit.
 fn limit(campaign: &Campaign, offer: &Offer, member: &Member, open: &Open) -> Result<Option<Counter>, Refusal> {
-    let Some(limit) = &campaign.limit else { return Ok(None) };
+    let Some(limit) = campaign.limits.first() else { return Ok(None) };
     let number = match limit.over {
         LimitOver::AllOffers => 0,
         LimitOver::EachOffer => offer.number as u16,
@@ -161,7 +161,7 @@ fn count(
     counting.push(counter);
     let of_offer = offer.quotas.iter().map(|quota| (own.offer, quota));
     for (number, quota) in of_offer.chain(campaign.quotas.iter().map(|quota| (0, quota))) {
-        let Quota { tier: only, total } = *quota;
+        let Quota { tier: only, total, .. } = *quota;
         if only.is_some_and(|only| only != tier) {
             continue;
         }

@@ -6,7 +6,9 @@ use super::compile::{choice, duration};
 use super::reader::{Fields, MAX_POINTS, Value};
 use super::rules::ByNumber;
 use super::windows::window;
-use super::{Campaign, LimitOver, MemberLimit, Numbering, Offer, Quota, Right, Tier, Zone, rights};
+use super::{
+    Campaign, Each, ForStore, LimitOver, MemberLimit, Numbering, Offer, Price, Quota, Right, Tier, Zone, rights,
+};
 
 /// Each has a window with a table of up to a quarter of a mebibyte.
 const MAX_CAMPAIGNS: usize = 256;
@@ -76,7 +78,9 @@ fn campaign(slug: &str, value: &Value, scope: &mut Scope) -> Option<Campaign> {
         slug: slug.to_owned(),
         title: title?,
         window: window?,
-        limit: limit?,
+        head_start_ms: Vec::new(),
+        tags: Vec::new(),
+        limits: limit?.into_iter().collect(),
         quotas: quotas?,
         hold_answer_ms: hold_answer?,
         offer_index: ByNumber::new(offers.iter().map(|offer| offer.number)),
@@ -109,7 +113,7 @@ fn limit(value: &Value) -> Option<MemberLimit> {
         choice(&value, &[("all offers", LimitOver::AllOffers), ("each offer", LimitOver::EachOffer)])
     });
     each?;
-    Some(MemberLimit { times: times? as u32, over: over? })
+    Some(MemberLimit { times: times? as u32, each: Each::Window, over: over? })
 }
 
 fn quotas(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Quota>> {
@@ -122,7 +126,7 @@ fn quotas(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec
             Some(total) => shared = Some(total),
             None => whole = false,
         }
-        quotas.extend(shared.map(|total| Quota { tier: None, total }));
+        quotas.extend(shared.map(|total| quota(None, total)));
     }
     for (slug, value) in fields.get("by_tier").map_or(Some(Vec::new()), |value| value.entries())? {
         let (Some(tier), Some(total)) = (scope.tier(&value, slug), units(&value)) else {
@@ -141,13 +145,17 @@ fn quotas(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec
                 "give it a price and add it to `tiers`, or leave its quota out",
             );
         }
-        quotas.push(Quota { tier: Some(scope.tiers[tier].number), total });
+        quotas.push(quota(Some(scope.tiers[tier].number), total));
     }
     if whole && quotas.is_empty() {
         fields.need("total", "total = 5000");
         whole = false;
     }
     whole.then_some(quotas)
+}
+
+fn quota(tier: Option<u8>, total: u64) -> Quota {
+    Quota { tier, store: ForStore::All, each: Each::Window, total, carried: false }
 }
 
 fn units(value: &Value) -> Option<u64> {
@@ -214,12 +222,12 @@ fn offer(item: &Value, campaign: &str, admitted: Option<&[bool]>, scope: &mut Sc
         item.error("there are no numbers left for new offers", "a campaign has at most 1048576 over its life");
         return None;
     };
-    Some(Offer { number, sku: sku.to_owned(), title, prices, quotas, gives })
+    Some(Offer { number, sku: sku.to_owned(), title, prices, prices_for: Vec::new(), quotas, gives })
 }
 
 /// `{ points = 1200 }` for all admitted, or `{ basic = { points = 1200 }, gold = { points = 800 } }`; a tier without a
 /// price is not admitted.
-fn prices(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Option<i64>>> {
+fn prices(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Option<Price>>> {
     if !value.is_table() {
         return value.table(&["points"]).and(None);
     }
@@ -252,6 +260,7 @@ fn prices(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec
     whole.then_some(prices)
 }
 
-fn price(value: &Value) -> Option<i64> {
-    value.table(&["points"])?.need("points", "points = 1200")?.integer(0..=MAX_POINTS)
+fn price(value: &Value) -> Option<Price> {
+    let points = value.table(&["points"])?.need("points", "points = 1200")?.integer(0..=MAX_POINTS)?;
+    Some(Price { points, money_minor: 0 })
 }

@@ -8,7 +8,9 @@ use super::bundle::MAIN_FILE;
 use super::campaigns::{self, Scope};
 use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
-use super::{Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Tag, Zone};
+use super::{
+    Bundle, Channel, Currency, Finding, HoldRules, Ladder, Measure, Numbering, OrderRules, Programme, Report, Tag, Zone,
+};
 use super::{
     activities, awards, benefits, birthday, check_in, claims, earning, grammar, ladder, multipliers, punctuation,
     quizzes, referral, rights, terms, tiers,
@@ -43,6 +45,7 @@ const TAGS_MOST: usize = 64;
 const DAYS_MS: i64 = 86_400_000;
 /// Caps of a programme at a time, over all rules: as many as an answer tells.
 const CAPS_MOST: usize = 256;
+const DEFAULT_HOLDS: HoldRules = HoldRules { for_ms: 15 * 60_000, most_ms: 60 * 60_000, grace_ms: 0 };
 const DEFAULT_ORDERS: OrderRules = OrderRules { remember_ms: 180 * DAYS_MS, ahead_ms: 10 * 60_000 };
 
 /// A programme and what came with it.
@@ -217,6 +220,9 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         tags: tags?,
         quizzes: quizzes?,
         referral: wanted(referral)?,
+        stores: Vec::new(),
+        holds: DEFAULT_HOLDS,
+        tender: None,
         benefits: benefits?,
         orders: orders?,
         bundle_hash: [0; 32],

@@ -56,6 +56,9 @@ pub use numbering::{Numbering, NumberingError};
 pub use quizzes::{First, Quiz};
 pub use referral::{Deed, Qualifies, Referral};
 pub use rights::{Right, RightCount};
-pub use rules::{Campaign, Channel, LimitOver, MemberLimit, Offer, OrderRules, Programme, Quota, Tag, Title, source};
+pub use rules::{
+    Campaign, Channel, Each, ForStore, HoldRules, LimitOver, MemberLimit, Offer, OrderRules, Price, Programme, Quota,
+    Store, Tag, Tender, Title, source,
+};
 pub use terms::PointRules;
 pub use tiers::Tier;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Activity, Benefit, BirthdayRules, CheckIn, ClaimRules, Currency, Earning, Giving, Ladder, Multipliers, PointRules,
-    Quiz, Referral, Right, RightCount, Tier, Window, Zone,
+    Activity, Benefit, BirthdayRules, CheckIn, ClaimRules, Currency, Earning, Giving, Ladder, Multipliers, Period,
+    PointRules, Quiz, Referral, Right, RightCount, Tier, Window, Zone,
 };
 
 /// What gives points: the sources of lots.
@@ -73,6 +73,12 @@ pub struct Programme {
     pub activities: Vec<Activity>,
     /// What it makes of invitations, if anything.
     pub referral: Option<Referral>,
+    /// The stores that quotas can be by.
+    pub stores: Vec<Store>,
+    /// How long what is held is.
+    pub holds: HoldRules,
+    /// How points pay part of an order, if they do.
+    pub tender: Option<Tender>,
     /// What members are asked.
     pub quizzes: Vec<Quiz>,
     /// Campaigns in the order of the file.
@@ -141,6 +147,11 @@ impl Programme {
     /// The activity with this slug.
     pub fn activity(&self, slug: &str) -> Option<&Activity> {
         self.activity_index.get(slug).map(|index| &self.activities[*index])
+    }
+
+    /// The declared store of this name, compared byte by byte.
+    pub fn store(&self, slug: &str) -> Option<&Store> {
+        self.stores.iter().find(|store| store.slug == slug)
     }
 
     /// The zone of a number in which members' days can be counted; the programme's own, if it allows it no longer.
@@ -236,9 +247,13 @@ pub struct Campaign {
     pub title: Title,
     /// When it is open.
     pub window: Window,
-    /// How often a member may redeem in one window.
-    pub limit: Option<MemberLimit>,
-    /// Quotas over all its offers, each for one window.
+    /// By index of tier: how much earlier each window opens for it; empty where it does for nobody.
+    pub head_start_ms: Vec<i64>,
+    /// Numbers of the tags of which a member must have one; none where it need not.
+    pub tags: Vec<u16>,
+    /// How often a member may redeem: all of them hold.
+    pub limits: Vec<MemberLimit>,
+    /// Quotas over all its offers.
     pub quotas: Vec<Quota>,
     /// Its offers in the order of the file.
     pub offers: Vec<Offer>,
@@ -260,11 +275,45 @@ impl Campaign {
     }
 }
 
-/// How often a member may redeem in one window.
+/// What a limit, or a quota, counts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Each {
+    /// A window of the campaign.
+    Window = 0,
+    /// A local day.
+    Day = 1,
+    /// From Monday to Sunday.
+    Week = 2,
+    /// A month of the calendar.
+    Month = 3,
+    /// All there is.
+    Life = 4,
+}
+
+impl Each {
+    /// All of them, by their numbers.
+    pub const ALL: [Each; 5] = [Each::Window, Each::Day, Each::Week, Each::Month, Each::Life];
+
+    /// The first day of the period that a local day is in, in a window that is named by a day: the name of what is counted then.
+    pub fn period(self, window: i32, day: i32) -> i32 {
+        match self {
+            Each::Window => window,
+            Each::Day => Period::Day.first_day(day),
+            Each::Week => Period::Week.first_day(day),
+            Each::Month => Period::Month.first_day(day),
+            Each::Life => Period::Life.first_day(day),
+        }
+    }
+}
+
+/// How often a member may redeem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberLimit {
     /// At most so many times; at least 1.
     pub times: u32,
+    /// In what.
+    pub each: Each,
     /// What is counted.
     pub over: LimitOver,
 }
@@ -278,13 +327,80 @@ pub enum LimitOver {
     EachOffer,
 }
 
-/// A number of units that one window may grant.
+/// A number of units that may be granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// The number of the tier it is for; `None` is shared by all.
     pub tier: Option<u8>,
-    /// Units a window.
+    /// For which stores.
+    pub store: ForStore,
+    /// In what.
+    pub each: Each,
+    /// How many units.
     pub total: u64,
+    /// Whether what is left at the end of a window comes on top in the next. Only of one for each window.
+    pub carried: bool,
+}
+
+/// Which stores a quota is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForStore {
+    /// All together, and who names none.
+    All,
+    /// Each of them by itself.
+    Each,
+    /// One, by its number.
+    One(u16),
+}
+
+/// A store that quotas can be by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Its number, given once.
+    pub number: u16,
+    /// Its name, opaque text of at most 64 bytes.
+    pub slug: String,
+}
+
+/// What an offer costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Price {
+    /// Points.
+    pub points: i64,
+    /// Money, minor units.
+    pub money_minor: i64,
+}
+
+/// How long what is held is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldRules {
+    /// So long, where who holds says nothing else.
+    pub for_ms: i64,
+    /// At most so long.
+    pub most_ms: i64,
+    /// What expired while it was held can be spent for so long after that: 0 not at all.
+    pub grace_ms: i64,
+}
+
+/// How points pay part of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tender {
+    /// So many points …
+    pub points: i64,
+    /// … pay so much, minor units.
+    pub minor: i64,
+    /// Points are paid in steps of so many.
+    pub step: i64,
+    /// At least so many.
+    pub least: i64,
+    /// At most this share of what they can pay for, in hundredths of a percent.
+    pub share: u32,
+    /// Only where that comes to so much, minor units.
+    pub from_minor: i64,
+    /// Categories that they do not pay for.
+    pub not_categories: Vec<String>,
+    /// SKUs that they do not pay for.
+    pub not_skus: Vec<String>,
 }
 
 /// Something a member gets for points.
@@ -296,9 +412,11 @@ pub struct Offer {
     pub sku: String,
     /// Its name for people.
     pub title: Title,
-    /// Its price in points by index of tier; `None`: the tier is not admitted.
-    pub prices: Vec<Option<i64>>,
-    /// Quotas of this offer, each for one window.
+    /// Its price by index of tier; `None`: the tier is not admitted.
+    pub prices: Vec<Option<Price>>,
+    /// Its price for who has a tag, by that one's number: the first that fits, whatever the tier's is. Who is not admitted has none.
+    pub prices_for: Vec<(u16, Price)>,
+    /// Quotas of this offer.
     pub quotas: Vec<Quota>,
     /// The right that it gives, if it is one.
     pub gives: Option<RightCount>,

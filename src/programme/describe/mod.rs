@@ -134,7 +134,7 @@ impl Programme {
         let when = campaign.window.describe();
         let (mut en, mut zh) =
             (format!("{}: open {}", campaign.title.en, when.en), format!("“{}”：{} 开放", campaign.title.zh, when.zh));
-        if let Some(limit) = campaign.limit {
+        for limit in &campaign.limits {
             let (en_over, zh_over) = match limit.over {
                 LimitOver::AllOffers => ("over all offers", "全部商品合计"),
                 LimitOver::EachOffer => ("of each offer", "每件商品"),
@@ -152,9 +152,9 @@ impl Programme {
     }
 
     fn describe_offer(&self, campaign: &Campaign, offer: &Offer) -> Title {
-        let priced = || self.tiers.iter().zip(&offer.prices).filter_map(|(tier, price)| Some((tier, (*price)?)));
+        let priced = || self.tiers.iter().zip(&offer.prices).filter_map(|(tier, price)| Some((tier, (*price)?.points)));
         let first = priced().next().map(|(_, price)| price);
-        let same = offer.prices.iter().all(|price| *price == first);
+        let same = offer.prices.iter().all(|price| price.map(|price| price.points) == first);
         let (mut en_price, mut zh_price) = (String::new(), String::new());
         match first {
             Some(price) if same => {
