@@ -22,6 +22,8 @@ mod frames;
 mod full;
 #[path = "store/golden.rs"]
 mod golden;
+#[path = "store/holds.rs"]
+mod holds;
 #[path = "store/lots.rs"]
 mod lots;
 #[path = "store/once.rs"]

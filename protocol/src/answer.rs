@@ -61,7 +61,8 @@ pub struct Granted {
     pub ledger: LedgerId,
     /// The programme's version that decided.
     pub version: u32,
-    /// Which grant of this offer in this window it is, from 1.
+    /// Which grant of this offer in this window it is, from 1: how many count with it. One that was given back no longer counts, and its
+    /// number comes again.
     pub grant: u64,
     /// Points before.
     pub before: i64,
@@ -206,6 +207,128 @@ pub struct ReceiptConfirmed {
     pub before: i64,
     /// Points after.
     pub after: i64,
+}
+
+/// Code `held`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Held {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// The instant at which its time is over.
+    pub until_ms: i64,
+    /// What the offers cost in money beside, minor units.
+    pub money_minor: i64,
+    /// Points before.
+    pub before: i64,
+    /// Points after: what is held is set aside.
+    pub after: i64,
+}
+
+/// Code `confirmed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Confirmed {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// Points that are spent, of those that were held.
+    pub spent: i64,
+    /// Points before.
+    pub before: i64,
+    /// Points after: what is not confirmed is given back.
+    pub after: i64,
+}
+
+/// Code `cancelled`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Cancelled {
+    /// The entry in the ledger.
+    pub ledger: LedgerId,
+    /// The programme's version that decided.
+    pub version: u32,
+    /// Points that are not given back, as they have expired meanwhile.
+    pub gone: i64,
+    /// Points before.
+    pub before: i64,
+    /// Points after.
+    pub after: i64,
+}
+
+/// Code `holds`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct HoldsView {
+    /// The holds, the oldest first.
+    pub holds: List<HoldView, 16>,
+}
+
+/// What is held under one id.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct HoldView {
+    /// The id of the request that held it.
+    pub hold: RequestId,
+    /// The instant at which its time is over.
+    pub until_ms: i64,
+    /// Points that are held in all.
+    pub points: i64,
+    /// How many of them pay part of an order.
+    pub tender: i64,
+    /// What the offers cost in money beside, minor units.
+    pub money_minor: i64,
+    /// Its offers.
+    pub offers: List<HeldOfferView, 12>,
+    /// Its rights, one each; empty if the programme has it no longer.
+    pub rights: List<Text, 8>,
+}
+
+/// So many of an offer, as it is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct HeldOfferView {
+    /// The campaign's number.
+    pub campaign: u32,
+    /// The offer's number in the campaign.
+    pub offer: u32,
+    /// How many.
+    pub count: u32,
+    /// The local day on which their window opened, days since 1970-01-01.
+    pub period: i32,
+    /// Points that one costs.
+    pub points: i64,
+    /// Money that one costs, minor units.
+    pub money_minor: i64,
+}
+
+/// Code `quotas`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct QuotasView {
+    /// The campaign's number.
+    pub campaign: u32,
+    /// The campaign's epoch.
+    pub epoch: u64,
+    /// The quotas. Of one that each store has by itself as many rows as there are stores.
+    pub quotas: List<QuotaView, 4096>,
+}
+
+/// A quota, and what is left of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct QuotaView {
+    /// The offer's number; 0 where the quota is over all offers.
+    pub offer: u32,
+    /// The tier's number; 0 where the tiers share it.
+    pub tier: u8,
+    /// Whether it is for each window 0, day 1, week 2, month 3, or once for all 4.
+    pub each: u8,
+    /// The store; empty where the quota is for no single one.
+    pub store: Text,
+    /// The first local day of what it is for, days since 1970-01-01.
+    pub period: i32,
+    /// Units in all, those included that came over from the window before.
+    pub total: i64,
+    /// Units granted and not given back, those that are held included.
+    pub used: u64,
+    /// Units that are held.
+    pub held: u64,
 }
 
 /// Code `claim`.
@@ -397,7 +520,8 @@ pub struct StatementEntry {
     pub version: u32,
     /// What happened: 1 enrolled, 2 checked in, 3 an order, 4 redeemed, 5 time or a new version, 6 an activity, 7 one with a key, 8 used a right,
     /// 9 said its birthday, 10 checked in for an earlier day, 11 another zone, 12 a tag, 13 answered a question, 14 was invited, 15 invited
-    /// somebody who qualified, 16 claimed an order, 17 was granted a claim that waited, 18 received an order.
+    /// somebody who qualified, 16 claimed an order, 17 was granted a claim that waited, 18 received an order, 19 held something, 20 confirmed
+    /// what it held, 21 cancelled it, 22 held it until the time was over.
     pub kind: u8,
     /// What it was about: the day, the channel, the offer's SKU, the activity, the right, the zone, the tag, the quiz; empty where there is
     /// nothing, or the programme has it no longer.
@@ -415,7 +539,8 @@ pub struct StatementEntry {
 /// What one effect did to points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct StatementPoints {
-    /// 1 came in, 2 came in and open later, 3 opened, 4 expired, 5 were spent, 22 would have opened later and were taken back.
+    /// 1 came in, 2 came in and open later, 3 opened, 4 expired, 5 were spent, 22 would have opened later and were taken back, 30 were held,
+    /// 31 were spent of what was held, 33 were held and came back, 34 were held and had expired meanwhile.
     pub kind: u8,
     /// How many.
     pub points: i64,
@@ -508,9 +633,10 @@ pub struct QuestionView {
 pub struct LimitUse {
     /// The campaign's number.
     pub campaign: u32,
-    /// The offer's number; 0 where the limit is over all of them.
+    /// The offer's number; 0 where the limit is over all of them. And 65,536 more where it is for each day, two times that for a week, three
+    /// for a month, four for a life.
     pub offer: u32,
-    /// The local day on which the window opened, days since 1970-01-01.
+    /// The local day on which the window opened, or the first of what it is for, days since 1970-01-01.
     pub period: i32,
     /// How often.
     pub used: u32,

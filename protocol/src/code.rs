@@ -36,6 +36,14 @@ pub mod op {
     pub const REPORT_ORDER: u16 = 0x0010;
     /// [`crate::operation::ConfirmReceipt`].
     pub const CONFIRM_RECEIPT: u16 = 0x0011;
+    /// [`crate::operation::Hold`].
+    pub const HOLD: u16 = 0x0012;
+    /// [`crate::operation::Confirm`].
+    pub const CONFIRM: u16 = 0x0013;
+    /// [`crate::operation::ConfirmPart`].
+    pub const CONFIRM_PART: u16 = 0x0014;
+    /// [`crate::operation::Cancel`].
+    pub const CANCEL: u16 = 0x0015;
     /// [`crate::operation::GetMember`].
     pub const GET_MEMBER: u16 = 0x0041;
     /// [`crate::operation::GetCampaign`].
@@ -56,6 +64,10 @@ pub mod op {
     pub const GET_CLAIM: u16 = 0x0049;
     /// [`crate::operation::DryRun`].
     pub const DRY_RUN: u16 = 0x004a;
+    /// [`crate::operation::GetHolds`].
+    pub const GET_HOLDS: u16 = 0x004b;
+    /// [`crate::operation::GetQuotas`].
+    pub const GET_QUOTAS: u16 = 0x004c;
     /// [`crate::operator::GetStatus`].
     pub const GET_STATUS: u16 = 0x0101;
     /// [`crate::operator::TakeSnapshot`].
@@ -93,6 +105,10 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::CLAIM_ORDER, "claim-order", "ClaimOrder"),
     (op::REPORT_ORDER, "report-order", "ReportOrder"),
     (op::CONFIRM_RECEIPT, "confirm-receipt", "ConfirmReceipt"),
+    (op::HOLD, "hold", "Hold"),
+    (op::CONFIRM, "confirm", "Confirm"),
+    (op::CONFIRM_PART, "confirm-part", "ConfirmPart"),
+    (op::CANCEL, "cancel", "Cancel"),
     (op::GET_MEMBER, "get-member", "GetMember"),
     (op::GET_CAMPAIGN, "get-campaign", "GetCampaign"),
     (op::GET_OUTCOME, "get-outcome", "GetOutcome"),
@@ -103,6 +119,8 @@ pub const OPERATIONS: &[(u16, &str, &str)] = &[
     (op::GET_STATEMENT, "get-statement", "GetStatement"),
     (op::GET_CLAIM, "get-claim", "GetClaim"),
     (op::DRY_RUN, "dry-run", "DryRun"),
+    (op::GET_HOLDS, "get-holds", "GetHolds"),
+    (op::GET_QUOTAS, "get-quotas", "GetQuotas"),
     (op::GET_STATUS, "get-status", "GetStatus"),
     (op::TAKE_SNAPSHOT, "take-snapshot", "TakeSnapshot"),
     (op::ACTIVATE, "activate", "Activate"),
@@ -212,6 +230,9 @@ answers! {
     CLAIM_WRONG = 0x000f, "claim-wrong", Yes, Done, "ClaimWrong", "The order is not known to be the member's: a wrong guess, which counts.";
     ORDER_REPORTED = 0x0010, "order-reported", Yes, Done, "OrderReported", "The order is known, and can be claimed.";
     RECEIPT_CONFIRMED = 0x0011, "receipt-confirmed", Yes, Done, "ReceiptConfirmed", "The order is received: its points open at their time.";
+    HELD = 0x0012, "held", Yes, Done, "Held", "All that was asked for is held until its time is over.";
+    CONFIRMED = 0x0013, "confirmed", Yes, Done, "Confirmed", "What was held is the member's; what of it is not confirmed is given back.";
+    CANCELLED = 0x0014, "cancelled", Yes, Done, "Cancelled", "What was held is given back.";
     MEMBER = 0x0041, "member", No, Done, "MemberView", "What the member has.";
     CAMPAIGN = 0x0042, "campaign", No, Done, "CampaignView", "What the campaign offers.";
     OUTCOME = 0x0043, "outcome", No, Done, "OutcomeView", "What became of the request.";
@@ -222,6 +243,8 @@ answers! {
     STATEMENT = 0x0048, "statement", No, Done, "StatementView", "A page of the member's entries in the ledger.";
     CLAIM = 0x0049, "claim", No, Done, "ClaimView", "How it stands with the order for this member.";
     WOULD_BE = 0x004a, "would-be", No, Done, "WouldBe", "What the request would be answered now; nothing changed.";
+    HOLDS = 0x004b, "holds", No, Done, "HoldsView", "What the member holds.";
+    QUOTAS = 0x004c, "quotas", No, Done, "QuotasView", "The campaign's quotas, and what is left of them.";
     STATUS = 0x0081, "status", No, Done, "StatusView", "The state of the server.";
     SNAPSHOT_TAKEN = 0x0082, "snapshot-taken", Yes, Done, "SnapshotTaken", "The snapshot is complete and durable.";
     ACTIVATED = 0x0083, "activated", Yes, Done, "Activated", "The programme's version is in force (or would be, in a dry run).";
@@ -282,6 +305,17 @@ answers! {
     NOTHING_PENDING = 0x0130, "nothing-pending", No, Done, "Plain", "No points of this member wait for the receipt of such an order.";
     NO_DRY_RUN = 0x0131, "no-dry-run", No, Correct, "Plain", "A dry run is of an operation on the member that is named, and of no claim.";
     PROOF_MISSING = 0x0132, "proof-missing", No, Correct, "Plain", "The programme asks for a proof of whose the order is, and there is none.";
+    NO_SUCH_HOLD = 0x0133, "no-such-hold", No, Done, "Plain", "The member holds nothing under this id: it was confirmed, cancelled or over, or never was.";
+    TOO_MANY_HOLDS = 0x0134, "too-many-holds", No, NewId, "Plain", "The member holds as much at a time as it can: some must be confirmed or cancelled, or its time be over.";
+    EMPTY_HOLD = 0x0135, "empty-hold", No, Correct, "Plain", "Nothing is asked to be held, or none of something, or the same thing twice.";
+    HOLD_TOO_LONG = 0x0136, "hold-too-long", No, Correct, "Plain", "The programme holds nothing for so long.";
+    COSTS_MONEY = 0x0137, "costs-money", No, Correct, "Plain", "The offer costs money: hold it, and confirm once that is paid.";
+    MORE_THAN_HELD = 0x0138, "more-than-held", No, Correct, "Plain", "The hold has not so much, or nothing is to be confirmed of it.";
+    UNKNOWN_STORE = 0x0139, "unknown-store", No, Correct, "Plain", "The programme declares no such store.";
+    STORE_MISSING = 0x013a, "store-missing", No, Correct, "Plain", "A quota of the offer is by store: hold the offer, and name one.";
+    TAG_MISSING = 0x013b, "tag-missing", No, NewId, "Plain", "The member has none of the tags that the campaign is for.";
+    NO_TENDER = 0x013c, "no-tender", No, Correct, "Plain", "Points pay no part of an order in this programme.";
+    TENDER_REFUSED = 0x013d, "tender-refused", No, Correct, "TenderRefused", "Points cannot pay so much of this order.";
 
     ID_CONFLICT = 0x0200, "id-conflict", No, Correct, "Plain", "This id was used for another request of this member.";
     STALE = 0x0201, "stale", NotNow, Correct, "Stale", "The id is at or below the member's mark; ask for its outcome.";

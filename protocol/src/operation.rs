@@ -1,4 +1,4 @@
-//! What a gateway can ask. Every body begins with the member's key (but for [`ReportOrder`], [`GetCampaign`] and [`GetQuiz`]), at
+//! What a gateway can ask. Every body begins with the member's key (but for [`ReportOrder`], [`GetCampaign`], [`GetQuotas`] and [`GetQuiz`]), at
 //! offset 0, so that a server can route it undecoded.
 
 use serde::Serialize;
@@ -238,6 +238,88 @@ pub struct ConfirmReceipt {
     pub number: Text,
 }
 
+/// Offers, rights, and points that pay part of an order are set aside together, or nothing of it is: for a checkout, until that is
+/// confirmed or cancelled or the time is over, which gives all of it back. The request's id names the hold.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Hold {
+    /// For whom.
+    pub member: MemberKey,
+    /// For how long, milliseconds, rounded up to whole seconds; 0: as long as the programme states.
+    pub for_ms: u32,
+    /// The store, declared in the programme; empty where there is none.
+    pub store: Text,
+    /// How many points pay for part of `lines`; 0 for none.
+    pub points: i64,
+    /// What they are to pay for part of; empty where none do.
+    pub lines: List<TenderLine, 64>,
+    /// Offers, each once.
+    pub offers: List<OfferCount, 12>,
+    /// Rights by their slugs, one of each name that stands here.
+    pub rights: List<Text, 8>,
+}
+
+/// So many of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct OfferCount {
+    /// The campaign's number.
+    pub campaign: u32,
+    /// The offer's number in the campaign.
+    pub offer: u32,
+    /// How many; at least 1.
+    pub count: u32,
+}
+
+/// A line of an order that points could pay for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct TenderLine {
+    /// Its stock keeping unit; may be empty.
+    pub sku: Text,
+    /// Its category, free text; may be empty.
+    pub category: Text,
+    /// What is to be paid for it, minor units; at least 0.
+    pub amount_minor: i64,
+}
+
+/// All that is held under an id is the member's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Confirm {
+    /// Whose.
+    pub member: MemberKey,
+    /// The id of the request that held it.
+    pub hold: RequestId,
+}
+
+/// Part of what is held under an id is the member's, and the rest is given back.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct ConfirmPart {
+    /// Whose.
+    pub member: MemberKey,
+    /// The id of the request that held it.
+    pub hold: RequestId,
+    /// How many of the points that pay part of an order are paid.
+    pub points: i64,
+    /// Which offers it takes, each once.
+    pub offers: List<OfferCount, 12>,
+    /// Which rights it takes, one of each name that stands here.
+    pub rights: List<Text, 8>,
+}
+
+/// All that is held under an id is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Cancel {
+    /// Whose.
+    pub member: MemberKey,
+    /// The id of the request that held it.
+    pub hold: RequestId,
+}
+
+/// What a member holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetHolds {
+    /// Who.
+    pub member: MemberKey,
+}
+
 /// How it stands with a member's claim of an order, and how many guesses it has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetClaim {
@@ -301,6 +383,15 @@ pub struct GetStatement {
 /// What a campaign offers, and what is left of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct GetCampaign {
+    /// Its number, or 0 to find it by slug.
+    pub campaign: u32,
+    /// Its slug, read only when the number is 0.
+    pub slug: Text,
+}
+
+/// A campaign's quotas of now, and what is left of them: of the window that is open, or of the last that had grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct GetQuotas {
     /// Its number, or 0 to find it by slug.
     pub campaign: u32,
     /// Its slug, read only when the number is 0.

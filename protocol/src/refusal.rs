@@ -133,6 +133,17 @@ pub struct KeyConflict {
     pub ledger: LedgerId,
 }
 
+/// Code `tender-refused`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct TenderRefused {
+    /// The least points that can be paid.
+    pub least: i64,
+    /// In what steps.
+    pub step: i64,
+    /// The most points that can pay part of these lines; 0: none can.
+    pub most: i64,
+}
+
 /// Code `stale`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Stale {

@@ -29,6 +29,9 @@ const AWARDED_LOTS_MOST: usize = 24;
 /// The most rights that a member has beside each other.
 const RIGHTS_MOST: usize = 1_000;
 
+/// And so many more, where they were held and paid for.
+const PAID_RIGHTS_MOST: usize = 1_000;
+
 /// Whose counters are no campaign's: numbers that no campaign is given.
 pub(super) mod counted {
     /// The first of them.
@@ -261,13 +264,22 @@ impl<'a> Draft<'a> {
     }
 
     /// Gives a right; `false`, with nothing done, if the member has too many.
-    pub(super) fn right(&mut self, RightCount { right, count }: RightCount) -> bool {
+    pub(super) fn right(&mut self, given: RightCount) -> bool {
+        self.right_within(given, RIGHTS_MOST)
+    }
+
+    /// Gives a right that was paid for, though the member has as many as it can ask for.
+    pub(super) fn right_beyond(&mut self, given: RightCount) -> bool {
+        self.right_within(given, RIGHTS_MOST + PAID_RIGHTS_MOST)
+    }
+
+    fn right_within(&mut self, RightCount { right, count }: RightCount, most: usize) -> bool {
         let programme = self.context.programme;
         let rule = programme.right(right).expect("rules give rights that are declared");
         let expires_s = rule.terms.expires(&programme.zone, self.tier, self.at_ms).at_s;
         let fresh = self.part.effects.iter().filter(|effect| matches!(effect, Effect::RightGiven(_))).count();
         let known = self.member.rights().find(|known| (known.number, known.expires_s) == (right, expires_s));
-        let room = known.map_or(self.member.rights().count() + fresh < RIGHTS_MOST, |known| known.count < u32::MAX / 2);
+        let room = known.map_or(self.member.rights().count() + fresh < most, |known| known.count < u32::MAX / 2);
         if room {
             self.effect(Effect::RightGiven(Right { number: right, count, expires_s }));
         }
@@ -385,7 +397,11 @@ impl<'a> Draft<'a> {
     /// How often a limit was used in the window that opened on `period`, this part included.
     pub(super) fn used(&self, campaign: u16, offer: u16, period: i32) -> u32 {
         let fresh = self.part.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Used(counter) if (counter.campaign, counter.offer) == (campaign, offer) => Some(counter),
+            Effect::Used(counter) | Effect::LimitHeld(counter)
+                if (counter.campaign, counter.offer) == (campaign, offer) =>
+            {
+                Some(counter)
+            }
             _ => None,
         });
         match fresh {
@@ -395,13 +411,29 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// How often a limit was used in just this period, this part included; `None` if it counts for another by now.
+    pub(super) fn used_in(&self, campaign: u16, offer: u16, period: i32) -> Option<u32> {
+        let is_it = |counter: &&Counter| (counter.campaign, counter.offer) == (campaign, offer);
+        let fresh = self.part.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Used(counter) if is_it(&counter) => Some(counter),
+            _ => None,
+        });
+        let counter = fresh.or_else(|| self.member.counters().find(is_it));
+        counter.filter(|counter| counter.period == period).map(|counter| counter.used)
+    }
+
     /// Sets a counter. One of a later window stands for it, if there is one: it counts here too.
     pub(super) fn count(&mut self, counter: Counter) {
+        self.effect(Effect::Used(self.standing_counter(counter)));
+    }
+
+    /// The counter that stands for one: of a later window, if there is one.
+    pub(super) fn standing_counter(&self, counter: Counter) -> Counter {
         let later = self.member.counters().find(|known| {
             (known.campaign, known.offer) == (counter.campaign, counter.offer) && known.period > counter.period
         });
         let period = later.map_or(counter.period, |later| later.period);
-        self.effect(Effect::Used(Counter { period, ..counter }));
+        Counter { period, ..counter }
     }
 
     /// When the rules look at the member for this, this part included.

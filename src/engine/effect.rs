@@ -17,6 +17,12 @@ use crate::programme::Birthday;
 /// The most effects of one outcome on one member: who rises through all tiers of a ladder and comes to every benefit has fewer.
 pub const EFFECTS_MOST: usize = 160;
 
+/// Cells that one effect names.
+pub const CELLS_HELD: usize = 3;
+
+/// Where an offer counts in no more cells.
+pub const NO_CELL: u32 = u32::MAX;
+
 /// The effects of an outcome, in the order in which they come.
 pub type Effects = SmallVec<[Effect; 2]>;
 
@@ -126,6 +132,85 @@ pub enum Effect {
         /// The second; 0: it has qualified.
         until_s: u32,
     },
+    /// Something is held until a second, under the id of the part's request. What follows is held with it.
+    HoldBegun {
+        /// The second.
+        due_s: u32,
+        /// What has expired when it comes back lives for so many seconds more.
+        grace_s: u32,
+    },
+    /// An offer is held.
+    OfferHeld {
+        /// The campaign's number.
+        campaign: u16,
+        /// The offer's number.
+        offer: u16,
+        /// How many.
+        count: u16,
+        /// Points that one costs.
+        points: i64,
+    },
+    /// The window of the offer held last, and what one costs beside.
+    WindowHeld {
+        /// The local day on which it opened.
+        period: i32,
+        /// Money, minor units.
+        money_minor: i64,
+    },
+    /// The offer held last counts in these cells.
+    CellsHeld {
+        /// Their slots; [`NO_CELL`] where there are fewer.
+        slots: [u32; CELLS_HELD],
+    },
+    /// The offer held last counts in a limit: its counter, after.
+    LimitHeld(Counter),
+    /// One of a right is held, of those that expire first.
+    RightHeld {
+        /// The right's number.
+        number: u16,
+    },
+    /// So many of the points that are held next pay part of an order.
+    TenderHeld {
+        /// How many.
+        points: i64,
+    },
+    /// Points are held, from the lots that expire first.
+    PointsHeld {
+        /// How many.
+        points: i64,
+    },
+    /// Points that were held are spent, of those that expire first.
+    HeldSpent {
+        /// The hold's place among the member's, from 0.
+        at: u16,
+        /// How many.
+        points: i64,
+    },
+    /// One of a right that was held is used.
+    HeldRightUsed {
+        /// The hold's place among the member's, from 0.
+        at: u16,
+        /// The right's number.
+        number: u16,
+    },
+    /// Points that were held have expired by a second, and do not come back.
+    HeldExpired {
+        /// The hold's place among the member's, from 0.
+        at: u16,
+        /// The second.
+        through_s: u32,
+        /// How many.
+        points: i64,
+    },
+    /// A hold ends, and what is left of it comes back.
+    HoldEnded {
+        /// Its place among the member's, from 0.
+        at: u16,
+        /// The second at which it does.
+        through_s: u32,
+        /// Points that come back.
+        back: i64,
+    },
     /// What a ladder counted for days before this one is of interest no longer.
     ProgressForgotten {
         /// The first local day that still is.
@@ -141,7 +226,8 @@ impl Effect {
     pub fn delta(&self) -> i64 {
         match *self {
             Effect::Granted { points, .. } | Effect::Opened { points, .. } => points,
-            Effect::Expired { points, .. } | Effect::Spent { points } => -points,
+            Effect::HoldEnded { back, .. } => back,
+            Effect::Expired { points, .. } | Effect::Spent { points } | Effect::PointsHeld { points } => -points,
             _ => 0,
         }
     }

@@ -7,8 +7,9 @@ use tidegate_protocol::{MemberKey, RequestId};
 
 use super::counters::{self, Counter, FirstCounters};
 use super::days::{Days, Run};
-use super::effect::Effect;
-use super::lots::{Lots, NEVER_S, second_of};
+use super::effect::{Effect, NO_CELL};
+use super::held::{HOLDS_MOST, HeldLimit, HeldOffer, Hold};
+use super::lots::{Lot, Lots, NEVER_S, second_of};
 use super::part::{Change, MemberPart};
 use super::pending::{Pending, PendingPoints};
 use super::plans::{Plan, Plans};
@@ -39,6 +40,8 @@ struct More {
     /// Numbers of tags, ascending.
     tags: Vec<u16>,
     invitation: Option<Invitation>,
+    /// What it holds, the oldest first.
+    holds: Vec<Hold>,
     /// The programme's version that the newest part was decided by; 0 where there was none yet.
     version: u32,
 }
@@ -46,7 +49,7 @@ struct More {
 impl More {
     fn due_s(&self) -> u32 {
         let plan_s = self.plans.first().map(|plan| plan.at_s);
-        let due = [self.pending.due_s(), self.rights.due_s(), plan_s];
+        let due = [self.pending.due_s(), self.rights.due_s(), plan_s, self.holds.iter().map(|hold| hold.due_s).min()];
         due.into_iter().flatten().min().unwrap_or(NEVER_S)
     }
 
@@ -60,6 +63,7 @@ impl More {
             self.plans.iter().count(),
             self.days.runs().len(),
             self.tags.len(),
+            self.holds.len(),
         ];
         lists.into_iter().fold(self.progress.len(), usize::max)
     }
@@ -169,17 +173,44 @@ impl Member {
         Some(())
     }
 
+    /// What it holds, the oldest first.
+    pub fn holds(&self) -> &[Hold] {
+        self.more.as_ref().map_or(&[], |more| &more.holds)
+    }
+
+    /// What it holds under an id, with its place.
+    pub fn hold(&self, id: RequestId) -> Option<(u16, &Hold)> {
+        (0u16..).zip(self.holds()).find(|(_, hold)| hold.id == id)
+    }
+
+    /// The hold that is over first, with its place.
+    pub fn next_hold(&self) -> Option<(u16, &Hold)> {
+        (0u16..).zip(self.holds()).min_by_key(|(at, hold)| (hold.due_s, *at))
+    }
+
+    /// Puts a hold back, as a snapshot states it; `None` if its points cannot be, or there are too many.
+    pub fn push_hold(&mut self, hold: Hold) -> Option<()> {
+        let sum = hold.lots.iter().try_fold(0i64, |sum, lot| sum.checked_add(lot.points).filter(|_| lot.points > 0))?;
+        self.room_for(sum)?;
+        let more = self.more.get_or_insert_default();
+        let fits = more.holds.len() < HOLDS_MOST && (0..=sum).contains(&hold.tender);
+        fits.then(|| more.holds.push(hold))
+    }
+
     /// Whether so many more points can come in: what it has, earned and has pending stays a number, also once all of it
     /// has opened.
     pub fn room_for(&self, points: i64) -> Option<()> {
         let pending = self.more.as_ref().map_or(0, |more| more.pending.points()).checked_add(points)?;
+        // What is held can come back.
+        let pending = self.holds().iter().try_fold(pending, |sum, hold| sum.checked_add(hold.points()))?;
         (points >= 0 && self.balance().checked_add(pending).is_some() && self.earned.checked_add(pending).is_some())
             .then_some(())
     }
 
     /// How many lots it has, pending ones included.
     pub fn lot_count(&self) -> usize {
-        self.lots.count() + self.more.as_ref().map_or(0, |more| more.pending.count())
+        let held: usize = self.holds().iter().map(|hold| hold.lots.len()).sum();
+        self.lots.count() + held + self.more.as_ref().map_or(0, |more| more.pending.count())
     }
 
     /// The second at which time alone changes it next; [`NEVER_S`] if it does not.
@@ -350,7 +381,7 @@ impl Member {
             _ => {}
         }
         for effect in &part.effects {
-            self.effect(effect)?;
+            self.effect(effect, part.id)?;
         }
         if let (Change::Invited { .. }, Some(more)) = (part.change, &mut self.more)
             && let Some(invitation) = &mut more.invitation
@@ -366,7 +397,8 @@ impl Member {
         // What a snapshot counts in two bytes; decisions keep far below.
         let longest = self.more.as_ref().map_or(0, |more| more.longest());
         let countable = self.lots.places().max(longest) <= usize::from(u16::MAX);
-        if self.balance() == part.after && countable { Ok(()) } else { Err(Misfit) }
+        let whole = self.holds().iter().all(Hold::is_whole);
+        if self.balance() == part.after && countable && whole { Ok(()) } else { Err(Misfit) }
     }
 
     fn set_streak(&mut self, streak: u16) {
@@ -374,7 +406,7 @@ impl Member {
         self.streak_best = self.streak_best.max(streak);
     }
 
-    fn effect(&mut self, effect: &Effect) -> Result<(), Misfit> {
+    fn effect(&mut self, effect: &Effect, id: RequestId) -> Result<(), Misfit> {
         match *effect {
             Effect::Granted { points, name } => {
                 self.room_for(points).ok_or(Misfit)?;
@@ -444,8 +476,98 @@ impl Member {
                     more.progress.forget_before(from);
                 }
             }
+            _ => return self.hold_effect(effect, id),
         }
         Ok(())
+    }
+
+    /// An effect on what is held.
+    #[inline(never)]
+    fn hold_effect(&mut self, effect: &Effect, id: RequestId) -> Result<(), Misfit> {
+        match *effect {
+            Effect::HoldBegun { due_s, grace_s } => {
+                let hold = Hold { id, due_s, grace_s, ..Hold::default() };
+                let known = self.hold(id).is_some();
+                self.push_hold(hold).filter(|()| !known).ok_or(Misfit)?;
+            }
+            Effect::OfferHeld { campaign, offer, count, points } => {
+                let held = HeldOffer::new(campaign, offer, count, points);
+                self.newest_hold()?.offers.push(held);
+            }
+            Effect::WindowHeld { period, money_minor } => {
+                let held = self.newest_held_offer()?;
+                (held.period, held.money_minor) = (period, money_minor);
+            }
+            Effect::CellsHeld { slots } => {
+                let slots = slots.into_iter().filter(|slot| *slot != NO_CELL);
+                let cells = &mut self.newest_held_offer()?.cells;
+                slots.into_iter().try_for_each(|slot| cells.try_push(slot).map_err(|_| Misfit))?;
+            }
+            Effect::LimitHeld(counter) => {
+                let limit = HeldLimit { offer: counter.offer, period: counter.period };
+                self.newest_held_offer()?.limits.try_push(limit).map_err(|_| Misfit)?;
+                self.set_counter(counter);
+            }
+            Effect::RightHeld { number } => {
+                let right = self.more.as_mut().and_then(|more| more.rights.take_first(number)).ok_or(Misfit)?;
+                self.newest_hold()?.rights.push(right);
+            }
+            Effect::TenderHeld { points } => self.newest_hold()?.tender = points,
+            Effect::PointsHeld { points } => {
+                if !(0..=self.balance().max(0)).contains(&points) {
+                    return Err(Misfit);
+                }
+                let before: Vec<_> = self.lots.iter().collect();
+                self.lots.spend(points);
+                let mut left = points;
+                let taken = before.into_iter().map_while(|lot| {
+                    let taken = lot.points.min(left);
+                    left -= taken;
+                    (taken > 0).then_some(Lot { points: taken, ..lot })
+                });
+                let lots = taken.collect();
+                let hold = self.newest_hold()?;
+                hold.lots = lots;
+                if !(0..=points).contains(&hold.tender) {
+                    return Err(Misfit);
+                }
+            }
+            Effect::HeldSpent { at, points } => self.hold_at(at)?.take(points).ok_or(Misfit)?,
+            Effect::HeldRightUsed { at, number } => self.hold_at(at)?.take_right(number).ok_or(Misfit)?,
+            Effect::HeldExpired { at, through_s, points } => {
+                let hold = self.hold_at(at)?;
+                if hold.expire(through_s) != points {
+                    return Err(Misfit);
+                }
+            }
+            Effect::HoldEnded { at, through_s, back } => {
+                let hold = self.hold_at(at)?;
+                let came = hold.back(through_s);
+                if (came.back, came.gone) != (back, 0) {
+                    return Err(Misfit);
+                }
+                let rights = std::mem::take(&mut hold.rights);
+                self.more.as_mut().ok_or(Misfit)?.holds.remove(usize::from(at));
+                came.lots.into_iter().for_each(|lot| self.lots.add(lot.points, lot.name));
+                for right in rights.into_iter().filter(|right| right.expires_s > through_s) {
+                    self.push_right(right).ok_or(Misfit)?;
+                }
+            }
+            _ => unreachable!("the member's other effects are made where they are named"),
+        }
+        Ok(())
+    }
+
+    fn hold_at(&mut self, at: u16) -> Result<&mut Hold, Misfit> {
+        self.more.as_mut().and_then(|more| more.holds.get_mut(usize::from(at))).ok_or(Misfit)
+    }
+
+    fn newest_hold(&mut self) -> Result<&mut Hold, Misfit> {
+        self.more.as_mut().and_then(|more| more.holds.last_mut()).ok_or(Misfit)
+    }
+
+    fn newest_held_offer(&mut self) -> Result<&mut HeldOffer, Misfit> {
+        self.newest_hold()?.offers.last_mut().ok_or(Misfit)
     }
 
     /// Its newest entry in the ledger.

@@ -199,6 +199,28 @@ pub enum Change {
         /// The first year in which it counts.
         from_year: i16,
     },
+    /// Something is held for it, under its request's id.
+    Held {
+        /// The second until which it is.
+        due_s: u32,
+        /// What the offers cost in money, minor units.
+        money_minor: i64,
+    },
+    /// What was held is its own, or part of it.
+    Confirmed {
+        /// The id of the request that held it.
+        hold: RequestId,
+    },
+    /// What was held is given back.
+    Cancelled {
+        /// The id of the request that held it.
+        hold: RequestId,
+    },
+    /// What was held is given back, as its time is over. It did not ask for that itself.
+    Lapsed {
+        /// The id of the request that held it.
+        hold: RequestId,
+    },
     /// Time, or a new version of the rules, did what it was to do: lots expired, pending points opened, a tier was left.
     #[default]
     Settled,
@@ -207,7 +229,10 @@ pub enum Change {
 impl Change {
     /// Whether it happened to a member that did not ask for it.
     pub fn is_unasked(&self) -> bool {
-        matches!(self, Change::Settled | Change::Introduced { .. } | Change::ClaimGranted { .. })
+        matches!(
+            self,
+            Change::Settled | Change::Introduced { .. } | Change::ClaimGranted { .. } | Change::Lapsed { .. }
+        )
     }
 }
 
@@ -233,6 +258,28 @@ pub enum Found {
     },
 }
 
+/// Units of a quota cell that are held from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CellHeld {
+    /// The cell's slot in its block.
+    pub slot: u32,
+    /// Units used, after; those that are held are among them.
+    pub used: u32,
+    /// Units that are held.
+    pub units: u32,
+}
+
+/// Units of a quota cell that are held no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CellEnded {
+    /// The cell's slot in its block.
+    pub slot: u32,
+    /// Units that are granted.
+    pub confirmed: u32,
+    /// Units that are given back.
+    pub returned: u32,
+}
+
 /// A quota cell after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellUse {
@@ -253,6 +300,33 @@ pub enum BlockPart {
         slot: u32,
         /// Its name.
         name: CellName,
+        /// Units that came over from the window before.
+        carried: u32,
+    },
+    /// Units are held until a second.
+    Held {
+        /// The decision's instant.
+        now_ms: i64,
+        /// The second.
+        due_s: u32,
+        /// Every cell that they count in.
+        cells: Vec<CellHeld>,
+    },
+    /// Units that were held until a second are confirmed, or given back.
+    Ended {
+        /// The decision's instant.
+        now_ms: i64,
+        /// The second.
+        due_s: u32,
+        /// Every cell that they count in.
+        cells: Vec<CellEnded>,
+    },
+    /// Units whose time was over by a second are given back.
+    Lapsed {
+        /// The decision's instant.
+        now_ms: i64,
+        /// The second.
+        through_s: u32,
     },
     /// One grant.
     Granted {

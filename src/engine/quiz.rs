@@ -1,6 +1,5 @@
 //! An answer to a quiz's question: its window, the member's attempts, whether it is right, and whether it is among the first (I1, I2).
 
-use arrayvec::ArrayVec;
 use tidegate_protocol::code::answer;
 use tidegate_protocol::operation::AnswerQuestion;
 use tidegate_protocol::refusal::{LimitReached, NotOpen};
@@ -9,11 +8,13 @@ use super::Context;
 use super::counters::Counter;
 use super::draft::{Asker, Draft, Given, counted};
 use super::effect::Effect;
+use super::lots::second_of;
 use super::member::Member;
-use super::part::{Change, QUOTAS_MOST};
+use super::offer::Tally;
+use super::part::Change;
 use super::question::{LANES, Question};
 use super::quota::{Block, CellName};
-use super::redeem::{Counted, Counting};
+use super::redeem::Counted;
 use super::refusal::Refusal;
 use crate::programme::Quiz;
 
@@ -42,19 +43,22 @@ pub fn answer_question(
         return Err(Refusal::LimitReached(LimitReached { times: quiz.attempts, used: before, again_ms: 0 }));
     }
     let right = option == usize::from(question.right);
-    let mut counting = ArrayVec::<Counting, QUOTAS_MOST>::new();
-    counting.push(Counting::of(block, named(question, Question::offer(option))));
-    if counting[0].used() == u32::MAX {
+    let mut tally = Tally::at(context.now_ms);
+    let own = tally.place(block, named(question, Question::offer(option)), || 0);
+    if tally.cells[own].used == u32::MAX {
         // What cannot be counted does not happen.
         return Err(Refusal::Plain(answer::INVALID_AMOUNT));
     }
-    let first = quiz.first.filter(|_| right).map(|first| (first, Counting::of(block, named(question, 0))));
-    let first = first.filter(|(first, taken)| taken.used() < first.places);
-    counting.extend(first.map(|(_, taken)| taken));
-    let place = first.map_or(0, |(_, taken)| taken.used() + 1);
+    let taken = block.used(named(question, 0), second_of(context.now_ms));
+    let first = quiz.first.filter(|first| right && taken < first.places);
+    let place = first.map_or(0, |_| taken + 1);
+    if first.is_some() {
+        tally.place(block, named(question, 0), || 0);
+    }
+    tally.cells.iter_mut().for_each(|cell| cell.added = 1);
     let points = if before == 0 { quiz.took_part } else { 0 }
         + if right { quiz.right } else { 0 }
-        + first.map_or(0, |(first, _)| first.points);
+        + first.map_or(0, |first| first.points);
 
     let used = (before + 1) | if right { RIGHT } else { 0 };
     let (campaign, offer, period) = (counted::QUIZ, counter(quiz, question), question.period());
@@ -64,7 +68,7 @@ pub fn answer_question(
     let mut draft = Draft::asked(asker, change);
     draft.effect(Effect::Used(Counter { campaign, offer, period, used }));
     draft.earn(points, &quiz.giving, &Given { channel: 0, happened_ms: context.now_ms })?;
-    cells.one_more(block, &counting);
+    cells.take(block, &tally.cells, context.now_ms);
     draft.finish();
     Ok(())
 }
@@ -79,7 +83,7 @@ fn counter(quiz: &Quiz, question: &Question) -> u16 {
 }
 
 fn named(question: &Question, offer: u16) -> CellName {
-    CellName { period: question.period(), offer, tier: 0 }
+    CellName::of_window(question.period(), offer, 0)
 }
 
 fn open(context: &Context<'_>, question: &Question) -> Result<(), Refusal> {

@@ -2,22 +2,49 @@
 //!
 //! Nothing is ever reset: a window opens onto fresh cells. How much a cell may hold is the programme's word, not the
 //! cell's, so that a changed quota holds from the next decision on.
+//!
+//! Units that are held are used. A block knows how many of each cell are held until which second: whoever decides counts what is due as
+//! free, and the next outcome that changes the block gives it back first. So a time-out is exact, and a look at it writes nothing.
+
+use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::part::BlockPart;
+use super::part::{BlockPart, CellEnded, CellHeld, CellUse};
 use super::question::Question;
 use crate::planted::{Bug, planted};
+use crate::programme::Each;
 
 /// Which units a cell counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellName {
-    /// The local day on which the window opened.
+    /// The local day on which the window opened, or the first of what it counts by.
     pub period: i32,
     /// The offer's number; 0 for all offers.
     pub offer: u16,
+    /// The store's number; 0 for all stores.
+    pub store: u16,
     /// The tier's number; 0 for all tiers.
     pub tier: u8,
+    /// What it counts by.
+    pub each: Each,
+}
+
+impl CellName {
+    /// The cell of a window, over all stores.
+    pub fn of_window(period: i32, offer: u16, tier: u8) -> CellName {
+        CellName { period, offer, store: 0, tier, each: Each::Window }
+    }
+
+    /// Whether it is the cell of a window, over all stores: the first version had no other.
+    pub fn is_plain(self) -> bool {
+        self == CellName::of_window(self.period, self.offer, self.tier)
+    }
+
+    /// Whether every grant of an offer counts in it once: what all of these hold together is what was granted.
+    pub fn counts_grants(self) -> bool {
+        self.is_plain() && self.offer != 0 && self.tier == 0
+    }
 }
 
 /// What is used of one quota in one window.
@@ -25,8 +52,10 @@ pub struct CellName {
 pub struct Cell {
     /// What it counts.
     pub name: CellName,
-    /// Units granted and not returned.
+    /// Units granted and not given back, those that are held included.
     pub used: u32,
+    /// Units that came over from the window before, beyond what the programme says.
+    pub carried: u32,
 }
 
 /// A campaign's cells.
@@ -38,6 +67,10 @@ pub struct Block {
     granted: u64,
     folded: u64,
     folded_through: i32,
+    /// Units that are held: by the second at which their time is over, and the slot of their cell.
+    held: BTreeMap<(u32, u32), u32>,
+    /// How often any were given back.
+    returns: u64,
     /// A quiz's, ascending by number.
     questions: Vec<Question>,
     /// The number of the newest question that there ever was.
@@ -63,7 +96,67 @@ impl Block {
                 None => free.push(slot as u32),
             }
         }
-        Block { cells, by_name, free, granted, folded, folded_through, questions: Vec::new(), newest_question: 0 }
+        let (questions, held) = (Vec::new(), BTreeMap::new());
+        Block { cells, by_name, free, granted, folded, folded_through, held, returns: 0, questions, newest_question: 0 }
+    }
+
+    /// Puts back what is held, as a snapshot states it; `None` if it cannot be.
+    pub fn restore_held(&mut self, held: impl IntoIterator<Item = ((u32, u32), u32)>, returns: u64) -> Option<()> {
+        let mut by_slot: HashMap<u32, u32> = HashMap::new();
+        for ((due_s, slot), units) in held {
+            let sum = by_slot.entry(slot).or_default();
+            *sum = sum.checked_add(units)?;
+            let cell = self.cells.get(slot as usize).copied().flatten()?;
+            let fits = units > 0 && *sum <= cell.used && self.held.insert((due_s, slot), units).is_none();
+            fits.then_some(())?;
+        }
+        self.returns = returns;
+        Some(())
+    }
+
+    /// Units that are held: by the second at which their time is over, and the slot of their cell.
+    pub fn held(&self) -> impl Iterator<Item = ((u32, u32), u32)> + '_ {
+        self.held.iter().map(|(key, units)| (*key, *units))
+    }
+
+    /// The second at which the first of what is held is over; `None` if nothing is.
+    pub fn due_s(&self) -> Option<u32> {
+        self.held.first_key_value().map(|((due_s, _), _)| *due_s)
+    }
+
+    /// Whether the time of anything that is held is over by a second.
+    #[inline(always)]
+    pub fn is_due(&self, now_s: u32) -> bool {
+        !self.held.is_empty() && self.due_s().is_some_and(|due_s| due_s <= now_s)
+    }
+
+    /// How often units were given back.
+    pub fn returns(&self) -> u64 {
+        self.returns
+    }
+
+    /// Units of a cell whose time is over by a second, though that was not written down yet.
+    fn lapsed(&self, slot: u32, now_s: u32) -> u32 {
+        let due = self.held.range(..=(now_s, u32::MAX));
+        due.filter(|((_, of), _)| *of == slot).map(|(_, units)| *units).sum()
+    }
+
+    /// Units of a cell that are held beyond a second.
+    pub fn held_beyond(&self, slot: u32, now_s: u32) -> u64 {
+        let held = self.held.iter().filter(|((due_s, of), _)| *of == slot && *due_s > now_s);
+        held.map(|(_, units)| u64::from(*units)).sum()
+    }
+
+    /// Grants whose time was over by a second, though that was not written down yet.
+    pub fn lapsed_grants(&self, now_s: u32) -> u64 {
+        let due = self.held.range(..=(now_s, u32::MAX));
+        let grants = due.filter(|((_, slot), _)| self.cells[*slot as usize].is_some_and(|it| it.name.counts_grants()));
+        grants.map(|(_, units)| u64::from(*units)).sum()
+    }
+
+    /// Whether any unit of a cell is held.
+    pub fn holds_any(&self, slot: u32) -> bool {
+        self.held.keys().any(|(_, of)| *of == slot)
     }
 
     /// Puts a quiz's questions back, as a snapshot states them; `None` if they cannot be.
@@ -116,20 +209,33 @@ impl Block {
         self.folded_through
     }
 
-    /// The cell's slot and units used; `None` if nothing was granted yet.
-    pub fn find(&self, name: CellName) -> Option<(u32, u32)> {
+    /// The cell of a name with its slot, as it is at a second; `None` if nothing was granted yet.
+    #[inline(always)]
+    pub fn find(&self, name: CellName, now_s: u32) -> Option<(u32, Cell)> {
         let slot = *self.by_name.get(&name)?;
-        self.cells[slot as usize].map(|cell| (slot, cell.used))
+        let mut cell = self.cells[slot as usize]?;
+        if self.is_due(now_s) {
+            cell.used -= self.lapsed(slot, now_s);
+        }
+        Some((slot, cell))
     }
 
-    /// Units used of a cell.
-    pub fn used(&self, name: CellName) -> u32 {
-        self.find(name).map_or(0, |(_, used)| used)
+    /// Units used of a cell at a second.
+    pub fn used(&self, name: CellName, now_s: u32) -> u32 {
+        self.find(name, now_s).map_or(0, |(_, cell)| cell.used)
+    }
+
+    /// The newest cell before a window's, of the same offer over all tiers and stores.
+    pub fn before(&self, name: CellName) -> Option<CellName> {
+        let names = self.cells.iter().flatten().map(|cell| cell.name);
+        let earlier = names.filter(|it| *it == CellName { period: it.period, ..name } && it.period < name.period);
+        earlier.max_by_key(|it| it.period)
     }
 
     /// The newest window of which anything was granted; `i32::MIN` if nothing ever was.
     pub fn newest_period(&self) -> i32 {
-        self.cells.iter().flatten().map(|cell| cell.name.period).max().unwrap_or(i32::MIN)
+        let windows = self.cells.iter().flatten().filter(|cell| cell.name.each == Each::Window);
+        windows.map(|cell| cell.name.period).max().unwrap_or(i32::MIN)
     }
 
     /// The slot that the `nth` next new cell takes.
@@ -148,10 +254,26 @@ impl Block {
                 let free = cell(*slot).is_none() && (*slot as usize) < self.cells.len() + 64;
                 free && !self.by_name.contains_key(name)
             }
-            BlockPart::Granted { cells, .. } => cells.iter().enumerate().all(|(at, changed)| {
-                let first = cells[..at].iter().all(|before| before.slot != changed.slot);
-                first && cell(changed.slot).is_some_and(|cell| cell.used.checked_add(1) == Some(changed.used))
-            }),
+            BlockPart::Granted { cells, .. } => {
+                let counts = |changed: &CellUse| cell(changed.slot)?.used.checked_add(1);
+                once(cells, |cell| cell.slot) && cells.iter().all(|it| counts(it) == Some(it.used))
+            }
+            BlockPart::Held { cells, due_s, .. } => {
+                let counts = |held: &CellHeld| {
+                    let room = self.held.get(&(*due_s, held.slot)).copied().unwrap_or(0).checked_add(held.units);
+                    room.and(cell(held.slot)?.used.checked_add(held.units)).filter(|_| held.units > 0)
+                };
+                once(cells, |cell| cell.slot) && cells.iter().all(|it| counts(it) == Some(it.used))
+            }
+            BlockPart::Ended { cells, due_s, .. } => {
+                let held = |it: &CellEnded| {
+                    let held = self.held.get(&(*due_s, it.slot)).copied().unwrap_or(0);
+                    let ended = it.confirmed.checked_add(it.returned);
+                    ended.is_some_and(|ended| ended > 0 && ended <= held)
+                };
+                once(cells, |cell| cell.slot) && cells.iter().all(held)
+            }
+            BlockPart::Lapsed { through_s, .. } => self.is_due(*through_s),
             BlockPart::Published { question, .. } => {
                 let known = self.questions.iter().any(|known| known.number == question.number);
                 let next = question.number == self.newest_question + 1 && self.questions.len() < QUESTIONS_MOST;
@@ -162,14 +284,14 @@ impl Block {
                 let folded = self.cells.iter().flatten().all(|cell| cell.name.period != period);
                 folded && self.questions.iter().any(|question| question.number == *number)
             }
-            BlockPart::Folded { slot, .. } => cell(*slot).is_some(),
+            BlockPart::Folded { slot, .. } => cell(*slot).is_some() && !self.holds_any(*slot),
         }
     }
 
     /// Makes the change that a part states.
     pub fn apply(&mut self, part: &BlockPart) {
         match part {
-            BlockPart::Opened { slot, name, .. } => {
+            BlockPart::Opened { slot, name, carried, .. } => {
                 let at = *slot as usize;
                 while self.cells.len() <= at {
                     self.free.push(self.cells.len() as u32);
@@ -177,7 +299,7 @@ impl Block {
                 }
                 self.free.retain(|free| free != slot);
                 assert!(self.cells[at].is_none(), "a cell opens in a free slot");
-                self.cells[at] = Some(Cell { name: *name, used: 0 });
+                self.cells[at] = Some(Cell { name: *name, used: 0, carried: *carried });
                 self.by_name.insert(*name, *slot);
             }
             BlockPart::Granted { cells, .. } => {
@@ -193,6 +315,35 @@ impl Block {
                     returned.used -= 1;
                 }
             }
+            BlockPart::Held { cells, due_s, .. } => {
+                for CellHeld { slot, used, units } in cells {
+                    let cell = self.cells[*slot as usize].as_mut().expect("what is held counts in open cells");
+                    assert_eq!(cell.used + units, *used, "what is held is used");
+                    cell.used = *used;
+                    if cell.name.counts_grants() {
+                        self.granted = self.granted.wrapping_add(u64::from(*units));
+                    }
+                    *self.held.entry((*due_s, *slot)).or_default() += units;
+                }
+            }
+            BlockPart::Ended { cells, due_s, .. } => {
+                for CellEnded { slot, confirmed, returned } in cells {
+                    self.end((*due_s, *slot), confirmed + returned);
+                    self.give_back(*slot, *returned);
+                }
+                if cells.iter().any(|cell| cell.returned > 0) {
+                    self.returns += 1;
+                }
+            }
+            BlockPart::Lapsed { through_s, .. } => {
+                while let Some(((due_s, slot), units)) = self.held.first_key_value().map(|(key, units)| (*key, *units))
+                    && due_s <= *through_s
+                {
+                    self.end((due_s, slot), units);
+                    self.give_back(slot, units);
+                }
+                self.returns += 1;
+            }
             BlockPart::Published { question, .. } => {
                 match self.questions.iter_mut().find(|known| known.number == question.number) {
                     Some(known) => *known = (**question).clone(),
@@ -205,17 +356,42 @@ impl Block {
                 let cell = self.cells[*slot as usize].take().expect("an open cell is folded");
                 self.by_name.remove(&cell.name);
                 self.free.push(*slot);
-                self.folded_through = self.folded_through.max(cell.name.period);
-                if cell.name.offer != 0 && cell.name.tier == 0 {
+                if cell.name.each == Each::Window {
+                    self.folded_through = self.folded_through.max(cell.name.period);
+                }
+                if cell.name.counts_grants() {
                     self.folded = self.folded.wrapping_add(u64::from(cell.used));
                 }
             }
         }
     }
 
+    /// Units are held no longer.
+    fn end(&mut self, key: (u32, u32), units: u32) {
+        let held = self.held.get_mut(&key).expect("what ends was held");
+        *held = held.checked_sub(units).expect("no more ends than was held");
+        if *held == 0 {
+            self.held.remove(&key);
+        }
+    }
+
+    /// Units of a cell can be granted again.
+    fn give_back(&mut self, slot: u32, units: u32) {
+        let cell = self.cells[slot as usize].as_mut().expect("a cell of which units are held is not folded");
+        cell.used = cell.used.checked_sub(units).expect("what is held is used");
+        if cell.name.counts_grants() {
+            self.granted = self.granted.wrapping_sub(u64::from(units));
+        }
+    }
+
     /// Grants in the cells of single offers: with what is folded they are all grants (I6).
     pub fn counted(&self) -> u64 {
-        let offers = self.cells.iter().flatten().filter(|cell| cell.name.offer != 0 && cell.name.tier == 0);
+        let offers = self.cells.iter().flatten().filter(|cell| cell.name.counts_grants());
         offers.fold(self.folded, |sum, cell| sum.wrapping_add(u64::from(cell.used)))
     }
+}
+
+/// Whether no slot stands twice.
+fn once<T>(cells: &[T], slot: impl Fn(&T) -> u32) -> bool {
+    cells.iter().enumerate().all(|(at, cell)| cells[..at].iter().all(|before| slot(before) != slot(cell)))
 }

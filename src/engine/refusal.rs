@@ -39,6 +39,8 @@ pub enum Refusal {
     BirthdayLocked(wire::BirthdayLocked),
     /// See [`wire::DayOutOfReach`].
     DayOutOfReach(wire::DayOutOfReach),
+    /// See [`wire::TenderRefused`].
+    TenderRefused(wire::TenderRefused),
     /// See [`wire::KeyConflict`].
     KeyConflict(wire::KeyConflict),
     /// See [`wire::Stale`].
@@ -71,6 +73,7 @@ impl Refusal {
             Refusal::NotReached(_) => answer::NOT_REACHED,
             Refusal::BirthdayLocked(_) => answer::BIRTHDAY_LOCKED,
             Refusal::DayOutOfReach(_) => answer::DAY_OUT_OF_REACH,
+            Refusal::TenderRefused(_) => answer::TENDER_REFUSED,
             Refusal::KeyConflict(_) => answer::KEY_CONFLICT,
             Refusal::Stale(_) => answer::STALE,
             Refusal::Expired(_) => answer::EXPIRED,
@@ -95,6 +98,7 @@ impl Refusal {
             Refusal::NotReached(body) => push_answer(out, index, code, body),
             Refusal::BirthdayLocked(body) => push_answer(out, index, code, body),
             Refusal::DayOutOfReach(body) => push_answer(out, index, code, body),
+            Refusal::TenderRefused(body) => push_answer(out, index, code, body),
             Refusal::KeyConflict(body) => push_answer(out, index, code, body),
             Refusal::Stale(body) => push_answer(out, index, code, body),
             Refusal::Expired(body) | Refusal::IdAhead(body) => push_answer(out, index, code, body),

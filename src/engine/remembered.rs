@@ -2,6 +2,7 @@
 
 use tidegate_protocol::{LedgerId, RequestId};
 
+use super::effect::Effect;
 use super::part::{Change, Found, MemberPart};
 
 /// An answer that changed state, kept so that a retry gets it again.
@@ -40,9 +41,28 @@ impl Remembered {
             Change::CheckedIn { day, streak } | Change::FilledIn { day, streak } => {
                 (answer::CHECKED_IN, u64::from(day as u32) << 32 | u64::from(streak))
             }
-            Change::Ordered { .. } | Change::Settled | Change::Introduced { .. } | Change::ClaimGranted { .. } => {
+            Change::Ordered { .. }
+            | Change::Settled
+            | Change::Introduced { .. }
+            | Change::ClaimGranted { .. }
+            | Change::Lapsed { .. } => {
                 return None;
             }
+            Change::Held { due_s, money_minor } => (answer::HELD, held(part.id, due_s, money_minor)),
+            Change::Confirmed { .. } => (
+                answer::CONFIRMED,
+                of_held(part, |effect| match effect {
+                    Effect::HeldSpent { points, .. } => Some(*points),
+                    _ => None,
+                }),
+            ),
+            Change::Cancelled { .. } => (
+                answer::CANCELLED,
+                of_held(part, |effect| match effect {
+                    Effect::HeldExpired { points, .. } => Some(*points),
+                    _ => None,
+                }),
+            ),
             Change::Acted { .. } => (answer::ACTIVITY_RECORDED, u64::from(part.tier)),
             Change::SaidBirthday { from_year } => (answer::BIRTHDAY_SET, from_year as u16 as u64),
             Change::ChangedZone { .. } => (answer::ZONE_SET, 0),
@@ -82,6 +102,9 @@ impl Remembered {
                 | answer::CLAIM_WAITS
                 | answer::CLAIM_WRONG
                 | answer::RECEIPT_CONFIRMED
+                | answer::HELD
+                | answer::CONFIRMED
+                | answer::CANCELLED
         );
         code && self.after.checked_sub(self.change).is_some()
     }
@@ -89,8 +112,8 @@ impl Remembered {
     /// Appends the answer as it was given the first time.
     pub fn answer(&self, place: u32, index: u16, out: &mut Vec<u8>) {
         use tidegate_protocol::answer::{
-            ActivityRecorded, Answered, BirthdaySet, CheckedIn, ClaimWaits, ClaimWrong, Enrolled, Granted,
-            InvitationAccepted, OrderClaimed, ReceiptConfirmed, RightUsed, TagSet, ZoneSet,
+            ActivityRecorded, Answered, BirthdaySet, Cancelled, CheckedIn, ClaimWaits, ClaimWrong, Confirmed, Enrolled,
+            Granted, Held, InvitationAccepted, OrderClaimed, ReceiptConfirmed, RightUsed, TagSet, ZoneSet,
         };
         use tidegate_protocol::{batch::push_answer, code::answer};
         let ledger = LedgerId { lineage: u32::from(self.lineage), place, sequence: self.sequence };
@@ -135,6 +158,18 @@ impl Remembered {
                 let opens_ms = i64::from(self.detail as u32) * 1000;
                 push_answer(out, index, self.code, &ReceiptConfirmed { ledger, version, opens_ms, before, after });
             }
+            answer::HELD => {
+                let (until_ms, money_minor) = held_until_ms(self.id, self.detail);
+                push_answer(out, index, self.code, &Held { ledger, version, until_ms, money_minor, before, after });
+            }
+            answer::CONFIRMED => {
+                let spent = self.detail as i64;
+                push_answer(out, index, self.code, &Confirmed { ledger, version, spent, before, after });
+            }
+            answer::CANCELLED => {
+                let gone = self.detail as i64;
+                push_answer(out, index, self.code, &Cancelled { ledger, version, gone, before, after });
+            }
             answer::ZONE_SET => push_answer(out, index, self.code, &ZoneSet { ledger, version }),
             answer::TAG_SET => push_answer(out, index, self.code, &TagSet { ledger, version }),
             answer::RIGHT_USED => {
@@ -146,6 +181,23 @@ impl Remembered {
             }
         }
     }
+}
+
+/// The second until which something is held, from that of the id on, above what it costs in money: 24 and 40 bits.
+fn held(id: RequestId, due_s: u32, money_minor: i64) -> u64 {
+    let from_s = id.time_ms().div_euclid(1000);
+    let seconds = (i64::from(due_s) - from_s).clamp(0, (1 << 24) - 1) as u64;
+    seconds << 40 | money_minor as u64 & ((1 << 40) - 1)
+}
+
+fn held_until_ms(id: RequestId, detail: u64) -> (i64, i64) {
+    let until_s = id.time_ms().div_euclid(1000) + (detail >> 40) as i64;
+    (until_s * 1000, (detail & ((1 << 40) - 1)) as i64)
+}
+
+/// What the effects of an outcome say of what was held.
+fn of_held(part: &MemberPart, told: impl Fn(&Effect) -> Option<i64>) -> u64 {
+    part.effects.iter().find_map(told).unwrap_or(0) as u64
 }
 
 const _: () = assert!(size_of::<Remembered>() == 64);

@@ -48,12 +48,18 @@ impl Rights {
 
     /// Takes one of a right, of those that expire first; `None` if there is none.
     pub fn take(&mut self, number: u16) -> Option<()> {
+        self.take_first(number).map(drop)
+    }
+
+    /// The same, and gives it.
+    pub fn take_first(&mut self, number: u16) -> Option<Right> {
         let at = self.0.iter().position(|right| right.number == number)?;
+        let first = Right { count: 1, ..self.0[at] };
         self.0[at].count -= 1;
         if self.0[at].count == 0 {
             self.0.remove(at);
         }
-        Some(())
+        Some(first)
     }
 
     /// Drops what is expired by a second; gives how many that were.

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use super::Context;
 use super::draft::Draft;
 use super::effect::Effect;
+use super::hold::over;
 use super::lots::{NEVER_S, second_of};
 use super::member::Member;
 use super::part::MemberPart;
@@ -43,13 +44,18 @@ fn due(context: &Context<'_>, slot: u32, member: &Member) -> Option<MemberPart> 
         });
     }
     let plan = member.next_plan().filter(|plan| plan.at_s <= now_s);
-    let mut through_s = plan.map_or(now_s, |plan| plan.at_s);
+    let hold = member.next_hold().filter(|(_, hold)| hold.due_s <= now_s);
+    let hold_s = hold.map_or(now_s, |(_, hold)| hold.due_s);
+    let mut through_s = plan.map_or(now_s, |plan| plan.at_s).min(hold_s);
     // Where points that open can bring something with them, they do so at their own instant.
     if context.programme.gives_with_tiers() {
         through_s = member.pending().next().map_or(through_s, |first| first.opens_s.min(through_s));
     }
     if let Some(part) = pass(context, slot, member, through_s) {
         return Some(part);
+    }
+    if let Some((at, hold)) = hold.filter(|(_, hold)| plan.is_none_or(|plan| hold.due_s <= plan.at_s)) {
+        return over(context, slot, member, at, hold);
     }
     let plan = plan?;
     Draft::unasked(context, slot, member, i64::from(plan.at_s) * 1000, |draft| {

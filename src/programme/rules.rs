@@ -19,6 +19,8 @@ pub mod source {
     pub const REFERRAL: u16 = 4;
     /// Orders that members claim by their numbers.
     pub const CLAIM: u16 = 5;
+    /// Points that had expired when they came back, and live on for a stated grace.
+    pub const GRACE: u16 = 6;
     /// Rules that a file names, activities and benefits, have numbers from here on.
     pub const NAMED_FROM: u16 = 64;
 }
@@ -199,6 +201,7 @@ impl Programme {
             source::TIER => "tier",
             source::REFERRAL => "referral",
             source::CLAIM => "claim",
+            source::GRACE => "grace",
             _ => {
                 let activity = self.activities.iter().find(|it| it.source == source).map(|it| it.slug.as_str());
                 let benefit = || self.benefits.iter().find(|it| it.source == source).map(|it| it.slug.as_str());
@@ -294,6 +297,11 @@ pub enum Each {
 impl Each {
     /// All of them, by their numbers.
     pub const ALL: [Each; 5] = [Each::Window, Each::Day, Each::Week, Each::Month, Each::Life];
+
+    /// The one of a number; `None` if there is none.
+    pub fn numbered(number: u8) -> Option<Each> {
+        Each::ALL.into_iter().find(|each| *each as u8 == number)
+    }
 
     /// The first day of the period that a local day is in, in a window that is named by a day: the name of what is counted then.
     pub fn period(self, window: i32, day: i32) -> i32 {

@@ -94,6 +94,10 @@ fn what(programme: &Programme, change: &Change) -> (u8, String) {
         Change::Claimed { channel, .. } => (16, of_channel(*channel)),
         Change::ClaimGranted { channel, .. } => (17, of_channel(*channel)),
         Change::Received { channel, .. } => (18, of_channel(*channel)),
+        Change::Held { .. } => (19, String::new()),
+        Change::Confirmed { .. } => (20, String::new()),
+        Change::Cancelled { .. } => (21, String::new()),
+        Change::Lapsed { .. } => (22, String::new()),
     }
 }
 
@@ -121,6 +125,10 @@ fn points(programme: &Programme, effect: &Effect) -> Option<StatementPoints> {
         Effect::Opened { points, through_s } => plain(3, points, through_s),
         Effect::Expired { points, through_s } => plain(4, points, through_s),
         Effect::Spent { points } => plain(5, points, NEVER_S),
+        Effect::PointsHeld { points } => plain(30, points, NEVER_S),
+        Effect::HeldSpent { points, .. } => plain(31, points, NEVER_S),
+        Effect::HoldEnded { back, .. } if back > 0 => plain(33, back, NEVER_S),
+        Effect::HeldExpired { points, through_s, .. } => plain(34, points, through_s),
         _ => return None,
     })
 }

@@ -4,9 +4,12 @@
 //! Sums are modulo 2^64, here and in the totals they are compared with: no state, however forged, makes them fail, and what is
 //! equal stays equal.
 
+use std::collections::HashMap;
+
 use super::place::lock_all;
+use super::world::BlockPlace;
 use super::{Store, packed};
-use crate::engine::{KeptOrder, KeyEntry, NEVER_S};
+use crate::engine::{Block, KeptOrder, KeyEntry, Member, NEVER_S, second_of};
 
 /// One programme's books.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -23,6 +26,8 @@ pub struct ProgrammeBooks {
     pub expired: i64,
     /// Points that open later.
     pub pending: i64,
+    /// Points that are held.
+    pub held: i64,
     /// The sum of all balances.
     pub live: i64,
     /// Grants over all campaigns, from the blocks' totals.
@@ -72,6 +77,7 @@ impl Store {
                 spent: 0,
                 expired: 0,
                 pending: 0,
+                held: 0,
                 live: 0,
                 granted: 0,
                 faults: Vec::new(),
@@ -79,6 +85,9 @@ impl Store {
             .collect();
         let (mut earned, mut counted) = (vec![0i64; sums.len()], vec![0i64; sums.len()]);
         let mut enrolled = vec![0u64; sums.len()];
+        let now_ms = members.iter().map(|shard| shard.journal.last_ms());
+        let now_ms = quotas.iter().map(|block| block.journal.last_ms()).chain(now_ms).max().unwrap_or(0);
+        let mut units = Units { now_s: second_of(now_ms), ..Units::default() };
         let mut hasher = blake3::Hasher::new();
         let mut bytes = Vec::new();
         let mut epoch = programmes.journal.last_epoch();
@@ -103,6 +112,9 @@ impl Store {
                     sums[at].live = sums[at].live.wrapping_add(member.balance());
                     let pending = member.pending().fold(0i64, |sum, pending| sum.wrapping_add(pending.points));
                     sums[at].pending = sums[at].pending.wrapping_add(pending);
+                    let held = member.holds().iter().fold(0i64, |sum, hold| sum.wrapping_add(hold.points()));
+                    sums[at].held = sums[at].held.wrapping_add(held);
+                    units.add(member);
                     earned[at] = earned[at].wrapping_add(member.earned);
                     enrolled[at] += 1;
                     let lots = member.lots().iter().fold(0i64, |sum, lot| sum.wrapping_add(lot.points));
@@ -144,7 +156,11 @@ impl Store {
                 let granted = held.state.granted();
                 books.faults.push(format!("campaign {}: {granted} granted, {counted} in its cells", block.campaign));
             }
-            packed::write_block(&held.state, &mut bytes);
+            units.compare(block, &held.state, &mut books.faults);
+            match packed::is_wide(&held.state) {
+                true => packed::write_wide_block(&held.state, &mut bytes),
+                false => packed::write_block(&held.state, &mut bytes),
+            }
             if held.state.newest_question() > 0 {
                 packed::write_questions(&held.state, &mut bytes);
             }
@@ -153,11 +169,11 @@ impl Store {
             hash_journal(&mut hasher, held.journal.sequence(), held.journal.last_ms());
         }
         for (at, books) in sums.iter_mut().enumerate() {
-            let ProgrammeBooks { issued, spent, expired, pending, live, .. } = *books;
+            let ProgrammeBooks { issued, spent, expired, pending, held, live, .. } = *books;
             let gone = spent.wrapping_add(expired);
-            if issued != gone.wrapping_add(pending).wrapping_add(live) {
+            if issued != gone.wrapping_add(pending).wrapping_add(held).wrapping_add(live) {
                 let sentence = format!(
-                    "issued {issued} is not spent {spent} + expired {expired} + pending {pending} + live {live}"
+                    "issued {issued} is not spent {spent} + expired {expired} + pending {pending} + held {held} + live {live}"
                 );
                 books.faults.push(sentence);
             }
@@ -170,6 +186,45 @@ impl Store {
             }
         }
         Books { programmes: sums, swept_through_s, state_hash: hasher.finalize().to_hex().to_string(), epoch }
+    }
+}
+
+/// Units that members hold: what blocks know of them must be the same, as far as their time is not over. What is over each of them writes down
+/// when it is next changed.
+#[derive(Default)]
+struct Units {
+    now_s: u32,
+    /// By programme, campaign, second and slot.
+    held: HashMap<(u32, u32, u32, u32), u64>,
+}
+
+impl Units {
+    fn add(&mut self, member: &Member) {
+        for hold in member.holds().iter().filter(|hold| hold.due_s > self.now_s) {
+            for offer in &hold.offers {
+                for slot in &offer.cells {
+                    let name = (member.programme(), u32::from(offer.campaign), hold.due_s, *slot);
+                    *self.held.entry(name).or_default() += u64::from(offer.count);
+                }
+            }
+        }
+    }
+
+    fn compare(&mut self, block: &BlockPlace, state: &Block, faults: &mut Vec<String>) {
+        let BlockPlace { programme, campaign, .. } = *block;
+        for ((due_s, slot), units) in state.held().filter(|((due_s, _), _)| *due_s > self.now_s) {
+            let held = self.held.remove(&(programme, campaign, due_s, slot)).unwrap_or(0);
+            if held != u64::from(units) {
+                faults.push(format!("campaign {campaign}: {units} held of cell {slot}, {held} by its members"));
+            }
+        }
+        self.held.retain(|(of, at, _, slot), units| {
+            let unknown = (*of, *at) == (programme, campaign);
+            if unknown {
+                faults.push(format!("campaign {campaign}: members hold {units} of cell {slot}, it holds none"));
+            }
+            !unknown
+        });
     }
 }
 

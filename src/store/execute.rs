@@ -272,6 +272,7 @@ impl Run<'_> {
         let slot = place.members.find(asked.member_hash, asked.programme, asked.request.member);
         match &asked.asked {
             Asked::GetMember => self.get_member(&place, &context, slot, asked.index),
+            Asked::GetHolds => self.get_holds(&place, &context, slot, asked.index),
             Asked::GetLots => self.get_lots(&place, &context, slot, asked.index),
             Asked::GetStanding => self.get_standing(&place, &context, slot, asked.index),
             Asked::GetProfile => self.get_profile(&place, &context, slot, asked.index),
@@ -292,7 +293,11 @@ impl Run<'_> {
             | Asked::AnswerQuestion(_)
             | Asked::AcceptInvitation(_)
             | Asked::ClaimOrder(..)
-            | Asked::ConfirmReceipt(..) => {
+            | Asked::ConfirmReceipt(..)
+            | Asked::Hold(_)
+            | Asked::Confirm(_)
+            | Asked::ConfirmPart(_)
+            | Asked::Cancel(_) => {
                 self.remembered_request(&mut place, world, active, &context, slot, asked, inviter);
             }
         }
@@ -347,6 +352,9 @@ impl Run<'_> {
                 self.with_order(place, context, slot, asked, *key, |asker, order| {
                     engine::confirm_receipt(asker, order.kept, *key, body)
                 })
+            }
+            (Asked::Hold(_) | Asked::Confirm(_) | Asked::ConfirmPart(_) | Asked::Cancel(_), Some(slot)) => {
+                self.holds(place, world, active, context, slot, asked)
             }
             (_, Some(slot)) => {
                 let (at, epoch) = (place.at(slot), self.store.epochs.filling());
@@ -444,9 +452,13 @@ impl Run<'_> {
             return Err(refusal);
         }
         if !asked.dry {
-            let (now_ms, Counted { opened, cells }) = (context.now_ms, &mut self.counted);
-            for (slot, name) in opened.drain(..) {
-                self.store.change_block(&mut held, epoch, now_ms, &BlockPart::Opened { now_ms, slot, name });
+            let (now_ms, Counted { lapsed_s, opened, cells }) = (context.now_ms, &mut self.counted);
+            if let Some(through_s) = lapsed_s.take() {
+                self.store.change_block(&mut held, epoch, now_ms, &BlockPart::Lapsed { now_ms, through_s });
+            }
+            for (slot, name, carried) in opened.drain(..) {
+                let part = BlockPart::Opened { now_ms, slot, name, carried };
+                self.store.change_block(&mut held, epoch, now_ms, &part);
             }
             let granted = BlockPart::Granted { now_ms, cells: std::mem::take(cells) };
             self.store.change_block(&mut held, epoch, now_ms, &granted);
@@ -473,6 +485,8 @@ impl Run<'_> {
     #[inline(never)]
     fn dry(&mut self, place: &MemberAt<'_>, asked: &Prepared) {
         let (sequence, lineage) = (place.journal.sequence() + 1, self.store.shape.lineage);
+        // What is told in relation to the id is told as if that were new.
+        self.part.id = RequestId::mint(self.part.now_ms, [0; 10]);
         let answer = Remembered::from_part(&self.part, sequence, lineage).expect("what has no key is remembered");
         let mut told = Vec::new();
         answer.answer(member_place(place.shard).to_u32(), asked.index, &mut told);

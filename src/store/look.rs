@@ -9,8 +9,8 @@ use tidegate_protocol::answer::Cursor;
 use tidegate_protocol::batch::push_answer;
 use tidegate_protocol::code::answer;
 use tidegate_protocol::frame::BODY_BYTES_MOST;
-use tidegate_protocol::operation::GetCampaign;
-use tidegate_protocol::{Encode, RequestId};
+use tidegate_protocol::operation::{GetCampaign, GetQuotas};
+use tidegate_protocol::{Encode, RequestId, Text};
 
 use super::execute::{Later, MemberAt, Run};
 use super::prepare::{AskedOfAll, Prepared};
@@ -18,6 +18,7 @@ use super::read::{Search, Seen, StatementSearch};
 use super::world::Active;
 use super::{member_place, quiz, read};
 use crate::engine::{self, Context, LedgerAt, Refusal};
+use crate::programme::Campaign;
 
 /// The answers of a frame may come to this many bytes with one that can be large: a campaign's, or a member's lots. As much as
 /// is left of the longest frame is enough for all that are not, for outcomes and for operators' answers, which come later.
@@ -65,6 +66,7 @@ impl Run<'_> {
         match asked {
             AskedOfAll::Report(body, key, request) => self.report(index, programme, *key, request, body),
             AskedOfAll::Campaign(body) => self.campaign(index, active, body),
+            AskedOfAll::Quotas(body) => self.quotas(index, active, body),
             AskedOfAll::Quiz(body) => match active.programme.quiz(body.quiz.as_str()) {
                 None => self.refuse(index, &Refusal::Plain(answer::NO_SUCH_QUIZ)),
                 Some(quiz) => {
@@ -78,15 +80,21 @@ impl Run<'_> {
     }
 
     fn campaign(&mut self, index: u16, active: &Active, body: &GetCampaign) {
-        let found = match body.campaign {
-            0 => active.programme.campaign_by_slug(body.slug.as_str()),
-            number => active.programme.campaign(number),
-        };
-        let Some(campaign) = found else {
+        let Some(campaign) = campaign_of(active, body.campaign, &body.slug) else {
             return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_CAMPAIGN));
         };
         let (view, epoch) = read::campaign_view(active, campaign, self.now_ms);
         if self.large(index, answer::CAMPAIGN, &view) {
+            self.epoch = self.epoch.max(epoch);
+        }
+    }
+
+    fn quotas(&mut self, index: u16, active: &Active, body: &GetQuotas) {
+        let Some(campaign) = campaign_of(active, body.campaign, &body.slug) else {
+            return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_CAMPAIGN));
+        };
+        let (view, epoch) = read::quotas_view(active, campaign, self.now_ms);
+        if self.large(index, answer::QUOTAS, &view) {
             self.epoch = self.epoch.max(epoch);
         }
     }
@@ -96,6 +104,13 @@ impl Run<'_> {
         let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
         let member = engine::seen_at(context, slot, place.members.member(slot));
         self.large(index, answer::LOTS, &read::lots_view(context.programme, &member));
+    }
+
+    #[inline(never)]
+    pub(super) fn get_holds(&mut self, place: &MemberAt<'_>, context: &Context<'_>, slot: Option<u32>, index: u16) {
+        let Some(slot) = slot else { return self.refuse(index, &Refusal::Plain(answer::NO_SUCH_MEMBER)) };
+        let member = engine::seen_at(context, slot, place.members.member(slot));
+        self.large(index, answer::HOLDS, &read::holds_view(context.programme, &member));
     }
 
     #[inline(never)]
@@ -139,5 +154,13 @@ impl Run<'_> {
         }
         self.count(code);
         true
+    }
+}
+
+/// A campaign by its number, or where that is 0 by its slug.
+fn campaign_of<'a>(active: &'a Active, number: u32, slug: &Text) -> Option<&'a Campaign> {
+    match number {
+        0 => active.programme.campaign_by_slug(slug.as_str()),
+        number => active.programme.campaign(number),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::place::Held;
 use super::world::Active;
 use super::{Store, quiz};
-use crate::engine::{Block, BlockPart, DirectoryPart, second_of};
+use crate::engine::{Block, BlockPart, CellName, DirectoryPart, second_of};
 use crate::programme::Span;
 
 /// How long a closed window's cells are kept before they go into the campaign's totals.
@@ -98,12 +98,14 @@ impl Store {
                     Some(Span::NotYet { .. }) | None => continue,
                 };
             let mut held = block.place.lock();
+            self.lapse(&mut held, now_ms);
             // The newest window's cells stay: a later version may open it again, and its units are still used then.
             let fold_before = closed_before.min(held.state.newest_period());
             let due: Vec<u32> = (0u32..)
                 .zip(held.state.cells())
-                .filter(|(_, cell)| cell.is_some_and(|cell| cell.name.period < fold_before))
+                .filter(|(_, cell)| cell.is_some_and(|cell| is_over(cell.name, fold_before)))
                 .map(|(slot, _)| slot)
+                .filter(|slot| !held.state.holds_any(*slot))
                 .take(256)
                 .collect();
             let now_ms = now_ms.max(held.journal.last_ms());
@@ -111,6 +113,15 @@ impl Store {
             for slot in due {
                 self.change_block(&mut held, epoch, now_ms, &BlockPart::Folded { now_ms, slot });
             }
+        }
+    }
+
+    /// Gives back what is held no longer.
+    fn lapse(&self, held: &mut Held<Block>, now_ms: i64) {
+        let now_ms = now_ms.max(held.journal.last_ms());
+        let through_s = second_of(now_ms);
+        if held.state.is_due(through_s) {
+            self.change_block(held, self.epochs.filling(), now_ms, &BlockPart::Lapsed { now_ms, through_s });
         }
     }
 
@@ -124,4 +135,9 @@ impl Store {
             self.change_block(held, epoch, now_ms, &part);
         }
     }
+}
+
+/// Whether what a cell counts was over before a day.
+fn is_over(name: CellName, day: i32) -> bool {
+    name.period < name.each.period(day, day)
 }

@@ -26,7 +26,7 @@ pub struct Shard {
     pub members: Members,
 }
 
-/// Points of one programme in one shard. Issued = spent + expired + pending + live, live being the sum of balances (I6).
+/// Points of one programme in one shard. Issued = spent + expired + pending + held + live, live being the sum of balances (I6).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Members enrolled.
@@ -53,8 +53,8 @@ impl Totals {
             Effect::Pended(Pending { points, .. }) => add(&mut self.issued, points),
             Effect::Unpended { points, .. } => add(&mut self.issued, points.wrapping_neg()),
             Effect::Opened { points, .. } => add(&mut self.earned, points),
-            Effect::Expired { points, .. } => add(&mut self.expired, points),
-            Effect::Spent { points } => add(&mut self.spent, points),
+            Effect::Expired { points, .. } | Effect::HeldExpired { points, .. } => add(&mut self.expired, points),
+            Effect::Spent { points } | Effect::HeldSpent { points, .. } => add(&mut self.spent, points),
             _ => {}
         }
     }

@@ -10,6 +10,7 @@ mod claim;
 mod cut;
 mod directory;
 mod execute;
+mod hold;
 mod index;
 mod keys;
 mod look;

@@ -7,10 +7,10 @@ use tidegate_protocol::{MemberKey, RequestId};
 
 use super::pool::WINDOW;
 use crate::engine::{
-    Block, Bucket, Cell, CellName, Counter, Invitation, LOTS_MOST, LedgerAt, LotName, Lots, Member, Pending, Plan,
-    Question, Remembered, Right, Run,
+    Block, Bucket, Cell, CellName, Counter, HeldLimit, HeldOffer, Hold, Invitation, LOTS_MOST, LedgerAt, Lot, LotName,
+    Lots, Member, Pending, Plan, Question, Remembered, Right, Run,
 };
-use crate::programme::Birthday;
+use crate::programme::{Birthday, Each};
 
 /// What of a member is a list stands under its number, ascending, where it has any.
 const LOTS: u8 = 1;
@@ -25,6 +25,7 @@ const DAYS: u8 = 9;
 const RUNS: u8 = 10;
 const TAGS: u8 = 11;
 const INVITATION: u8 = 12;
+const HOLDS: u8 = 13;
 
 /// Appends a member and its answers.
 pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut Vec<u8>) {
@@ -96,6 +97,7 @@ pub(super) fn write_member(member: &Member, answers: &[&Remembered], out: &mut V
         out.extend_from_slice(&invitation.until_s.to_le_bytes());
         out.extend_from_slice(&invitation.since_s.to_le_bytes());
     });
+    write_list(out, lists, HOLDS, member.holds().iter(), write_hold);
     out.push(answers.len() as u8);
     answers.iter().for_each(|answer| write_answer(out, answer));
 }
@@ -122,6 +124,65 @@ fn write_list<T>(
     out[lists] += 1;
 }
 
+fn write_hold(out: &mut Vec<u8>, hold: &Hold) {
+    out.extend_from_slice(&hold.id.0);
+    out.extend_from_slice(&hold.due_s.to_le_bytes());
+    out.extend_from_slice(&hold.grace_s.to_le_bytes());
+    out.extend_from_slice(&hold.tender.to_le_bytes());
+    out.extend_from_slice(&(hold.lots.len() as u16).to_le_bytes());
+    for lot in &hold.lots {
+        out.extend_from_slice(&lot.points.to_le_bytes());
+        write_name(out, lot.name);
+    }
+    out.push(hold.rights.len() as u8);
+    for right in &hold.rights {
+        out.extend_from_slice(&right.number.to_le_bytes());
+        out.extend_from_slice(&right.expires_s.to_le_bytes());
+    }
+    out.push(hold.offers.len() as u8);
+    for offer in &hold.offers {
+        out.extend_from_slice(&offer.campaign.to_le_bytes());
+        out.extend_from_slice(&offer.offer.to_le_bytes());
+        out.extend_from_slice(&offer.count.to_le_bytes());
+        out.extend_from_slice(&offer.period.to_le_bytes());
+        out.extend_from_slice(&offer.points.to_le_bytes());
+        out.extend_from_slice(&offer.money_minor.to_le_bytes());
+        out.extend_from_slice(&[offer.cells.len() as u8, offer.limits.len() as u8]);
+        offer.cells.iter().for_each(|slot| out.extend_from_slice(&slot.to_le_bytes()));
+        for limit in &offer.limits {
+            out.extend_from_slice(&limit.offer.to_le_bytes());
+            out.extend_from_slice(&limit.period.to_le_bytes());
+        }
+    }
+}
+
+fn read_hold(fields: &mut Fields<'_>) -> Result<Hold, &'static str> {
+    const BAD: &str = "a hold of a member that cannot be";
+    let mut hold = Hold { id: RequestId(fields.take()?), due_s: fields.u32()?, ..Hold::default() };
+    (hold.grace_s, hold.tender) = (fields.u32()?, fields.i64()?);
+    for _ in 0..fields.u16()? {
+        hold.lots.push(Lot { points: fields.i64()?, name: read_name(fields)? });
+    }
+    for _ in 0..fields.u8()? {
+        hold.rights.push(Right { number: fields.u16()?, count: 1, expires_s: fields.u32()? });
+    }
+    for _ in 0..fields.u8()? {
+        let (campaign, offer, count) = (fields.u16()?, fields.u16()?, fields.u16()?);
+        let (period, points, money_minor) = (fields.i32()?, fields.i64()?, fields.i64()?);
+        let (cells, limits) = (fields.u8()?, fields.u8()?);
+        let (mut held, none) = (HeldOffer::new(campaign, offer, count, points), Err(BAD));
+        (held.period, held.money_minor) = (period, money_minor);
+        for _ in 0..cells {
+            held.cells.try_push(fields.u32()?).or(none)?;
+        }
+        for _ in 0..limits {
+            held.limits.try_push(HeldLimit { offer: fields.u16()?, period: fields.i32()? }).or(none)?;
+        }
+        hold.offers.push(held);
+    }
+    if hold.is_whole() { Ok(hold) } else { Err(BAD) }
+}
+
 fn write_name(out: &mut Vec<u8>, name: LotName) {
     out.extend_from_slice(&name.expires_s.to_le_bytes());
     out.extend_from_slice(&name.mark().to_le_bytes());
@@ -145,7 +206,7 @@ pub(super) type ReadMember = Result<(Member, Vec<Remembered>), &'static str>;
 pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
     let (mut member, balance) = read_core(fields)?;
     let mut lots = Lots::debt(balance.min(0).checked_neg().ok_or(NO_NUMBER)?);
-    let (mut listed, mut pending, mut before) = (0i64, Vec::new(), 0);
+    let (mut listed, mut pending, mut holds, mut before) = (0i64, Vec::new(), Vec::new(), 0);
     for _ in 0..fields.u8()? {
         let (number, count) = (fields.u8()?, fields.u16()?);
         if number <= before || count == 0 {
@@ -211,6 +272,11 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
                     member.set_tag(fields.u16()?, true);
                 }
             }
+            HOLDS => {
+                for _ in 0..count {
+                    holds.push(read_hold(fields)?);
+                }
+            }
             INVITATION if count == 1 => {
                 let (inviter, until_s) = (MemberKey(fields.take()?), fields.u32()?);
                 member.set_invitation(Invitation { inviter, until_s, since_s: fields.u32()? });
@@ -223,6 +289,7 @@ pub(super) fn read_member(fields: &mut Fields<'_>) -> ReadMember {
     }
     member.set_lots(lots);
     member.set_pending(pending).ok_or(NO_NUMBER)?;
+    holds.into_iter().try_for_each(|hold| member.push_hold(hold)).ok_or(NO_NUMBER)?;
     let answers = read_answers(fields)?;
     Ok((member, answers))
 }
@@ -323,18 +390,74 @@ pub(super) fn read_block(fields: &mut Fields<'_>) -> Result<Block, &'static str>
         Ok(match fields.u8()? {
             0 => None,
             _ => {
-                let name = CellName { period: fields.i32()?, offer: fields.u16()?, tier: fields.u8()? };
-                Some(Cell { name, used: fields.u32()? })
+                let name = CellName::of_window(fields.i32()?, fields.u16()?, fields.u8()?);
+                Some(Cell { name, used: fields.u32()?, carried: 0 })
             }
         })
     });
-    let cells = cells.collect::<Result<Vec<_>, &'static str>>()?;
+    restored(granted, folded, folded_through, cells.collect::<Result<Vec<_>, &'static str>>()?)
+}
+
+fn restored(granted: u64, folded: u64, folded_through: i32, cells: Vec<Option<Cell>>) -> Result<Block, &'static str> {
     let mut names: Vec<CellName> = cells.iter().flatten().map(|cell| cell.name).collect();
     names.sort_unstable();
     if names.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err("two cells of one name");
     }
     Ok(Block::restore(cells, granted, folded, folded_through))
+}
+
+/// Whether a block has anything that the first layout has no room for.
+pub(super) fn is_wide(block: &Block) -> bool {
+    let wide = |cell: &Cell| !cell.name.is_plain() || cell.carried > 0;
+    block.returns() > 0 || block.due_s().is_some() || block.cells().iter().flatten().any(wide)
+}
+
+/// Appends a block with cells of any name, and with what is held.
+pub(super) fn write_wide_block(block: &Block, out: &mut Vec<u8>) {
+    out.extend_from_slice(&block.granted().to_le_bytes());
+    out.extend_from_slice(&block.folded().to_le_bytes());
+    out.extend_from_slice(&block.folded_through().to_le_bytes());
+    out.extend_from_slice(&block.returns().to_le_bytes());
+    out.extend_from_slice(&(block.cells().len() as u32).to_le_bytes());
+    for cell in block.cells() {
+        out.push(u8::from(cell.is_some()));
+        if let Some(Cell { name, used, carried }) = cell {
+            out.extend_from_slice(&name.period.to_le_bytes());
+            out.extend_from_slice(&name.offer.to_le_bytes());
+            out.extend_from_slice(&[name.tier, name.each as u8]);
+            out.extend_from_slice(&name.store.to_le_bytes());
+            out.extend_from_slice(&used.to_le_bytes());
+            out.extend_from_slice(&carried.to_le_bytes());
+        }
+    }
+    out.extend_from_slice(&(block.held().count() as u32).to_le_bytes());
+    for ((due_s, slot), units) in block.held() {
+        out.extend([due_s, slot, units].into_iter().flat_map(u32::to_le_bytes));
+    }
+}
+
+pub(super) fn read_wide_block(fields: &mut Fields<'_>) -> Result<Block, &'static str> {
+    let (granted, folded, folded_through) = (fields.u64()?, fields.u64()?, fields.i32()?);
+    let (returns, count) = (fields.u64()?, fields.u32()?);
+    let cells = (0..count).map(|_| {
+        Ok(match fields.u8()? {
+            0 => None,
+            _ => {
+                let (period, offer, tier) = (fields.i32()?, fields.u16()?, fields.u8()?);
+                let each =
+                    Each::numbered(fields.u8()?).ok_or("a cell that counts by what a newer Tidegate may know")?;
+                let name = CellName { period, offer, store: fields.u16()?, tier, each };
+                Some(Cell { name, used: fields.u32()?, carried: fields.u32()? })
+            }
+        })
+    });
+    let cells = cells.collect::<Result<Vec<_>, &'static str>>()?;
+    let mut block = restored(granted, folded, folded_through, cells)?;
+    let held = (0..fields.u32()?).map(|_| Ok(((fields.u32()?, fields.u32()?), fields.u32()?)));
+    let held = held.collect::<Result<Vec<_>, &'static str>>()?;
+    block.restore_held(held, returns).ok_or("units that are held of cells that are not there, or not used")?;
+    Ok(block)
 }
 
 /// Appends a quiz's questions: the number of the newest there ever was, how many there are, and each behind its length.

@@ -4,9 +4,10 @@ use tidegate_protocol::answer::Cursor;
 use tidegate_protocol::batch::{BadBatch, Entries, Entry, push_answer};
 use tidegate_protocol::code::{answer, op};
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, DryRun, Enrol, GetCampaign, GetClaim,
-    GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding, GetStatement, MakeUp, RecordActivity,
-    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, Cancel, CheckIn, ClaimOrder, Confirm, ConfirmPart, ConfirmReceipt, DryRun, Enrol,
+    GetCampaign, GetClaim, GetHolds, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetQuotas, GetStanding,
+    GetStatement, Hold, MakeUp, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, ReportOrder,
+    SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::refusal::{Because, Plain};
 use tidegate_protocol::{Decode, Malformed, MemberKey, Prose, RequestId, Text, decode};
@@ -51,11 +52,16 @@ pub(super) enum Asked {
     AcceptInvitation(Box<AcceptInvitation>),
     ClaimOrder(Box<ClaimOrder>, NaturalKey),
     ConfirmReceipt(Box<ConfirmReceipt>, NaturalKey),
+    Hold(Box<Hold>),
+    Confirm(RequestId),
+    ConfirmPart(Box<ConfirmPart>),
+    Cancel(RequestId),
     /// What happens once for ever by its key.
     Once(Box<Once>, NaturalKey),
     GetMember,
     GetClaim(NaturalKey),
     GetOutcome(RequestId),
+    GetHolds,
     GetLots,
     GetStanding,
     GetProfile,
@@ -79,6 +85,7 @@ impl Asked {
                 | Asked::GetMember
                 | Asked::GetClaim(_)
                 | Asked::GetOutcome(_)
+                | Asked::GetHolds
                 | Asked::GetLots
                 | Asked::GetStanding
                 | Asked::GetProfile
@@ -114,6 +121,7 @@ pub(super) struct Memberless {
 #[derive(Debug)]
 pub(super) enum AskedOfAll {
     Campaign(GetCampaign),
+    Quotas(GetQuotas),
     Quiz(GetQuiz),
     /// An order that nobody's member paid.
     Report(Box<ReportOrder>, NaturalKey, Request),
@@ -172,9 +180,11 @@ impl Store {
 
     fn prepare_entry(&self, index: u16, entry: &Entry<'_>, frame: &mut Frame, out: &mut Vec<u8>) {
         let prepared = match entry.code {
-            op::GET_CAMPAIGN | op::GET_QUIZ | op::REPORT_ORDER => self.asked_of_all(entry).map(|asked| {
-                frame.memberless.push(Memberless { index, programme: entry.programme, asked });
-            }),
+            op::GET_CAMPAIGN | op::GET_QUOTAS | op::GET_QUIZ | op::REPORT_ORDER => {
+                self.asked_of_all(entry).map(|asked| {
+                    frame.memberless.push(Memberless { index, programme: entry.programme, asked });
+                })
+            }
             op::DRY_RUN => self.asked_dry(entry).map(|(DryRun { member, code, body }, asked)| {
                 let entry = Entry { code, body: body.as_slice(), ..*entry };
                 frame.requests.push(Prepared { dry: true, ..self.prepared(index, &entry, member, asked) });
@@ -238,6 +248,11 @@ impl Store {
             op::ACCEPT_INVITATION => {
                 body(bytes, |body: AcceptInvitation| (body.member, Asked::AcceptInvitation(Box::new(body))))
             }
+            op::HOLD => body(bytes, |body: Hold| (body.member, Asked::Hold(Box::new(body)))),
+            op::CONFIRM => body(bytes, |body: Confirm| (body.member, Asked::Confirm(body.hold))),
+            op::CONFIRM_PART => body(bytes, |body: ConfirmPart| (body.member, Asked::ConfirmPart(Box::new(body)))),
+            op::CANCEL => body(bytes, |body: Cancel| (body.member, Asked::Cancel(body.hold))),
+            op::GET_HOLDS => body(bytes, |body: GetHolds| (body.member, Asked::GetHolds)),
             op::REDEEM => body(bytes, |body: Redeem| (body.member, Asked::Redeem(body))),
             op::GET_MEMBER => body(bytes, |body: GetMember| (body.member, Asked::GetMember)),
             op::GET_OUTCOME => body(bytes, |body: GetOutcome| (body.member, Asked::GetOutcome(body.id))),
@@ -272,6 +287,7 @@ impl Store {
     fn asked_of_all(&self, entry: &Entry<'_>) -> Result<AskedOfAll, Bad> {
         match entry.code {
             op::GET_CAMPAIGN => decode(entry.body).map(AskedOfAll::Campaign).map_err(Bad::body),
+            op::GET_QUOTAS => decode(entry.body).map(AskedOfAll::Quotas).map_err(Bad::body),
             op::GET_QUIZ => decode(entry.body).map(AskedOfAll::Quiz).map_err(Bad::body),
             _ => {
                 let body: ReportOrder = decode(entry.body).map_err(Bad::body)?;

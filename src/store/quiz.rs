@@ -165,7 +165,7 @@ fn lane(block: &Block, body: &PublishQuestion, known: Option<&Question>) -> Resu
 }
 
 fn results(block: &Block, question: &Question) -> QuestionResults {
-    let used = |offer| block.used(CellName { period: question.period(), offer, tier: 0 });
+    let used = |offer| block.used(CellName::of_window(question.period(), offer, 0), 0);
     let options = question.options.as_slice().iter().enumerate().map(|(at, option)| OptionResult {
         option: *option,
         right: u8::from(at == usize::from(question.right)),
@@ -188,7 +188,7 @@ pub(super) fn quiz_view(active: &Active, quiz: &Quiz, now_ms: i64) -> (QuizView,
     let now_ms = now_ms.max(held.journal.last_ms());
     let places = quiz.first.map_or(0, |first| first.places);
     let view = |question: &Question| {
-        let taken = held.state.used(CellName { period: question.period(), offer: 0, tier: 0 });
+        let taken = held.state.used(CellName::of_window(question.period(), 0, 0), 0);
         let over = now_ms >= question.closes_ms;
         let right = question.options.as_slice().get(usize::from(question.right)).filter(|_| over);
         QuestionView {

@@ -1,18 +1,19 @@
 //! Reads: what a member has, what a campaign offers, what became of a request. They write nothing.
 
 use tidegate_protocol::answer::{
-    BenefitView, CampaignView, CapView, LimitUse, LotView, LotsView, MemberView, OfferView, OutcomeView, ProfileView,
-    QuotaUse, RefusalCount, RightView, RunView, StandingView,
+    BenefitView, CampaignView, CapView, HeldOfferView, HoldView, HoldsView, LimitUse, LotView, LotsView, MemberView,
+    OfferView, OutcomeView, ProfileView, QuotaUse, QuotaView, QuotasView, RefusalCount, RightView, RunView,
+    StandingView,
 };
 use tidegate_protocol::{LedgerId, List, MemberKey, Prose, RequestId, Text};
 
 use super::members::Members;
 use super::world::Active;
 use crate::engine::{
-    self, Block, CAMPAIGNS_BELOW, CellName, Context, DEADLINE_MS_MOST, LedgerAt, LotName, Member, NEVER_S, PlaceId,
-    Remembered,
+    self, Block, CAMPAIGNS_BELOW, CellName, Context, DEADLINE_MS_MOST, HeldOffer, Hold, LedgerAt, LotName, Member,
+    NEVER_S, PlaceId, Remembered, Right, second_of,
 };
-use crate::programme::{Campaign, Cap, Giving, Most, Period, Programme, Quota, Span};
+use crate::programme::{Campaign, Cap, Each, ForStore, Giving, Most, Period, Programme, Quota, Span, Store};
 
 fn text(slug: &str) -> Text {
     Text::try_from(slug).unwrap_or_default()
@@ -22,7 +23,7 @@ pub(super) fn member_view(programme: &Programme, member: &Member) -> MemberView 
     let tier = &programme.tiers[programme.tier_numbered(member.tier).unwrap_or(0)];
     let limits = member.counters().filter(|counter| counter.campaign < CAMPAIGNS_BELOW).map(|counter| LimitUse {
         campaign: u32::from(counter.campaign),
-        offer: u32::from(counter.offer),
+        offer: engine::limit_offer(counter.offer),
         period: counter.period,
         used: counter.used,
     });
@@ -251,37 +252,137 @@ pub(super) fn campaign_view(active: &Active, campaign: &Campaign, now_ms: i64) -
         Span::Between { next_opens_ms, closed_ms } => (2, None, next_opens_ms, closed_ms),
         Span::Ended { closed_ms } => (3, None, 0, closed_ms),
     };
-    let newest = held.state.cells().iter().flatten().map(|cell| cell.name.period).max();
-    let shown = period.or(newest).unwrap_or(0);
+    let now_s = second_of(now_ms);
+    let shown = shown(&held.state, period);
     let offers = campaign.offers.iter().map(|offer| OfferView {
         number: offer.number,
-        granted: u64::from(held.state.used(CellName { period: shown, offer: offer.number as u16, tier: 0 })),
+        granted: u64::from(held.state.used(CellName::of_window(shown, offer.number as u16, 0), now_s)),
         sku: text(&offer.sku),
     });
     let view = CampaignView {
         number: campaign.number,
         version: active.version,
-        epoch: u64::from(active.version),
+        epoch: engine::campaign_epoch(&active.context(now_ms), &held.state),
         state,
         period: period.unwrap_or(0),
         opens_ms,
         closes_ms,
-        granted_ever: held.state.granted(),
+        granted_ever: held.state.granted().wrapping_sub(held.state.lapsed_grants(now_s)),
         slug: text(&campaign.slug),
-        quotas: List::cut(quotas(campaign, &held.state, shown)),
+        quotas: List::cut(quotas(campaign, &held.state, shown, now_s)),
         offers: List::cut(offers),
         refusals: List::cut(block.refusals().map(|(code, count)| RefusalCount { code, count })),
     };
     (view, held.journal.last_epoch())
 }
 
-fn quotas(campaign: &Campaign, block: &Block, period: i32) -> Vec<QuotaUse> {
+/// The window that is shown: the one that is open, or the last that had grants.
+fn shown(block: &Block, open: Option<i32>) -> i32 {
+    let newest = || Some(block.newest_period()).filter(|period| *period != i32::MIN);
+    open.or_else(newest).unwrap_or(0)
+}
+
+/// Quotas of a window over all stores; others stand in [`quotas_view`].
+fn quotas(campaign: &Campaign, block: &Block, period: i32, now_s: u32) -> Vec<QuotaUse> {
     let row = |offer: u32, quota: &Quota| {
         let tier = quota.tier.unwrap_or(0);
-        let used = block.used(CellName { period, offer: offer as u16, tier });
+        let used = block.used(CellName::of_window(period, offer as u16, tier), now_s);
         QuotaUse { offer, tier, period, total: i64::try_from(quota.total).unwrap_or(i64::MAX), used: u64::from(used) }
     };
-    let shared = campaign.quotas.iter().map(|quota| row(0, quota));
-    let own = campaign.offers.iter().flat_map(|offer| offer.quotas.iter().map(move |quota| row(offer.number, quota)));
+    let plain = |quota: &&Quota| quota.store == ForStore::All && quota.each == Each::Window;
+    let shared = campaign.quotas.iter().filter(plain).map(|quota| row(0, quota));
+    let offers = campaign.offers.iter();
+    let own = offers.flat_map(|offer| offer.quotas.iter().filter(plain).map(move |quota| row(offer.number, quota)));
     shared.chain(own).collect()
+}
+
+/// A campaign's quotas of now, and the epoch of the last change that they reveal.
+pub(super) fn quotas_view(active: &Active, campaign: &Campaign, now_ms: i64) -> (QuotasView, u64) {
+    let block = active.block(campaign.number).expect("activation gives every campaign its block");
+    let held = block.place.lock();
+    let context = active.context(now_ms.max(held.journal.last_ms()));
+    let period = match campaign.window.at(context.now_ms) {
+        Span::Open { period, .. } => Some(period),
+        _ => None,
+    };
+    let look = Look { context: &context, campaign, block: &held.state, window: shown(&held.state, period) };
+    let shared = campaign.quotas.iter().flat_map(|quota| look.rows(0, quota));
+    let offers = campaign.offers.iter();
+    let own = offers.flat_map(|offer| offer.quotas.iter().flat_map(|quota| look.rows(offer.number as u16, quota)));
+    let view = QuotasView {
+        campaign: campaign.number,
+        epoch: engine::campaign_epoch(&context, &held.state),
+        quotas: List::cut(shared.chain(own)),
+    };
+    (view, held.journal.last_epoch())
+}
+
+/// What the rows of a campaign's quotas are read from.
+struct Look<'a> {
+    context: &'a Context<'a>,
+    campaign: &'a Campaign,
+    block: &'a Block,
+    window: i32,
+}
+
+impl Look<'_> {
+    /// A quota's row; of one that each store has by itself, every store's.
+    fn rows(&self, offer: u16, quota: &Quota) -> Vec<QuotaView> {
+        let stores = &self.context.programme.stores;
+        match quota.store {
+            ForStore::All => vec![self.row(offer, quota, None)],
+            ForStore::Each => stores.iter().map(|store| self.row(offer, quota, Some(store))).collect(),
+            ForStore::One(number) => {
+                let store = stores.iter().find(|store| store.number == number);
+                vec![self.row(offer, quota, store)]
+            }
+        }
+    }
+
+    fn row(&self, offer: u16, quota: &Quota, store: Option<&Store>) -> QuotaView {
+        let Look { context, campaign, block, window } = *self;
+        let (now_s, today) = (second_of(context.now_ms), context.programme.zone.local_day(context.now_ms));
+        let (period, tier) = (quota.each.period(window, today), quota.tier.unwrap_or(0));
+        let number = store.map_or(0, |store| store.number);
+        let name = CellName { period, offer, store: number, tier, each: quota.each };
+        let (used, held, came_over) = match block.find(name, now_s) {
+            Some((slot, cell)) => (cell.used, block.held_beyond(slot, now_s), cell.carried),
+            None if quota.carried => (0, 0, engine::carried(context, campaign, block, name, quota.total)),
+            None => (0, 0, 0),
+        };
+        let over = if quota.carried { u64::from(came_over) } else { 0 };
+        QuotaView {
+            offer: offer.into(),
+            tier,
+            each: quota.each as u8,
+            store: store.map_or(Text::default(), |store| text(&store.slug)),
+            period,
+            total: i64::try_from(quota.total.saturating_add(over)).unwrap_or(i64::MAX),
+            used: used.into(),
+            held,
+        }
+    }
+}
+
+/// What a member holds.
+pub(super) fn holds_view(programme: &Programme, member: &Member) -> HoldsView {
+    let offer = |held: &HeldOffer| HeldOfferView {
+        campaign: held.campaign.into(),
+        offer: held.offer.into(),
+        count: held.count.into(),
+        period: held.period,
+        points: held.points,
+        money_minor: held.money_minor,
+    };
+    let right = |right: &Right| programme.right(right.number).map_or(Text::default(), |right| text(&right.slug));
+    let hold = |hold: &Hold| HoldView {
+        hold: hold.id,
+        until_ms: instant_ms(hold.due_s),
+        points: hold.points(),
+        tender: hold.tender,
+        money_minor: hold.offers.iter().map(|held| held.money_minor.saturating_mul(held.count.into())).sum(),
+        offers: List::cut(hold.offers.iter().map(offer)),
+        rights: List::cut(hold.rights.iter().map(right)),
+    };
+    HoldsView { holds: List::cut(member.holds().iter().map(hold)) }
 }

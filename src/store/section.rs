@@ -7,8 +7,8 @@ use super::activate::ActivationRecord;
 use super::directory::Directory;
 use super::members::Totals;
 use super::packed::{
-    Fields, ReadMember, read_block, read_first_member, read_member, read_questions, write_block, write_member,
-    write_questions,
+    Fields, ReadMember, is_wide, read_block, read_first_member, read_member, read_questions, read_wide_block,
+    write_block, write_member, write_questions, write_wide_block,
 };
 use super::place::Journal;
 use super::table::Keyed;
@@ -39,6 +39,8 @@ pub enum SectionKind {
     Quiz = 9,
     /// A chunk of what more is kept of orders.
     Kept = 10,
+    /// A campaign's quotas, of any name, and what is held of them.
+    WideBlock = 11,
 }
 
 /// The highest sequence that a section is believed: what an order's entry can name. A start believes half of that, so that whatever
@@ -60,6 +62,7 @@ impl SectionKind {
             Members,
             Quiz,
             Kept,
+            WideBlock,
         ];
         known.into_iter().find(|kind| *kind as u8 == value)
     }
@@ -68,7 +71,7 @@ impl SectionKind {
     fn is_of(self, place: PlaceId) -> bool {
         match self {
             SectionKind::Programme => place == PlaceId::PROGRAMMES,
-            SectionKind::Block | SectionKind::Quiz => place.kind() == PlaceKind::Block,
+            SectionKind::Block | SectionKind::Quiz | SectionKind::WideBlock => place.kind() == PlaceKind::Block,
             SectionKind::FirstMembersHead
             | SectionKind::FirstMembers
             | SectionKind::MembersHead
@@ -110,8 +113,15 @@ impl Store {
             let mut body = held.journal.last_ms().to_le_bytes().to_vec();
             body.extend_from_slice(&block.programme.to_le_bytes());
             body.extend_from_slice(&block.campaign.to_le_bytes());
-            write_block(&held.state, &mut body);
-            let kind = if held.state.newest_question() == 0 { SectionKind::Block } else { SectionKind::Quiz };
+            let kind = match &held.state {
+                block if block.newest_question() > 0 => SectionKind::Quiz,
+                block if is_wide(block) => SectionKind::WideBlock,
+                _ => SectionKind::Block,
+            };
+            match kind {
+                SectionKind::WideBlock => write_wide_block(&held.state, &mut body),
+                _ => write_block(&held.state, &mut body),
+            }
             if kind == SectionKind::Quiz {
                 write_questions(&held.state, &mut body);
             }
@@ -243,10 +253,13 @@ impl Store {
                 // Blocks come first: a fresh one would let its quotas be granted again.
                 return if self.blocks().len() == blocks { Ok(()) } else { Err("a campaign whose block is missing") };
             }
-            SectionKind::Block | SectionKind::Quiz => {
+            SectionKind::Block | SectionKind::Quiz | SectionKind::WideBlock => {
                 let last_ms = fields.i64()?;
                 let (programme, campaign) = (fields.u32()?, fields.u32()?);
-                let mut block = read_block(&mut fields)?;
+                let mut block = match section.kind {
+                    SectionKind::WideBlock => read_wide_block(&mut fields)?,
+                    _ => read_block(&mut fields)?,
+                };
                 if section.kind == SectionKind::Quiz {
                     read_questions(&mut fields, &mut block)?;
                 }

@@ -26,11 +26,17 @@ pub struct BlockPlace {
 
 impl BlockPlace {
     const FIRST_REASON: u16 = 0x0100;
-    const REASONS: usize = 32;
+    const REASONS: usize = 64;
 
     /// A block with the quotas of a campaign.
     pub fn new(id: PlaceId, programme: u32, campaign: u32, block: Block) -> BlockPlace {
-        BlockPlace { place: Place::new(block), id, programme, campaign, refusals: Default::default() }
+        BlockPlace {
+            place: Place::new(block),
+            id,
+            programme,
+            campaign,
+            refusals: [const { AtomicU64::new(0) }; Self::REASONS],
+        }
     }
 
     /// Counts a refusal; a restart forgets these counts.

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use tidegate::engine::{
-    BadRecord, Block, BlockPart, Cell, CellName, CellUse, Change, Counter, DirectoryPart, EFFECTS_MOST, Effect,
-    Effects, Found, KEPT_BYTES, KeptOrder, KeyEntry, LedgerAt, LotName, MemberPart, NEVER_S, Pending, PlaceId,
-    PlaceKind, Plan, QUOTAS_MOST, Question, Record, Right, Run, read_record, write_block, write_directory,
-    write_member,
+    BadRecord, Block, BlockPart, CELLS_HELD, Cell, CellEnded, CellHeld, CellName, CellUse, Change, Counter,
+    DirectoryPart, EFFECTS_MOST, Effect, Effects, Found, KEPT_BYTES, KeptOrder, KeyEntry, LedgerAt, LotName,
+    MemberPart, NEVER_S, Pending, PlaceId, PlaceKind, Plan, QUOTAS_MOST, Question, Record, Right, Run, read_record,
+    write_block, write_directory, write_member,
 };
-use tidegate::programme::Birthday;
+use tidegate::programme::{Birthday, Each};
 use tidegate::snapshot::SnapshotReader;
 use tidegate::storage::Memory;
 use tidegate::store::{Limits, LoggedTail, Section, SectionKind, Store, activations};
@@ -60,6 +60,10 @@ fn change() -> impl Strategy<Value = Change> {
         any::<(u16, [u8; 16], i64, u32)>().prop_map(|(channel, fingerprint, happened_ms, opens_s)| {
             Change::Received { channel, fingerprint, happened_ms, opens_s }
         }),
+        (any::<u32>(), 0i64..1 << 40).prop_map(|(due_s, money_minor)| Change::Held { due_s, money_minor }),
+        any::<[u8; 16]>().prop_map(|id| Change::Confirmed { hold: RequestId(id) }),
+        any::<[u8; 16]>().prop_map(|id| Change::Cancelled { hold: RequestId(id) }),
+        any::<[u8; 16]>().prop_map(|id| Change::Lapsed { hold: RequestId(id) }),
     ]
 }
 
@@ -117,6 +121,41 @@ fn effect() -> impl Strategy<Value = Effect> {
         (any::<u8>(), any::<u8>(), any::<i16>(), any::<i32>()).prop_map(|(month, day, from_year, said_on)| {
             Effect::Birthday(Birthday { month, day, from_year, said_on })
         }),
+        held_effect(),
+    ]
+}
+
+/// Effects on what is held.
+fn held_effect() -> impl Strategy<Value = Effect> {
+    let points = || prop_oneof![3 => 0..1_000i64, 1 => 0..=i64::MAX];
+    let at = || prop_oneof![3 => Just(0u16), 1 => any::<u16>()];
+    prop_oneof![
+        any::<(u32, u32)>().prop_map(|(due_s, grace_s)| Effect::HoldBegun { due_s, grace_s }),
+        (any::<(u16, u16, u16)>(), points()).prop_map(|((campaign, offer, count), points)| Effect::OfferHeld {
+            campaign,
+            offer,
+            count,
+            points
+        }),
+        (any::<i32>(), points()).prop_map(|(period, money_minor)| Effect::WindowHeld { period, money_minor }),
+        prop::collection::vec(0..u32::MAX, 0..=CELLS_HELD).prop_map(|cells| {
+            let mut slots = [u32::MAX; CELLS_HELD];
+            slots[..cells.len()].copy_from_slice(&cells);
+            Effect::CellsHeld { slots }
+        }),
+        (1u16.., any::<u16>(), any::<i32>(), any::<u32>())
+            .prop_map(|(campaign, offer, period, used)| Effect::LimitHeld(Counter { campaign, offer, period, used })),
+        any::<u16>().prop_map(|number| Effect::RightHeld { number }),
+        points().prop_map(|points| Effect::TenderHeld { points }),
+        points().prop_map(|points| Effect::PointsHeld { points }),
+        (at(), points()).prop_map(|(at, points)| Effect::HeldSpent { at, points }),
+        (at(), any::<u16>()).prop_map(|(at, number)| Effect::HeldRightUsed { at, number }),
+        (at(), any::<u32>(), points()).prop_map(|(at, through_s, points)| Effect::HeldExpired {
+            at,
+            through_s,
+            points
+        }),
+        (at(), any::<u32>(), points()).prop_map(|(at, through_s, back)| Effect::HoldEnded { at, through_s, back }),
     ]
 }
 
@@ -140,14 +179,30 @@ prop_compose! {
     }
 }
 
+fn cell_name() -> impl Strategy<Value = CellName> {
+    let each = prop_oneof![3 => Just(Each::Window), 1 => prop::sample::select(Each::ALL.to_vec())];
+    (any::<i32>(), any::<u16>(), prop_oneof![3 => Just(0), 1 => any::<u16>()], any::<u8>(), each)
+        .prop_map(|(period, offer, store, tier, each)| CellName { period, offer, store, tier, each })
+}
+
 fn block_part() -> impl Strategy<Value = BlockPart> {
     let now = || any::<u32>().prop_map(|after| BASE_MS + i64::from(after));
     prop_oneof![
-        (now(), any::<u32>(), any::<i32>(), any::<u16>(), any::<u8>()).prop_map(
-            |(now_ms, slot, period, offer, tier)| {
-                BlockPart::Opened { now_ms, slot, name: CellName { period, offer, tier } }
+        (now(), any::<u32>(), cell_name(), prop_oneof![Just(0), any::<u32>()])
+            .prop_map(|(now_ms, slot, name, carried)| BlockPart::Opened { now_ms, slot, name, carried }),
+        (now(), any::<u32>(), prop::collection::vec(any::<(u32, u32, u32)>(), 0..=96)).prop_map(
+            |(now_ms, due_s, cells)| {
+                let cells = cells.into_iter().map(|(slot, used, units)| CellHeld { slot, used, units }).collect();
+                BlockPart::Held { now_ms, due_s, cells }
             }
         ),
+        (now(), any::<u32>(), prop::collection::vec(any::<(u32, u32, u32)>(), 0..=96)).prop_map(
+            |(now_ms, due_s, cells)| {
+                let ended = |(slot, confirmed, returned)| CellEnded { slot, confirmed, returned };
+                BlockPart::Ended { now_ms, due_s, cells: cells.into_iter().map(ended).collect() }
+            }
+        ),
+        (now(), any::<u32>()).prop_map(|(now_ms, through_s)| BlockPart::Lapsed { now_ms, through_s }),
         (now(), prop::collection::vec(any::<(u32, u32)>(), 1..=QUOTAS_MOST)).prop_map(|(now_ms, cells)| {
             let cells = cells.into_iter().map(|(slot, used)| CellUse { slot, used }).collect();
             BlockPart::Granted { now_ms, cells }
@@ -214,7 +269,7 @@ fn write(record: &Record, out: &mut Vec<u8>) {
 }
 
 fn kind() -> impl Strategy<Value = SectionKind> {
-    (1u8..=10).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
+    (1u8..=11).prop_map(|kind| SectionKind::from_u8(kind).unwrap())
 }
 
 fn place() -> impl Strategy<Value = PlaceId> {
@@ -465,8 +520,8 @@ fn a_grant_that_counts_twice_in_a_cell_and_a_cell_that_is_open_already_are_refus
     assert_eq!(granted_tail(&store, next, &[(0, 7), (1, 7), (0, 8)]), refused);
     // The offer's own cell of March, which is open in slot 0.
     let period = store.programmes()[0].programme.zone.local_day(NOON_MS);
-    let name = CellName { period, offer: 1, tier: 0 };
-    assert_eq!(block_tail(&store, next, BlockPart::Opened { now_ms: NOON_MS, slot: 3, name }), refused);
+    let name = CellName::of_window(period, 1, 0);
+    assert_eq!(block_tail(&store, next, BlockPart::Opened { now_ms: NOON_MS, slot: 3, name, carried: 0 }), refused);
     assert_eq!(granted_tail(&store, next, &[(0, 7), (1, 7), (2, 7)]), Ok(()));
     // Neither that again, nor one that leaves the next out.
     let again = "it does not follow record 10 of this place, which came before it";
@@ -480,8 +535,8 @@ fn a_grant_that_counts_twice_in_a_cell_and_a_cell_that_is_open_already_are_refus
 
 #[test]
 fn a_grant_beyond_what_a_cell_counts_is_refused() {
-    let name = CellName { period: 1, offer: 1, tier: 0 };
-    let full = Block::restore(vec![Some(Cell { name, used: u32::MAX })], 0, 0, i32::MIN);
+    let name = CellName::of_window(1, 1, 0);
+    let full = Block::restore(vec![Some(Cell { name, used: u32::MAX, carried: 0 })], 0, 0, i32::MIN);
     let cells = [CellUse { slot: 0, used: 0 }].into_iter().collect();
     assert!(!full.takes(&BlockPart::Granted { now_ms: NOON_MS, cells }));
 }
@@ -642,8 +697,25 @@ fn fitting(record: Record) -> Record {
             }
             Record::Block(BlockPart::Granted { now_ms, cells })
         }
-        Record::Block(BlockPart::Opened { now_ms, slot, name }) => {
-            Record::Block(BlockPart::Opened { now_ms, slot: slot % 100, name })
+        Record::Block(BlockPart::Opened { now_ms, slot, name, carried }) => {
+            Record::Block(BlockPart::Opened { now_ms, slot: slot % 100, name, carried })
+        }
+        Record::Block(BlockPart::Held { now_ms, due_s, mut cells }) => {
+            cells.truncate(2);
+            for cell in &mut cells {
+                (cell.slot, cell.used, cell.units) = (cell.slot % 4, cell.used % 9, cell.units % 3);
+            }
+            Record::Block(BlockPart::Held { now_ms, due_s: due_s % 3, cells })
+        }
+        Record::Block(BlockPart::Ended { now_ms, due_s, mut cells }) => {
+            cells.truncate(2);
+            for cell in &mut cells {
+                (cell.slot, cell.confirmed, cell.returned) = (cell.slot % 4, cell.confirmed % 3, cell.returned % 3);
+            }
+            Record::Block(BlockPart::Ended { now_ms, due_s: due_s % 3, cells })
+        }
+        Record::Block(BlockPart::Lapsed { now_ms, through_s }) => {
+            Record::Block(BlockPart::Lapsed { now_ms, through_s: through_s % 3 })
         }
         Record::Block(BlockPart::Published { now_ms, mut question }) => {
             question.number %= 3;

@@ -31,7 +31,7 @@ fn a_state_without_one_of_its_sections_is_refused() {
         let mut rest = sections.clone();
         rest.remove(left_out);
         let why = match kind {
-            SectionKind::Block | SectionKind::Quiz => "a campaign whose block is missing",
+            SectionKind::Block | SectionKind::Quiz | SectionKind::WideBlock => "a campaign whose block is missing",
             SectionKind::Programme => "members, orders or quotas of a programme that is not there",
             SectionKind::MembersHead | SectionKind::DirectoryHead => "a chunk before the head of its shard",
             SectionKind::FirstMembersHead | SectionKind::FirstMembers => unreachable!("nothing writes them"),
@@ -57,9 +57,11 @@ fn a_state_with_one_of_its_sections_twice_is_refused() {
         more.insert(repeated, sections[repeated].clone());
         let why = match kind {
             SectionKind::Programme => "a programme that is there already, or before those that it follows",
-            SectionKind::Block | SectionKind::Quiz | SectionKind::MembersHead | SectionKind::DirectoryHead => {
-                "the head of a place that has one already"
-            }
+            SectionKind::Block
+            | SectionKind::Quiz
+            | SectionKind::WideBlock
+            | SectionKind::MembersHead
+            | SectionKind::DirectoryHead => "the head of a place that has one already",
             SectionKind::FirstMembersHead | SectionKind::FirstMembers => unreachable!("nothing writes them"),
             SectionKind::Members => "a chunk of members that is empty, too long, or behind one that is not full",
             SectionKind::Directory | SectionKind::Kept => {

@@ -25,6 +25,13 @@ fn statement(opened: &Opened, programme: u32, member: u64, from: Cursor) -> Resu
     Ok(page(&opened.flusher.state().pages, &keys, &active.programme, search).unwrap())
 }
 
+/// The kinds of a member's newest entries, the newest first.
+pub(super) fn kinds(opened: &mut Opened, member: u64) -> Vec<u8> {
+    drain(opened);
+    let view = statement(opened, 1, member, Cursor::default()).unwrap();
+    view.entries.as_slice().iter().map(|entry| entry.kind).collect()
+}
+
 #[test]
 fn a_statement_goes_back_page_by_page_to_the_enrolment() {
     let (_memory, mut opened) = opened_with(&club("club", &hot(9, 9, 9, 9)), options(1, Limits::default()));

@@ -8,7 +8,8 @@ use tidegate_protocol::{MemberKey, RequestId};
 
 use super::super::counters::Counter;
 use super::super::days::Run;
-use super::super::effect::{EFFECTS_MOST, Effect, Effects};
+use super::super::effect::{CELLS_HELD, EFFECTS_MOST, Effect, Effects, NO_CELL};
+use super::super::hold::MONEY_BELOW;
 use super::super::lots::LotName;
 use super::super::member::LedgerAt;
 use super::super::part::{Change, Found, MemberPart};
@@ -41,6 +42,10 @@ const INTRODUCED: u8 = 15;
 const CLAIMED: u8 = 16;
 const CLAIM_GRANTED: u8 = 17;
 const RECEIVED: u8 = 18;
+const HELD: u8 = 19;
+const CONFIRMED: u8 = 20;
+const CANCELLED: u8 = 21;
+const LAPSED: u8 = 22;
 
 const FOUND_NOTHING: u8 = 0;
 const FOUND_OWN: u8 = 1;
@@ -68,6 +73,18 @@ const EFFECT_INVITED: u8 = 19;
 const EFFECT_INVITED_UNTIL: u8 = 20;
 const EFFECT_BONUS_OWED: u8 = 21;
 const EFFECT_UNPENDED: u8 = 22;
+const EFFECT_HOLD_BEGUN: u8 = 23;
+const EFFECT_OFFER_HELD: u8 = 24;
+const EFFECT_WINDOW_HELD: u8 = 25;
+const EFFECT_CELLS_HELD: u8 = 26;
+const EFFECT_LIMIT_HELD: u8 = 27;
+const EFFECT_RIGHT_HELD: u8 = 28;
+const EFFECT_TENDER_HELD: u8 = 29;
+const EFFECT_POINTS_HELD: u8 = 30;
+const EFFECT_HELD_SPENT: u8 = 31;
+const EFFECT_HELD_RIGHT_USED: u8 = 32;
+const EFFECT_HOLD_ENDED: u8 = 33;
+const EFFECT_HELD_EXPIRED: u8 = 34;
 
 /// Appends a member's part.
 pub fn write(out: &mut Vec<u8>, part: &MemberPart, base_ms: i64) {
@@ -179,6 +196,14 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             short(out, *grant);
         }
         Change::Settled => out.push(SETTLED),
+        Change::Held { due_s, money_minor } => {
+            out.push(HELD);
+            out.extend_from_slice(&due_s.to_le_bytes());
+            short(out, *money_minor as u64);
+        }
+        Change::Confirmed { hold } => named_hold(out, CONFIRMED, *hold),
+        Change::Cancelled { hold } => named_hold(out, CANCELLED, *hold),
+        Change::Lapsed { hold } => named_hold(out, LAPSED, *hold),
         Change::Acted { activity, happened_ms, fingerprint } => {
             out.push(if fingerprint.is_some() { ACTED_ONCE } else { ACTED });
             out.extend_from_slice(&activity.to_le_bytes());
@@ -195,6 +220,11 @@ fn write_change(out: &mut Vec<u8>, change: &Change) {
             short(out, u64::from(*left));
         }
     }
+}
+
+fn named_hold(out: &mut Vec<u8>, kind: u8, hold: RequestId) {
+    out.push(kind);
+    out.extend_from_slice(&hold.0);
 }
 
 fn write_found(out: &mut Vec<u8>, found: &Found) {
@@ -252,14 +282,7 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             out.push(EFFECT_SLID);
             out.extend_from_slice(&to_s.to_le_bytes());
         }
-        Effect::Used(Counter { campaign, offer, period, used }) => {
-            let mut fixed = [EFFECT_USED; 9];
-            fixed[1..3].copy_from_slice(&campaign.to_le_bytes());
-            fixed[3..5].copy_from_slice(&offer.to_le_bytes());
-            fixed[5..].copy_from_slice(&period.to_le_bytes());
-            out.extend_from_slice(&fixed);
-            short(out, u64::from(*used));
-        }
+        Effect::Used(counter) => write_counter(out, EFFECT_USED, counter),
         Effect::RightGiven(Right { number, count, expires_s }) => {
             out.push(EFFECT_RIGHT_GIVEN);
             out.extend_from_slice(&number.to_le_bytes());
@@ -321,7 +344,71 @@ fn write_effect(out: &mut Vec<u8>, effect: &Effect) {
             out.push(EFFECT_PROGRESS_FORGOTTEN);
             out.extend_from_slice(&from.to_le_bytes());
         }
+        _ => write_held(out, effect),
     }
+}
+
+/// Effects on what is held.
+fn write_held(out: &mut Vec<u8>, effect: &Effect) {
+    match effect {
+        Effect::HoldBegun { due_s, grace_s } => {
+            out.push(EFFECT_HOLD_BEGUN);
+            out.extend_from_slice(&due_s.to_le_bytes());
+            short(out, u64::from(*grace_s));
+        }
+        Effect::OfferHeld { campaign, offer, count, points } => {
+            out.push(EFFECT_OFFER_HELD);
+            out.extend_from_slice(&campaign.to_le_bytes());
+            out.extend_from_slice(&offer.to_le_bytes());
+            out.extend_from_slice(&count.to_le_bytes());
+            short(out, *points as u64);
+        }
+        Effect::WindowHeld { period, money_minor } => {
+            out.push(EFFECT_WINDOW_HELD);
+            out.extend_from_slice(&period.to_le_bytes());
+            short(out, *money_minor as u64);
+        }
+        Effect::CellsHeld { slots } => {
+            let slots = || slots.iter().filter(|slot| **slot != NO_CELL);
+            out.extend_from_slice(&[EFFECT_CELLS_HELD, slots().count() as u8]);
+            slots().for_each(|slot| out.extend_from_slice(&slot.to_le_bytes()));
+        }
+        Effect::LimitHeld(counter) => write_counter(out, EFFECT_LIMIT_HELD, counter),
+        Effect::RightHeld { number } => {
+            out.push(EFFECT_RIGHT_HELD);
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        Effect::TenderHeld { points } => counted(out, EFFECT_TENDER_HELD, *points),
+        Effect::PointsHeld { points } => counted(out, EFFECT_POINTS_HELD, *points),
+        Effect::HeldSpent { at, points } => {
+            out.push(EFFECT_HELD_SPENT);
+            out.extend_from_slice(&at.to_le_bytes());
+            short(out, *points as u64);
+        }
+        Effect::HeldRightUsed { at, number } => {
+            out.push(EFFECT_HELD_RIGHT_USED);
+            out.extend_from_slice(&at.to_le_bytes());
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        Effect::HoldEnded { at, through_s, back: points } | Effect::HeldExpired { at, through_s, points } => {
+            let ended = matches!(effect, Effect::HoldEnded { .. });
+            out.push(if ended { EFFECT_HOLD_ENDED } else { EFFECT_HELD_EXPIRED });
+            out.extend_from_slice(&at.to_le_bytes());
+            out.extend_from_slice(&through_s.to_le_bytes());
+            short(out, *points as u64);
+        }
+        _ => unreachable!("the other effects are written where they are named"),
+    }
+}
+
+#[inline(always)]
+fn write_counter(out: &mut Vec<u8>, kind: u8, counter: &Counter) {
+    let mut fixed = [kind; 9];
+    fixed[1..3].copy_from_slice(&counter.campaign.to_le_bytes());
+    fixed[3..5].copy_from_slice(&counter.offer.to_le_bytes());
+    fixed[5..].copy_from_slice(&counter.period.to_le_bytes());
+    out.extend_from_slice(&fixed);
+    short(out, u64::from(counter.used));
 }
 
 fn counted(out: &mut Vec<u8>, kind: u8, points: i64) {
@@ -400,6 +487,14 @@ fn read_change(fields: &mut Fields<'_>) -> Result<Change, BadRecord> {
         },
         REDEEMED => Change::Redeemed { campaign: fields.u16()?, offer: fields.u16()?, grant: read_short(fields)? },
         SETTLED => Change::Settled,
+        HELD => {
+            let due_s = fields.u32()?;
+            let money_minor = points(fields).ok().filter(|money| *money < MONEY_BELOW);
+            Change::Held { due_s, money_minor: money_minor.ok_or(BadRecord::Value(fields.kind))? }
+        }
+        CONFIRMED => Change::Confirmed { hold: RequestId(fields.take()?) },
+        CANCELLED => Change::Cancelled { hold: RequestId(fields.take()?) },
+        LAPSED => Change::Lapsed { hold: RequestId(fields.take()?) },
         FILLED_IN => Change::FilledIn { day: fields.i32()?, streak: fields.u16()? },
         ANSWERED => {
             let (quiz, question, option) = (fields.u16()?, fields.u32()?, fields.u8()?);
@@ -449,16 +544,7 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
         EFFECT_EXPIRED => Effect::Expired { points: points(fields)?, through_s: fields.u32()? },
         EFFECT_SPENT => Effect::Spent { points: points(fields)? },
         EFFECT_SLID => Effect::Slid { to_s: fields.u32()? },
-        EFFECT_USED => {
-            let (campaign, offer) = (fields.u16()?, fields.u16()?);
-            // It stands for a counter that is free.
-            if campaign == 0 {
-                return Err(BadRecord::Value(fields.kind));
-            }
-            let (period, used) = (fields.i32()?, read_short(fields)?);
-            let used = u32::try_from(used).map_err(|_| BadRecord::Value(fields.kind))?;
-            Effect::Used(Counter { campaign, offer, period, used })
-        }
+        EFFECT_USED => Effect::Used(read_counter(fields)?),
         EFFECT_RIGHT_GIVEN => {
             let (number, count) = (fields.u16()?, read_short(fields)?);
             let count = u32::try_from(count).map_err(|_| BadRecord::Value(fields.kind))?;
@@ -484,8 +570,59 @@ fn read_effect(fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
         EFFECT_INVITED => Effect::Invited { inviter: MemberKey(fields.take()?) },
         EFFECT_INVITED_UNTIL => Effect::InvitedUntil { until_s: fields.u32()? },
         EFFECT_PROGRESS_FORGOTTEN => Effect::ProgressForgotten { from: fields.i32()? },
+        kind => return read_held(kind, fields),
+    })
+}
+
+fn read_held(kind: u8, fields: &mut Fields<'_>) -> Result<Effect, BadRecord> {
+    Ok(match kind {
+        EFFECT_HOLD_BEGUN => {
+            let (due_s, grace_s) = (fields.u32()?, read_short(fields)?);
+            let grace_s = u32::try_from(grace_s).map_err(|_| BadRecord::Value(fields.kind))?;
+            Effect::HoldBegun { due_s, grace_s }
+        }
+        EFFECT_OFFER_HELD => Effect::OfferHeld {
+            campaign: fields.u16()?,
+            offer: fields.u16()?,
+            count: fields.u16()?,
+            points: points(fields)?,
+        },
+        EFFECT_WINDOW_HELD => Effect::WindowHeld { period: fields.i32()?, money_minor: points(fields)? },
+        EFFECT_CELLS_HELD => {
+            let count = usize::from(fields.u8()?);
+            let mut slots = [NO_CELL; CELLS_HELD];
+            let places = slots.get_mut(..count).ok_or(BadRecord::Value(fields.kind))?;
+            for slot in places {
+                *slot = fields.u32()?;
+                if *slot == NO_CELL {
+                    return Err(BadRecord::Value(fields.kind));
+                }
+            }
+            Effect::CellsHeld { slots }
+        }
+        EFFECT_LIMIT_HELD => Effect::LimitHeld(read_counter(fields)?),
+        EFFECT_RIGHT_HELD => Effect::RightHeld { number: fields.u16()? },
+        EFFECT_TENDER_HELD => Effect::TenderHeld { points: points(fields)? },
+        EFFECT_POINTS_HELD => Effect::PointsHeld { points: points(fields)? },
+        EFFECT_HELD_SPENT => Effect::HeldSpent { at: fields.u16()?, points: points(fields)? },
+        EFFECT_HELD_RIGHT_USED => Effect::HeldRightUsed { at: fields.u16()?, number: fields.u16()? },
+        EFFECT_HOLD_ENDED => Effect::HoldEnded { at: fields.u16()?, through_s: fields.u32()?, back: points(fields)? },
+        EFFECT_HELD_EXPIRED => {
+            Effect::HeldExpired { at: fields.u16()?, through_s: fields.u32()?, points: points(fields)? }
+        }
         _ => return Err(BadRecord::Value(fields.kind)),
     })
+}
+
+fn read_counter(fields: &mut Fields<'_>) -> Result<Counter, BadRecord> {
+    let (campaign, offer) = (fields.u16()?, fields.u16()?);
+    // It stands for a counter that is free.
+    if campaign == 0 {
+        return Err(BadRecord::Value(fields.kind));
+    }
+    let (period, used) = (fields.i32()?, read_short(fields)?);
+    let used = u32::try_from(used).map_err(|_| BadRecord::Value(fields.kind))?;
+    Ok(Counter { campaign, offer, period, used })
 }
 
 fn flag(fields: &mut Fields<'_>) -> Result<bool, BadRecord> {

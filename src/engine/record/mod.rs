@@ -10,9 +10,10 @@ use arrayvec::ArrayVec;
 
 use super::kept::KeptOrder;
 use super::keyed::KeyEntry;
-use super::part::{BlockPart, CellUse, DirectoryPart, MemberPart, QUOTAS_MOST};
+use super::part::{BlockPart, CellEnded, CellHeld, CellUse, DirectoryPart, MemberPart, QUOTAS_MOST};
 use super::question::Question;
 use super::quota::CellName;
+use crate::programme::Each;
 
 pub use member::write as write_member;
 
@@ -23,6 +24,10 @@ const GRANTED: u8 = 33;
 const CELL_FOLDED: u8 = 34;
 const QUESTION_PUBLISHED: u8 = 35;
 const QUESTION_FORGOTTEN: u8 = 36;
+const WIDE_CELL_OPENED: u8 = 37;
+const UNITS_HELD: u8 = 38;
+const UNITS_ENDED: u8 = 39;
+const UNITS_LAPSED: u8 = 40;
 const ORDER_TAKEN: u8 = 64;
 const ORDERS_FORGOTTEN: u8 = 65;
 const ORDER_KEPT: u8 = 66;
@@ -49,6 +54,9 @@ impl Record {
                 | BlockPart::Granted { now_ms, .. }
                 | BlockPart::Published { now_ms, .. }
                 | BlockPart::QuestionForgotten { now_ms, .. }
+                | BlockPart::Held { now_ms, .. }
+                | BlockPart::Ended { now_ms, .. }
+                | BlockPart::Lapsed { now_ms, .. }
                 | BlockPart::Folded { now_ms, .. },
             )
             | Record::Directory(
@@ -98,12 +106,40 @@ fn after_base(now_ms: i64, base_ms: i64) -> [u8; 4] {
 /// Appends a block's part.
 pub fn write_block(out: &mut Vec<u8>, part: &BlockPart, base_ms: i64) {
     match part {
-        BlockPart::Opened { now_ms, slot, name } => record(out, CELL_OPENED, |out| {
+        BlockPart::Opened { now_ms, slot, name, carried } => {
+            let plain = name.is_plain() && *carried == 0;
+            record(out, if plain { CELL_OPENED } else { WIDE_CELL_OPENED }, |out| {
+                out.extend_from_slice(&after_base(*now_ms, base_ms));
+                out.extend_from_slice(&slot.to_le_bytes());
+                out.extend_from_slice(&name.period.to_le_bytes());
+                out.extend_from_slice(&name.offer.to_le_bytes());
+                out.push(name.tier);
+                if !plain {
+                    out.push(name.each as u8);
+                    out.extend_from_slice(&name.store.to_le_bytes());
+                    out.extend_from_slice(&carried.to_le_bytes());
+                }
+            });
+        }
+        BlockPart::Held { now_ms, due_s, cells } => record(out, UNITS_HELD, |out| {
+            out.push(cells.len() as u8);
             out.extend_from_slice(&after_base(*now_ms, base_ms));
-            out.extend_from_slice(&slot.to_le_bytes());
-            out.extend_from_slice(&name.period.to_le_bytes());
-            out.extend_from_slice(&name.offer.to_le_bytes());
-            out.push(name.tier);
+            out.extend_from_slice(&due_s.to_le_bytes());
+            for CellHeld { slot, used, units } in cells {
+                out.extend([slot, used, units].into_iter().flat_map(|number| number.to_le_bytes()));
+            }
+        }),
+        BlockPart::Ended { now_ms, due_s, cells } => record(out, UNITS_ENDED, |out| {
+            out.push(cells.len() as u8);
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&due_s.to_le_bytes());
+            for CellEnded { slot, confirmed, returned } in cells {
+                out.extend([slot, confirmed, returned].into_iter().flat_map(|number| number.to_le_bytes()));
+            }
+        }),
+        BlockPart::Lapsed { now_ms, through_s } => record(out, UNITS_LAPSED, |out| {
+            out.extend_from_slice(&after_base(*now_ms, base_ms));
+            out.extend_from_slice(&through_s.to_le_bytes());
         }),
         BlockPart::Granted { now_ms, cells } => record(out, GRANTED, |out| {
             out.push(cells.len() as u8);
@@ -203,7 +239,7 @@ pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRec
     let record = match kind {
         first::ENROLLED..=first::REDEEMED => Record::Member(first::read(&mut fields, base_ms)?),
         MEMBER => Record::Member(member::read(&mut fields, base_ms)?),
-        CELL_OPENED..=QUESTION_FORGOTTEN => Record::Block(read_block(&mut fields, base_ms)?),
+        CELL_OPENED..=UNITS_LAPSED => Record::Block(read_block(&mut fields, base_ms)?),
         ORDER_TAKEN..=KEPT_FORGOTTEN => Record::Directory(read_directory(&mut fields, base_ms)?),
         other => return Err(BadRecord::Kind(other)),
     };
@@ -214,14 +250,33 @@ pub fn read_record(bytes: &[u8], base_ms: i64) -> Result<(Record, usize), BadRec
 }
 
 fn read_block(fields: &mut Fields<'_>, base_ms: i64) -> Result<BlockPart, BadRecord> {
-    let cells = if fields.kind == GRANTED { usize::from(fields.u8()?) } else { 0 };
+    let counts = matches!(fields.kind, GRANTED | UNITS_HELD | UNITS_ENDED);
+    let cells = if counts { usize::from(fields.u8()?) } else { 0 };
     let now_ms = base_ms.saturating_add(i64::from(fields.u32()?));
     Ok(match fields.kind {
         CELL_OPENED => {
             let slot = fields.u32()?;
-            let name = CellName { period: fields.i32()?, offer: fields.u16()?, tier: fields.u8()? };
-            BlockPart::Opened { now_ms, slot, name }
+            let name = CellName::of_window(fields.i32()?, fields.u16()?, fields.u8()?);
+            BlockPart::Opened { now_ms, slot, name, carried: 0 }
         }
+        WIDE_CELL_OPENED => {
+            let (slot, period, offer, tier) = (fields.u32()?, fields.i32()?, fields.u16()?, fields.u8()?);
+            let each = Each::numbered(fields.u8()?).ok_or(BadRecord::Value(fields.kind))?;
+            let (store, carried) = (fields.u16()?, fields.u32()?);
+            let name = CellName { period, offer, store, tier, each };
+            BlockPart::Opened { now_ms, slot, name, carried }
+        }
+        UNITS_HELD => {
+            let due_s = fields.u32()?;
+            let cell = |_| Ok(CellHeld { slot: fields.u32()?, used: fields.u32()?, units: fields.u32()? });
+            BlockPart::Held { now_ms, due_s, cells: (0..cells).map(cell).collect::<Result<_, BadRecord>>()? }
+        }
+        UNITS_ENDED => {
+            let due_s = fields.u32()?;
+            let cell = |_| Ok(CellEnded { slot: fields.u32()?, confirmed: fields.u32()?, returned: fields.u32()? });
+            BlockPart::Ended { now_ms, due_s, cells: (0..cells).map(cell).collect::<Result<_, BadRecord>>()? }
+        }
+        UNITS_LAPSED => BlockPart::Lapsed { now_ms, through_s: fields.u32()? },
         QUESTION_PUBLISHED => {
             let question = Question::read(fields.rest).map_err(|_| BadRecord::Value(fields.kind))?;
             fields.rest = &[];

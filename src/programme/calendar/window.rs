@@ -193,6 +193,13 @@ impl Window {
         self.find(now_ms)
     }
 
+    /// How many windows open on a day between two, neither included; of the years that the table covers.
+    pub fn count_between(&self, after: i32, before: i32) -> u64 {
+        let from = self.table.partition_point(|interval| interval.period <= after);
+        let until = self.table.partition_point(|interval| interval.period < before);
+        until.saturating_sub(from) as u64
+    }
+
     /// The rule it was made from.
     pub(in crate::programme) fn rule(&self) -> &Rule {
         &self.rule
