@@ -2,6 +2,7 @@
 
 use tidegate_protocol::{LedgerId, RequestId};
 
+use super::admit::AHEAD_MS_MOST;
 use super::effect::Effect;
 use super::part::{Change, Found, MemberPart};
 
@@ -183,15 +184,18 @@ impl Remembered {
     }
 }
 
-/// The second until which something is held, from that of the id on, above what it costs in money: 24 and 40 bits.
+/// An id may be so many seconds ahead of the clock, and more than what is held is held for: seconds are counted from before it.
+const AHEAD_S: i64 = AHEAD_MS_MOST / 1000 + 1;
+
+/// The second until which something is held, from shortly before the id on, above what it costs in money: 24 and 40 bits.
 fn held(id: RequestId, due_s: u32, money_minor: i64) -> u64 {
-    let from_s = id.time_ms().div_euclid(1000);
+    let from_s = id.time_ms().div_euclid(1000) - AHEAD_S;
     let seconds = (i64::from(due_s) - from_s).clamp(0, (1 << 24) - 1) as u64;
     seconds << 40 | money_minor as u64 & ((1 << 40) - 1)
 }
 
 fn held_until_ms(id: RequestId, detail: u64) -> (i64, i64) {
-    let until_s = id.time_ms().div_euclid(1000) + (detail >> 40) as i64;
+    let until_s = id.time_ms().div_euclid(1000) - AHEAD_S + (detail >> 40) as i64;
     (until_s * 1000, (detail & ((1 << 40) - 1)) as i64)
 }
 

@@ -11,7 +11,7 @@ use tidegate_protocol::frame::{FLAG_NOT_DURABLE, HEADER_BYTES, Header, Kind};
 
 use crate::dice::Dice;
 use crate::model::{Ask, Asked};
-use crate::{asking, claims, quizzes, wire};
+use crate::{asking, claims, holds, quizzes, wire};
 
 /// What a call came to, as its caller was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub struct Gateway {
     /// Server time minus the gateway's.
     offset_ms: i64,
     sent: Vec<Asked>,
+    held: Vec<holds::Held>,
     minted: u64,
 }
 
@@ -60,6 +61,7 @@ impl Gateway {
             dice,
             offset_ms: 0,
             sent: Vec::new(),
+            held: Vec::new(),
             minted: u64::from(number) << 32,
         }
     }
@@ -78,7 +80,13 @@ impl Gateway {
     }
 
     /// A caller asks something.
-    pub fn ask(&mut self, programmes: u32, campaigns: &dyn Fn(u32) -> u32, mono_ms: i64) -> Option<Asked> {
+    pub fn ask(
+        &mut self,
+        programmes: u32,
+        campaigns: &dyn Fn(u32) -> u32,
+        offers: &dyn Fn(u32) -> Vec<(u32, u32)>,
+        mono_ms: i64,
+    ) -> Option<Asked> {
         let server_ms = mono_ms + self.offset_ms;
         let programme = 1 + self.dice.below(u64::from(programmes)) as u32;
         let member = self.dice.below(MEMBERS);
@@ -96,7 +104,7 @@ impl Gateway {
         }
         // First there must be members.
         let young = self.sent.len() < 30 && self.dice.chance(50);
-        let ask = match if young { 0 } else { self.dice.below(36) } {
+        let ask = match if young { 0 } else { self.dice.below(42) } {
             0..2 => Ask::Enrol,
             2..6 => Ask::CheckIn,
             6..10 => Ask::Order(asking::order(&mut self.dice, server_ms, 120)),
@@ -110,6 +118,10 @@ impl Gateway {
             32..36 => {
                 let last = &self.sent[self.sent.len().saturating_sub(24)..];
                 let (member, ask) = claims::ask(&mut self.dice, server_ms, member, last);
+                return self.submit(Asked { programme, member, id, deadline_ms, ask }, mono_ms);
+            }
+            36..42 => {
+                let (member, ask) = holds::ask(&mut self.dice, member, &offers(programme), &self.held);
                 return self.submit(Asked { programme, member, id, deadline_ms, ask }, mono_ms);
             }
             24 | 25 => asking::days(&mut self.dice, server_ms),
@@ -180,7 +192,11 @@ impl Gateway {
         self.table
             .answers(header.correlation, answers, durable, mono_ms as u64, &mut finished)
             .expect("answers that read");
-        finished.into_iter().map(ended).collect()
+        let ended: Vec<(Asked, End)> = finished.into_iter().map(ended).collect();
+        for (asked, _) in ended.iter().filter(|(_, end)| matches!(end, End::Applied | End::AppliedEarly)) {
+            holds::remember(&mut self.held, asked);
+        }
+        ended
     }
 
     /// Lets time do its work.
@@ -234,6 +250,10 @@ fn changes(asked: &Asked) -> bool {
             | Ask::Claim { .. }
             | Ask::Report(..)
             | Ask::Receive { .. }
+            | Ask::Hold(_)
+            | Ask::Confirm(_)
+            | Ask::ConfirmPart(..)
+            | Ask::Cancel(_)
     )
 }
 

@@ -16,6 +16,7 @@ pub mod dice;
 mod disk;
 pub mod earning;
 pub mod gateway;
+pub mod holds;
 pub mod ladder;
 pub mod model;
 pub mod multipliers;

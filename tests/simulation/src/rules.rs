@@ -165,6 +165,8 @@ pub struct Rules {
     pub check_in: Option<CheckIn>,
     /// Days that order numbers are remembered.
     pub remember_days: i64,
+    /// What expired while it was held lives for so long more.
+    pub grace_ms: i64,
     /// Campaigns.
     pub campaigns: Vec<Campaign>,
 }
@@ -196,6 +198,7 @@ impl Rules {
             claims: None,
             check_in: None,
             remember_days: dice.between(1, 3),
+            grace_ms: 0,
             campaigns: Vec::new(),
         };
         rules.activities = Activity::random(dice, rules.tiers.len(), "campaign-0");

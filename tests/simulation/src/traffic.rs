@@ -155,7 +155,8 @@ impl Traffic {
         if programmes == 0 || gateways[gateway].session == 0 {
             return;
         }
-        let asked = gateways[gateway].ask(programmes, &|programme| model.campaigns(programme), *mono_ms);
+        let (campaigns, offers) = (|programme| model.campaigns(programme), |programme| model.offers(programme));
+        let asked = gateways[gateway].ask(programmes, &campaigns, &offers, *mono_ms);
         if let Some(Asked { programme, member, id, .. }) = asked {
             let key = (programme, member, id);
             *self.submitted.entry(key).or_default() += 1;

@@ -4,13 +4,14 @@ use tidegate_protocol::answer::Cursor;
 use tidegate_protocol::batch::{Entry, push_entry};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, Enrol, Field, GetCampaign, GetClaim,
-    GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding, GetStatement, MakeUp, OrderLine, RecordActivity,
-    RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, Cancel, CheckIn, ClaimOrder, Confirm, ConfirmPart, ConfirmReceipt, Enrol, Field,
+    GetCampaign, GetClaim, GetHolds, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding, GetStatement,
+    Hold, MakeUp, OfferCount, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem,
+    ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
 };
 use tidegate_protocol::{List, MemberKey, Proof, Text, decode};
 
-use crate::model::{Act, Ask, Asked, Line, NOBODY, Order};
+use crate::model::{Act, Ask, Asked, Basket, Line, NOBODY, Order};
 use crate::rules::BRAND;
 
 fn text(text: &str) -> Text {
@@ -121,6 +122,22 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
             let body = Redeem { member, campaign: *campaign, offer: *offer };
             push_entry(out, op::REDEEM, programme, deadline_ms, id, &body);
         }
+        Ask::Hold(Basket { for_ms, offers, rights }) => {
+            let (offers, rights) = (counts(offers), List::cut(rights.iter().map(|slug| text(slug))));
+            let (store, lines, for_ms) = (text(""), List::default(), *for_ms);
+            let body = Hold { member, for_ms, store, points: 0, lines, offers, rights };
+            push_entry(out, op::HOLD, programme, deadline_ms, id, &body);
+        }
+        Ask::Confirm(hold) => {
+            push_entry(out, op::CONFIRM, programme, deadline_ms, id, &Confirm { member, hold: *hold });
+        }
+        Ask::ConfirmPart(hold, Basket { offers, rights, .. }) => {
+            let (offers, rights) = (counts(offers), List::cut(rights.iter().map(|slug| text(slug))));
+            let body = ConfirmPart { member, hold: *hold, points: 0, offers, rights };
+            push_entry(out, op::CONFIRM_PART, programme, deadline_ms, id, &body);
+        }
+        Ask::Cancel(hold) => push_entry(out, op::CANCEL, programme, deadline_ms, id, &Cancel { member, hold: *hold }),
+        Ask::GetHolds => push_entry(out, op::GET_HOLDS, programme, deadline_ms, id, &GetHolds { member }),
         Ask::GetMember => push_entry(out, op::GET_MEMBER, programme, deadline_ms, id, &GetMember { member }),
         Ask::GetStanding => push_entry(out, op::GET_STANDING, programme, deadline_ms, id, &GetStanding { member }),
         Ask::GetLots => push_entry(out, op::GET_LOTS, programme, deadline_ms, id, &GetLots { member }),
@@ -133,6 +150,19 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
         }
     }
     bytes
+}
+
+fn counts(offers: &[(u32, u32, u32)]) -> List<OfferCount, 12> {
+    let offers = offers.iter().map(|(campaign, offer, count)| (*campaign, *offer, *count));
+    List::cut(offers.map(|(campaign, offer, count)| OfferCount { campaign, offer, count }))
+}
+
+fn basket(for_ms: u32, offers: &List<OfferCount, 12>, rights: &List<Text, 8>) -> Basket {
+    Basket {
+        for_ms,
+        offers: offers.as_slice().iter().map(|it| (it.campaign, it.offer, it.count)).collect(),
+        rights: rights.as_slice().iter().map(|slug| slug.as_str().to_owned()).collect(),
+    }
 }
 
 /// What an entry asks.
@@ -237,6 +267,23 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
             let Redeem { member, campaign, offer } = decode(entry.body).expect(read);
             (number(member), Ask::Redeem(campaign, offer))
         }
+        op::HOLD => {
+            let Hold { member, for_ms, offers, rights, .. } = decode(entry.body).expect(read);
+            (number(member), Ask::Hold(basket(for_ms, &offers, &rights)))
+        }
+        op::CONFIRM => {
+            let Confirm { member, hold } = decode(entry.body).expect(read);
+            (number(member), Ask::Confirm(hold))
+        }
+        op::CONFIRM_PART => {
+            let ConfirmPart { member, hold, offers, rights, .. } = decode(entry.body).expect(read);
+            (number(member), Ask::ConfirmPart(hold, basket(0, &offers, &rights)))
+        }
+        op::CANCEL => {
+            let Cancel { member, hold } = decode(entry.body).expect(read);
+            (number(member), Ask::Cancel(hold))
+        }
+        op::GET_HOLDS => (number(decode::<GetHolds>(entry.body).expect(read).member), Ask::GetHolds),
         op::GET_MEMBER => (number(decode::<GetMember>(entry.body).expect(read).member), Ask::GetMember),
         op::GET_STANDING => (number(decode::<GetStanding>(entry.body).expect(read).member), Ask::GetStanding),
         op::GET_LOTS => (number(decode::<GetLots>(entry.body).expect(read).member), Ask::GetLots),

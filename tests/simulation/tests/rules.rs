@@ -18,7 +18,7 @@ use tidegate_protocol::{MemberKey, RequestId, decode};
 use tidegate_simulation::dice::Dice;
 use tidegate_simulation::model::{Ask, Asked, Circumstances, Model, Told};
 use tidegate_simulation::rules::Rules;
-use tidegate_simulation::{asking, claims, entry, quizzes};
+use tidegate_simulation::{asking, claims, entry, holds, quizzes};
 
 const WORLDS: u64 = 100;
 const OPERATIONS: u64 = 10_000;
@@ -35,6 +35,7 @@ struct World {
     now_ms: i64,
     minted: u64,
     asked: Vec<Asked>,
+    held: Vec<holds::Held>,
 }
 
 impl World {
@@ -54,8 +55,17 @@ impl World {
         let opened = data::open(Arc::new(Memory::new()), options, Some(seed), &mut |_| {}).unwrap();
         let rules = Rules::random(&mut dice, "club", START_MS);
         let model = Model::new(true, limits.members);
-        let mut world =
-            World { opened, model, rules, dice, turn: Turn::default(), now_ms: START_MS, minted: 0, asked: Vec::new() };
+        let mut world = World {
+            opened,
+            model,
+            rules,
+            dice,
+            turn: Turn::default(),
+            now_ms: START_MS,
+            minted: 0,
+            asked: Vec::new(),
+            held: Vec::new(),
+        };
         world.activate(world.rules.clone());
         world
     }
@@ -123,7 +133,7 @@ impl World {
         random[2..].copy_from_slice(&self.minted.to_be_bytes());
         let id = RequestId::mint(self.now_ms, random);
         let mut member = self.dice.below(MEMBERS);
-        let ask = match self.dice.below(41) {
+        let ask = match self.dice.below(51) {
             0 => Ask::Enrol,
             1..6 => Ask::CheckIn,
             6..11 => Ask::Order(asking::order(&mut self.dice, self.now_ms, 4_000)),
@@ -135,6 +145,11 @@ impl World {
             35..41 => {
                 let last = &self.asked[self.asked.len().saturating_sub(24)..];
                 let (of, ask) = claims::ask(&mut self.dice, self.now_ms, member, last);
+                member = of;
+                ask
+            }
+            41..51 => {
+                let (of, ask) = holds::ask(&mut self.dice, member, &self.model.offers(1), &self.held);
                 member = of;
                 ask
             }
@@ -200,6 +215,9 @@ impl World {
         let told = Told { code: told.code, body: told.body.to_vec() };
         if let Some(would) = would.filter(|would| *would != told.code) {
             return Err(format!("{asked:?} is answered {:#06x}, and was to be {would:#06x}", told.code));
+        }
+        if told.code == answer::HELD {
+            holds::remember(&mut self.held, &asked);
         }
         let now = Circumstances { now_ms: self.now_ms, epoch, later: None };
         let verdict = self.model.judge(now, &asked, &told)?;

@@ -1,6 +1,5 @@
 //! Makes the change that an answer tells of, and holds the answer to it.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tidegate_protocol::LedgerId;
@@ -15,7 +14,7 @@ use super::decide::Change;
 use super::judge::{Bench, due, expect};
 use super::points::{Later, Points};
 use super::standing::{Under, What};
-use super::{Applied, Asked, CellName, Member, Told};
+use super::{Applied, Asked, Member, Told};
 use crate::ladder::Measure;
 use crate::referral::Qualifies;
 
@@ -203,18 +202,19 @@ impl Bench<'_> {
                 if let Some((right, count)) = gives {
                     held.give_right(&under, right, *count, now.now_ms);
                 }
-                if let Some((of, period, used)) = limit {
-                    member.limits.insert((*campaign, *of), (*period, *used));
+                if let Some((of, period)) = limit {
+                    member.use_limit(*campaign, *of, *period, 1);
                 }
-                let counts: Vec<u64> = cells.iter().map(|cell| count_one(&mut programme.cells, *cell)).collect();
+                cells.iter().for_each(|cell| *programme.cells.entry(*cell).or_default() += 1);
+                let count = programme.used(cells[0], now.now_ms);
                 *programme.granted.entry(*campaign).or_default() += 1;
                 programme.block_changed.insert(*campaign, now.epoch);
-                due(
-                    (body.version, body.grant, body.before, body.after),
-                    (version, counts[0], before, member.holdings.points.balance()),
-                )?;
+                let after = programme.members[&asked.member].holdings.points.balance();
+                due((body.version, body.grant, body.before, body.after), (version, count, before, after))?;
                 body.ledger
             }
+            Change::Hold { .. } => self.apply_hold(asked, told, change, before)?,
+            Change::Confirm { .. } | Change::Cancel { .. } => self.apply_end(asked, told, change, before)?,
         };
         let programme = &mut *self.programme;
         let member = programme.members.get_mut(&asked.member).ok_or("a change of nobody")?;
@@ -257,10 +257,4 @@ pub(super) fn introduced_by(under: &Under<'_>, member: &mut Member, introduced: 
         member.invitation = Some((inviter, 0));
         member.holdings.award(under, &rule.invitee, "referral", now_ms);
     }
-}
-
-fn count_one(cells: &mut BTreeMap<CellName, u64>, cell: CellName) -> u64 {
-    let used = cells.entry(cell).or_default();
-    *used += 1;
-    *used
 }

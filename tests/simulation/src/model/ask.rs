@@ -3,6 +3,8 @@
 use tidegate_protocol::code::name;
 use tidegate_protocol::{Decode, RequestId, decode};
 
+use super::holds::Basket;
+
 /// An order as a member sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -113,6 +115,16 @@ pub enum Ask {
     SetBirthday(u8, u8),
     /// An offer of a campaign, both by number.
     Redeem(u32, u32),
+    /// A checkout is held.
+    Hold(Basket),
+    /// What is held under an id is taken.
+    Confirm(RequestId),
+    /// Part of it.
+    ConfirmPart(RequestId, Basket),
+    /// What is held under an id is given back.
+    Cancel(RequestId),
+    /// What the member holds.
+    GetHolds,
     /// What the member has.
     GetMember,
     /// The member's points, lot by lot.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_protocol::Decode;
 use tidegate_protocol::code::{answer, name};
 use tidegate_protocol::refusal::{
     BirthdayLocked, Clock as ServerClock, LimitReached, NotEnoughPoints, NotOpen, NotReached, PaidInTheFuture, SoldOut,
     TierNotAdmitted,
 };
+use tidegate_protocol::{Decode, RequestId};
 
 use super::claims::Met;
+use super::holds::HeldOffer;
 use super::judge::Bench;
 use super::referral::Deed;
 use super::standing::Under;
@@ -107,9 +108,33 @@ pub(super) enum Change {
         campaign: u32,
         price: i64,
         cells: Vec<CellName>,
-        limit: Option<(u32, i32, u32)>,
+        limit: Option<(u32, i32)>,
         gives: Option<(&'static str, u32)>,
     },
+    Hold {
+        until_ms: i64,
+        points: i64,
+        offers: Vec<HeldOffer>,
+        rights: Vec<String>,
+    },
+    /// How many of each offer of the hold, and which rights.
+    Confirm {
+        id: RequestId,
+        counts: Vec<u32>,
+        rights: Vec<String>,
+    },
+    Cancel {
+        id: RequestId,
+    },
+}
+
+/// An offer as it is open to a member.
+pub(super) struct Offered<'a> {
+    campaign: &'a Campaign,
+    offer: &'a Offer,
+    pub(super) price: i64,
+    pub(super) period: i32,
+    closes_ms: i64,
 }
 
 pub(super) fn plain(code: u16) -> Due {
@@ -159,6 +184,10 @@ impl Bench<'_> {
             (_, None) => plain(answer::NO_SUCH_MEMBER),
             (Ask::CheckIn, Some(member)) => self.check_in(member),
             (Ask::Redeem(campaign, offer), Some(member)) => self.redeem(member, *campaign, *offer),
+            (Ask::Hold(basket), Some(member)) => self.hold(member, basket),
+            (Ask::Confirm(id), Some(member)) => self.confirm(member, *id, None),
+            (Ask::ConfirmPart(id, part), Some(member)) => self.confirm(member, *id, Some(part)),
+            (Ask::Cancel(id), Some(member)) => self.cancel(member, *id),
             (Ask::Act(act), Some(_)) => self.decide_act(act, None),
             (Ask::SetBirthday(month, day), Some(member)) => self.set_birthday(member, *month, *day),
             (Ask::Answer { quiz, question, answer }, Some(_)) => self.answer(asked.member, quiz, question, answer),
@@ -208,18 +237,53 @@ impl Bench<'_> {
         Due::Apply(Change::SetBirthday(Birthday { date: (month as i8, day as i8), from_year, said_on: today }))
     }
 
-    fn redeem(&self, member: &Member, campaign_number: u32, offer_number: u32) -> Due {
+    fn redeem(&self, member: &Member, campaign: u32, offer_number: u32) -> Due {
+        let open = match self.offered(member, campaign, offer_number) {
+            Ok(open) => open,
+            Err(due) => return *due,
+        };
+        let limit = match self.limit(member, campaign, &open, offer_number, 1, |_| 0) {
+            Ok(limit) => limit,
+            Err(due) => return *due,
+        };
+        if let Some(due) = self.lacks_points(member, open.price) {
+            return due;
+        }
+        let Offered { offer, price, period, closes_ms, .. } = open;
+        match self.cells_of(member, campaign, offer_number, period, 1, &BTreeMap::new()) {
+            Ok(cells) => Due::Apply(Change::Redeem { campaign, price, cells, limit, gives: offer.gives }),
+            Err(used_up) => {
+                let now_ms = self.now.now_ms;
+                let fits = move |body: &SoldOut| {
+                    used_up.contains(&(body.offer, u32::from(body.tier)))
+                        && i64::from(body.hold_ms) <= closes_ms - now_ms
+                };
+                with(answer::SOLD_OUT, fits, "that quota is not used up, or the answer is held too long".into())
+            }
+        }
+    }
+
+    /// Whether an offer is open to a member, and what it costs then.
+    pub(super) fn offered(
+        &self,
+        member: &Member,
+        campaign_number: u32,
+        offer_number: u32,
+    ) -> Result<Offered<'_>, Box<Due>> {
         let programme = &*self.programme;
-        let Some(campaign) = programme.campaign(campaign_number) else { return plain(answer::NO_SUCH_CAMPAIGN) };
+        let refused = |due: Due| Err(Box::new(due));
+        let Some(campaign) = programme.campaign(campaign_number) else {
+            return refused(plain(answer::NO_SUCH_CAMPAIGN));
+        };
         let Some(offer) = programme.offer(campaign_number, campaign, offer_number) else {
-            return plain(answer::NO_SUCH_OFFER);
+            return refused(plain(answer::NO_SUCH_OFFER));
         };
         let closed =
             |code, due: i64| with(code, move |body: &NotOpen| body.opens_ms == due, format!("it opens at {due}"));
         let (period, closes_ms) = match programme.clock.at(&campaign.window, self.now.now_ms) {
             Now::Open { period, closes_ms, .. } => (period, closes_ms),
-            Now::NotYet { opens_ms } => return closed(answer::NOT_YET_OPEN, opens_ms),
-            Now::Closed { opens_ms } => return closed(answer::CLOSED, opens_ms),
+            Now::NotYet { opens_ms } => return refused(closed(answer::NOT_YET_OPEN, opens_ms)),
+            Now::Closed { opens_ms } => return refused(closed(answer::CLOSED, opens_ms)),
         };
         let tier_at = member.holdings.tier_at(&programme.rules);
         let tier = programme.rules.tiers[tier_at].0;
@@ -231,63 +295,60 @@ impl Bench<'_> {
             let count = member.holdings.count_on(&under, programme.clock.day(self.now.now_ms));
             let missing = next.map_or(0, |(_, from)| from - count);
             let fits = move |body: &TierNotAdmitted| body.missing == missing;
-            return with(answer::TIER_NOT_ADMITTED, fits, format!("{missing} points are missing"));
+            return refused(with(answer::TIER_NOT_ADMITTED, fits, format!("{missing} points are missing")));
         };
-        let limit = match campaign.limit {
-            None => None,
-            Some((times, each_offer)) => {
-                let of = if each_offer { offer_number } else { 0 };
-                let seen = member.limits.get(&(campaign_number, of)).filter(|(seen, _)| *seen == period);
-                let used = seen.map_or(0, |(_, used)| *used);
-                if used >= times {
-                    let fits = move |body: &LimitReached| (body.times, body.used) == (times, used);
-                    return with(answer::LIMIT_REACHED, fits, format!("{used} of {times} are used"));
-                }
-                Some((of, period, used + 1))
-            }
-        };
-        let balance = member.holdings.points.balance();
-        if balance < price {
-            let due = NotEnoughPoints { price, balance, shortfall: price - balance };
-            return with(
-                answer::NOT_ENOUGH_POINTS,
-                move |body: &NotEnoughPoints| *body == due,
-                format!("{due:?} is due"),
-            );
-        }
-        self.count(
-            campaign_number,
-            campaign,
-            offer_number,
-            offer,
-            tier,
-            period,
-            closes_ms,
-            Change::Redeem { campaign: campaign_number, price, cells: Vec::new(), limit, gives: offer.gives },
-        )
+        Ok(Offered { campaign, offer, price, period, closes_ms })
     }
 
-    /// All quotas that apply, or one of those that are used up.
-    #[allow(clippy::too_many_arguments, reason = "it is one decision, cut where the page ends")]
-    fn count(
+    /// The limit in which so many more count, and the window; `more` says how many count in it beside, by whose limit it is.
+    pub(super) fn limit(
         &self,
+        member: &Member,
+        campaign: u32,
+        open: &Offered<'_>,
+        offer: u32,
+        count: u32,
+        more: impl Fn(u32) -> u32,
+    ) -> Result<Option<(u32, i32)>, Box<Due>> {
+        let Some((times, each_offer)) = open.campaign.limit else { return Ok(None) };
+        let of = if each_offer { offer } else { 0 };
+        let used = member.limit_used(campaign, of, open.period) + more(of);
+        if used + count > times {
+            let fits = move |body: &LimitReached| (body.times, body.used) == (times, used);
+            return Err(Box::new(with(answer::LIMIT_REACHED, fits, format!("{used} of {times} are used"))));
+        }
+        Ok(Some((of, open.period)))
+    }
+
+    pub(super) fn lacks_points(&self, member: &Member, price: i64) -> Option<Due> {
+        let balance = member.holdings.points.balance();
+        let due = NotEnoughPoints { price, balance, shortfall: price - balance };
+        let fits = move |body: &NotEnoughPoints| *body == due;
+        (balance < price).then(|| with(answer::NOT_ENOUGH_POINTS, fits, format!("{due:?} is due")))
+    }
+
+    /// All cells in which so many more of an offer count, where so many of each are `added` already; or the quotas that have no room.
+    pub(super) fn cells_of(
+        &self,
+        member: &Member,
         campaign_number: u32,
-        campaign: &Campaign,
         offer_number: u32,
-        offer: &Offer,
-        tier: &str,
         period: i32,
-        closes_ms: i64,
-        change: Change,
-    ) -> Due {
+        count: u32,
+        added: &BTreeMap<CellName, u64>,
+    ) -> Result<Vec<CellName>, Vec<(u32, u32)>> {
         let programme = &*self.programme;
+        let campaign = programme.campaign(campaign_number).expect("it is open");
+        let offer = programme.offer(campaign_number, campaign, offer_number).expect("it is open");
+        let tier = programme.rules.tiers[member.holdings.tier_at(&programme.rules)].0;
         let mut cells: Vec<CellName> = vec![(campaign_number, offer_number, 0, period)];
         let mut used_up = Vec::new();
         for (number, quotas) in [(offer_number, &offer.quotas), (0, &campaign.quotas)] {
             for (of_tier, total) in quotas.that_apply(tier) {
                 let of_tier = of_tier.map_or(0, |slug| programme.tier_number(slug));
                 let cell = (campaign_number, number, of_tier, period);
-                if programme.cells.get(&cell).copied().unwrap_or(0) >= total {
+                let used = programme.used(cell, self.now.now_ms) + added.get(&cell).copied().unwrap_or(0);
+                if used + u64::from(count) > total {
                     used_up.push((number, of_tier));
                 }
                 if !cells.contains(&cell) {
@@ -295,17 +356,7 @@ impl Bench<'_> {
                 }
             }
         }
-        if !used_up.is_empty() {
-            let now_ms = self.now.now_ms;
-            let fits = move |body: &SoldOut| {
-                used_up.contains(&(body.offer, u32::from(body.tier))) && i64::from(body.hold_ms) <= closes_ms - now_ms
-            };
-            return with(answer::SOLD_OUT, fits, "that quota is not used up, or the answer is held too long".into());
-        }
-        let Change::Redeem { campaign, price, limit, gives, .. } = change else {
-            unreachable!("only redemptions are counted")
-        };
-        Due::Apply(Change::Redeem { campaign, price, cells, limit, gives })
+        if used_up.is_empty() { Ok(cells) } else { Err(used_up) }
     }
 
     pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64) -> Due {

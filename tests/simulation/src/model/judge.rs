@@ -48,6 +48,7 @@ impl Bench<'_> {
         match &asked.ask {
             Ask::GetMember => self.member(asked.member, told)?,
             Ask::GetLots => self.lots(asked.member, told)?,
+            Ask::GetHolds => self.holds_view(asked.member, told)?,
             Ask::GetStanding => self.standing(asked.member, told)?,
             // What there is comes from the log, and is judged there.
             Ask::GetStatement => expect(told, answer::NO_SUCH_MEMBER)?,
@@ -75,6 +76,11 @@ impl Bench<'_> {
                     let looked = told.code == answer::SOLD_OUT;
                     let changed = self.programme.block_changed.get(&campaign).copied().unwrap_or(0);
                     reveals = reveals.max(if looked { changed } else { 0 });
+                }
+                if let Ask::Hold(basket) = &asked.ask {
+                    let looked = told.code == answer::SOLD_OUT;
+                    let changed = basket.offers.iter().filter_map(|it| self.programme.block_changed.get(&it.0)).max();
+                    reveals = reveals.max(changed.copied().filter(|_| looked).unwrap_or(0));
                 }
                 if let Ask::Answer { quiz, .. } = &asked.ask {
                     let tells = [answer::NO_SUCH_QUESTION, answer::CLOSED, answer::NOT_YET_OPEN];
@@ -252,9 +258,10 @@ impl Bench<'_> {
             (view.balance, view.earned, view.tier_slug.as_str(), view.streak, view.streak_best, view.last_day),
             due_view,
         )?;
-        let limits: BTreeMap<(u32, u32), (i32, u32)> =
-            view.limits.as_slice().iter().map(|it| ((it.campaign, it.offer), (it.period, it.used))).collect();
-        due(&limits, &member.limits)?;
+        // What is used no more is of no interest.
+        let limits = view.limits.as_slice().iter().filter(|it| it.used > 0);
+        let limits: BTreeMap<(u32, u32), u32> = limits.map(|it| ((it.campaign, it.offer), it.used)).collect();
+        due(&limits, &member.limits_told())?;
         let known = view.mark == RequestId::default() || member.windowed.contains(&view.mark);
         if !known || view.mark < member.mark || (self.ample && view.mark != member.mark) {
             return Err(format!("the mark is {}, known is {}", view.mark, member.mark));
@@ -283,7 +290,7 @@ impl Bench<'_> {
     /// A rule that the programme names no longer has no name.
     fn source_name(&self, source: &'static str) -> &'static str {
         let rules = &self.programme.rules;
-        let named = ["orders", "check-in", "tier", "referral", "claim"].contains(&source)
+        let named = ["orders", "check-in", "tier", "referral", "claim", "grace"].contains(&source)
             || rules.activities.iter().any(|it| it.slug == source)
             || rules.quizzes.iter().any(|it| it.slug == source)
             || rules.standing.benefits.iter().any(|it| it.slug == source);
@@ -371,11 +378,11 @@ impl Bench<'_> {
             Now::Closed { opens_ms } => (if opens_ms == 0 { 3 } else { 2 }, 0, opens_ms),
         };
         due((view.state, view.period, view.opens_ms), (state, period, opens_ms))?;
-        due(view.granted_ever, programme.granted.get(&number).copied().unwrap_or(0))?;
+        due(view.granted_ever, programme.grants(number, self.now.now_ms))?;
         if state == 1 {
             for row in view.quotas.as_slice() {
                 let cell = (number, row.offer, u32::from(row.tier), row.period);
-                due((row.period, row.used), (period, programme.cells.get(&cell).copied().unwrap_or(0)))?;
+                due((row.period, row.used), (period, programme.used(cell, self.now.now_ms)))?;
             }
         }
         Ok(())

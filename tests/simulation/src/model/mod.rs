@@ -11,6 +11,7 @@ mod ask;
 mod claims;
 mod days;
 mod decide;
+mod holds;
 mod judge;
 mod points;
 mod quiz;
@@ -29,6 +30,7 @@ use crate::rules::{Campaign, Offer, Rules};
 pub use ask::{Act, Ask, Asked, Circumstances, Line, Order, Told, Verdict};
 pub use claims::NOBODY;
 use days::Days;
+pub use holds::Basket;
 use judge::{Bench, Judged, expect, tells_of};
 use standing::{Holdings, Under};
 
@@ -143,6 +145,17 @@ impl Model {
     /// Numbers of the campaigns ever named.
     pub fn campaigns(&self, programme: u32) -> u32 {
         self.programmes.get(programme as usize - 1).map_or(0, |it| it.campaigns.len() as u32)
+    }
+
+    /// The offers that there are: of which campaign, and which of it.
+    pub fn offers(&self, programme: u32) -> Vec<(u32, u32)> {
+        let Some(of) = self.programmes.get(programme as usize - 1) else { return Vec::new() };
+        let campaigns = (1..).zip(&of.campaigns);
+        let known = campaigns
+            .filter_map(|(number, slug)| Some((number, of.rules.campaigns.iter().find(|it| it.slug == *slug)?)));
+        known
+            .flat_map(|(number, campaign)| (1..=campaign.offers.len() as u32).map(move |offer| (number, offer)))
+            .collect()
     }
 
     /// Whether an id changed the state.

@@ -97,6 +97,20 @@ impl Points {
         }
     }
 
+    /// Takes points out, of those that are spent first.
+    pub(super) fn take(&mut self, points: i64) -> Vec<Lot> {
+        let (mut left, mut taken) = (points, Vec::new());
+        for lot in self.spent_in_order() {
+            let some = left.min(lot.points);
+            left -= some;
+            if some > 0 {
+                taken.push(Lot { points: some, ..lot.clone() });
+            }
+        }
+        self.spend(points);
+        taken
+    }
+
     /// Any activity moves what slides.
     pub(super) fn slide(&mut self, rules: &Rules, clock: &Clock, now_ms: i64) {
         let Some(Expiry::Sliding(length)) = &rules.points else { return };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
+use super::holds::Held;
 use super::points::Points;
 use crate::calendar::Clock;
 use crate::earning::Caps;
@@ -53,6 +54,8 @@ pub(super) struct Holdings {
     pub(super) rights: Vec<Right>,
     counts: BTreeMap<Counted, (i32, i64)>,
     pub(super) birthday: Option<Birthday>,
+    /// What it holds, the oldest first.
+    pub(super) held: Vec<Held>,
 }
 
 /// The rules by which a member's holdings move, at an instant.
@@ -179,8 +182,18 @@ impl Holdings {
             };
             let plan = self.plans.iter().map(|(what, at)| (*at, rank(what), *what)).min();
             let plan = plan.map(|(at, _, what)| (at, what)).filter(|(at, _)| *at <= now_ms);
+            let over = self.next_over(now_ms);
             match (opens_ms, plan) {
-                (Some(opens_ms), plan) if plan.is_none_or(|(at, _)| opens_ms <= at) => self.open(under, opens_ms),
+                (Some(opens_ms), plan)
+                    if over.is_none_or(|over| opens_ms <= over) && plan.is_none_or(|(at, _)| opens_ms <= at) =>
+                {
+                    self.open(under, opens_ms)
+                }
+                (_, plan) if over.is_some_and(|over| plan.is_none_or(|(at, _)| over <= at)) => {
+                    let over = over.expect("it is there");
+                    self.expire(over);
+                    self.over(over);
+                }
                 (_, Some((at, what))) => {
                     self.expire(at);
                     self.look(under, what, at);
@@ -328,10 +341,22 @@ impl Holdings {
     pub(super) fn give_right(&mut self, under: &Under<'_>, slug: &'static str, count: u32, at_ms: i64) {
         let (_, expiry) = under.rules.standing.declared.iter().find(|(of, _)| *of == slug).expect("it is declared");
         let expires_ms = super::points::expires(expiry, under.rules, under.clock, at_ms);
-        match self.rights.iter_mut().find(|known| (known.slug, known.expires_ms) == (slug, expires_ms)) {
-            Some(same) => same.count += count,
-            None => self.rights.push(Right { slug, count, expires_ms }),
+        self.put_right(Right { slug, count, expires_ms });
+    }
+
+    pub(super) fn put_right(&mut self, right: Right) {
+        let is_like = |known: &&mut Right| (known.slug, known.expires_ms) == (right.slug, right.expires_ms);
+        match self.rights.iter_mut().find(is_like) {
+            Some(same) => same.count += right.count,
+            None => self.rights.push(right),
         }
+    }
+
+    /// Takes one of a right, and gives it.
+    pub(super) fn take_right(&mut self, slug: &str) -> Option<Right> {
+        let first = self.rights_in_order().into_iter().find(|right| right.slug == slug)?.clone();
+        self.use_right(slug)?;
+        Some(Right { count: 1, ..first })
     }
 
     /// Rights in the order in which they expire.
