@@ -1,33 +1,38 @@
-//! Campaigns: their limits, quotas and offers, read and held against each other.
+//! Campaigns: whom they are for, when they are open, and their offers, read and held against each other.
 
 use std::collections::HashSet;
 
-use super::compile::{choice, duration};
-use super::reader::{Fields, MAX_POINTS, Value};
+use super::compile::duration;
+use super::prices::{for_tags, prices, tag};
+use super::quotas::{can_be_counted, fit, limits, quotas};
+use super::reader::{Fields, Value};
 use super::rules::ByNumber;
 use super::windows::window;
-use super::{
-    Campaign, Each, ForStore, LimitOver, MemberLimit, Numbering, Offer, Price, Quota, Right, Tier, Zone, rights,
-};
+use super::{Campaign, Currency, Numbering, Offer, Quota, Right, Store, Tag, Tier, Zone, rights};
 
 /// Each has a window with a table of up to a quarter of a mebibyte.
 const MAX_CAMPAIGNS: usize = 256;
 
-/// Units beyond this are a mistake.
-const MAX_UNITS: i64 = 1_000_000_000_000;
 const DEFAULT_HOLD_ANSWER_MS: i64 = 1000;
+
+/// How much earlier than to others a window can open to a tier.
+const HEAD_START: (i64, i64, &str) = (1_000, 7 * 86_400_000, "1s to 7d");
 
 /// What campaigns refer to.
 pub(super) struct Scope<'s> {
     pub(super) zone: &'s Zone,
     pub(super) tiers: &'s [Tier],
+    pub(super) tags: &'s [Tag],
+    pub(super) stores: &'s [Store],
+    /// Where it is one.
+    pub(super) currency: Option<&'s Currency>,
     pub(super) rights: &'s [Right],
     pub(super) numbering: &'s mut Numbering,
 }
 
 impl Scope<'_> {
     /// The index of a tier; unknown ones are reported.
-    fn tier(&self, value: &Value, slug: &str) -> Option<usize> {
+    pub(super) fn tier(&self, value: &Value, slug: &str) -> Option<usize> {
         tier_index(value, slug, self.tiers)
     }
 }
@@ -55,14 +60,18 @@ pub(super) fn read(value: &Value, scope: &mut Scope) -> Option<Vec<Campaign>> {
 }
 
 fn campaign(slug: &str, value: &Value, scope: &mut Scope) -> Option<Campaign> {
-    let fields = value.table(&["title", "window", "tiers", "per_member", "quota", "offer", "hold_answer"])?;
+    let known = ["title", "window", "tiers", "tags", "head_start", "per_member", "quota", "offer", "hold_answer"];
+    let fields = value.table(&known)?;
     let good_slug = value.key_is_slug(slug);
     let title = fields.title(slug);
     let example = "window = { every = \"month\", from = \"20 10:00\", until = \"last 24:00\" }";
     let window = fields.need("window", example).and_then(|value| window(&value, scope.zone));
     let admitted =
         fields.get("tiers").map_or(Some(vec![true; scope.tiers.len()]), |value| admitted(&value, scope.tiers));
-    let limit = fields.get("per_member").map_or(Some(None), |value| limit(&value).map(Some));
+    let tags = fields.get("tags").map_or(Some(Vec::new()), |value| tagged(&value, scope.tags));
+    let head_start = fields.get("head_start");
+    let head_start = head_start.map_or(Some(Vec::new()), |value| head_starts(&value, admitted.as_deref(), scope));
+    let limits = fields.get("per_member").map_or(Some(Vec::new()), |value| limits(&value));
     let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas(&value, admitted.as_deref(), scope));
     let hold_answer = fields
         .get("hold_answer")
@@ -73,14 +82,16 @@ fn campaign(slug: &str, value: &Value, scope: &mut Scope) -> Option<Campaign> {
     }
     let offers = offers(&fields, slug, admitted.as_deref(), quotas.as_deref(), scope);
     let offers = offers.filter(|_| good_slug)?;
+    let highest = offers.iter().map(|offer| offer.number).max().unwrap_or(0);
+    let limits = limits.filter(|limits| can_be_counted(value, limits, highest));
     Some(Campaign {
         number: number.ok()?,
         slug: slug.to_owned(),
         title: title?,
         window: window?,
-        head_start_ms: Vec::new(),
-        tags: Vec::new(),
-        limits: limit?.into_iter().collect(),
+        head_start_ms: head_start?,
+        tags: tags?,
+        limits: limits?,
         quotas: quotas?,
         hold_answer_ms: hold_answer?,
         offer_index: ByNumber::new(offers.iter().map(|offer| offer.number)),
@@ -99,71 +110,6 @@ pub(super) fn admitted(value: &Value, tiers: &[Tier]) -> Option<Vec<bool>> {
         return None;
     }
     Some(admitted)
-}
-
-fn each_window(fields: &Fields) -> Option<()> {
-    fields.need("each", "each = \"window\"").and_then(|value| choice(&value, &[("window", ())]))
-}
-
-fn limit(value: &Value) -> Option<MemberLimit> {
-    let fields = value.table(&["times", "each", "over"])?;
-    let times = fields.need("times", "times = 1").and_then(|value| value.integer(1..=1_000_000));
-    let each = each_window(&fields);
-    let over = fields.need("over", "over = \"all offers\" or over = \"each offer\"").and_then(|value| {
-        choice(&value, &[("all offers", LimitOver::AllOffers), ("each offer", LimitOver::EachOffer)])
-    });
-    each?;
-    Some(MemberLimit { times: times? as u32, each: Each::Window, over: over? })
-}
-
-fn quotas(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Quota>> {
-    let fields = value.table(&["each", "total", "by_tier"])?;
-    let mut whole = each_window(&fields).is_some();
-    let mut quotas = Vec::new();
-    let mut shared = None;
-    if let Some(value) = fields.get("total") {
-        match units(&value) {
-            Some(total) => shared = Some(total),
-            None => whole = false,
-        }
-        quotas.extend(shared.map(|total| quota(None, total)));
-    }
-    for (slug, value) in fields.get("by_tier").map_or(Some(Vec::new()), |value| value.entries())? {
-        let (Some(tier), Some(total)) = (scope.tier(&value, slug), units(&value)) else {
-            whole = false;
-            continue;
-        };
-        if shared.is_some_and(|shared| total > shared) {
-            value.warn(
-                format!("the quota of {total} for \"{slug}\" is more than the total"),
-                "it can never be used up; lower it, or raise the total",
-            );
-        }
-        if admitted.is_some_and(|admitted| !admitted[tier]) {
-            value.at_key().warn(
-                format!("the tier \"{slug}\" is not admitted here"),
-                "give it a price and add it to `tiers`, or leave its quota out",
-            );
-        }
-        quotas.push(quota(Some(scope.tiers[tier].number), total));
-    }
-    if whole && quotas.is_empty() {
-        fields.need("total", "total = 5000");
-        whole = false;
-    }
-    whole.then_some(quotas)
-}
-
-fn quota(tier: Option<u8>, total: u64) -> Quota {
-    Quota { tier, store: ForStore::All, each: Each::Window, total, carried: false }
-}
-
-fn units(value: &Value) -> Option<u64> {
-    let total = value.integer(0..=MAX_UNITS)?;
-    if total == 0 {
-        value.warn(format!("`{}` is 0: sold out from the start", value.name), "write how many there are");
-    }
-    Some(total as u64)
 }
 
 fn offers(
@@ -188,13 +134,13 @@ fn offers(
             whole = false;
         }
         for quota in &offer.quotas {
-            let above =
-                shared.into_iter().flatten().find(|above| above.tier == quota.tier && above.total < quota.total);
+            let above = shared.into_iter().flatten().find(|above| is_like(above, quota) && above.total < quota.total);
             if let Some(above) = above {
                 let sentence = format!("the quota of {} is more than the campaign's {}", quota.total, above.total);
                 item.warn(sentence, "it can never be used up; lower it, or raise the campaign's");
             }
         }
+        whole &= fit(&item, &offer.quotas, shared.unwrap_or_default());
         offers.push(offer);
     }
     if whole && offers.is_empty() {
@@ -205,10 +151,11 @@ fn offers(
 }
 
 fn offer(item: &Value, campaign: &str, admitted: Option<&[bool]>, scope: &mut Scope) -> Option<Offer> {
-    let fields = item.table(&["sku", "title", "price", "quota", "gives"])?;
+    let fields = item.table(&["sku", "title", "price", "price_for", "quota", "gives"])?;
     let sku = fields.need("sku", "sku = \"SET-0001\"").and_then(|value| value.opaque());
     let title = fields.title(sku.unwrap_or_default());
     let prices = fields.need("price", "price = { points = 1200 }").and_then(|value| prices(&value, admitted, scope));
+    let prices_for = fields.get("price_for").map_or(Some(Vec::new()), |value| for_tags(&value, scope));
     // Who has no price here cannot use a quota here.
     let priced: Option<Vec<bool>> = prices.as_ref().map(|prices| prices.iter().map(Option::is_some).collect());
     let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas(&value, priced.as_deref(), scope));
@@ -217,50 +164,47 @@ fn offer(item: &Value, campaign: &str, admitted: Option<&[bool]>, scope: &mut Sc
         fields.need("right", "right = \"ten-percent-off\"")?;
         rights::given(&fields, scope.rights)
     });
-    let (sku, title, prices, quotas, gives) = (sku?, title?, prices?, quotas?, gives?);
+    let (sku, title, prices, prices_for, quotas, gives) = (sku?, title?, prices?, prices_for?, quotas?, gives?);
     let Ok(number) = scope.numbering.offer(campaign, sku) else {
         item.error("there are no numbers left for new offers", "a campaign has at most 1048576 over its life");
         return None;
     };
-    Some(Offer { number, sku: sku.to_owned(), title, prices, prices_for: Vec::new(), quotas, gives })
+    Some(Offer { number, sku: sku.to_owned(), title, prices, prices_for, quotas, gives })
 }
 
-/// `{ points = 1200 }` for all admitted, or `{ basic = { points = 1200 }, gold = { points = 800 } }`; a tier without a
-/// price is not admitted.
-fn prices(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Option<Price>>> {
-    if !value.is_table() {
-        return value.table(&["points"]).and(None);
+/// Whether two quotas are for the same tier, store and period.
+fn is_like(one: &Quota, other: &Quota) -> bool {
+    (one.tier, one.store, one.each) == (other.tier, other.store, other.each)
+}
+
+/// `tags = ["koc"]`: of which a member must have one.
+fn tagged(value: &Value, declared: &[Tag]) -> Option<Vec<u16>> {
+    let names = value.names()?;
+    if names.is_empty() {
+        value.error("`tags` is empty", "name the tags of which a member must have one, or leave it out");
+        return None;
     }
-    let entries = value.entries()?;
-    if entries.iter().any(|(key, _)| *key == "points") {
-        let points = price(value)?;
-        let open = |tier: usize| admitted.is_none_or(|admitted| admitted[tier]);
-        return Some((0..scope.tiers.len()).map(|tier| open(tier).then_some(points)).collect());
-    }
-    let mut prices = vec![None; scope.tiers.len()];
+    names.iter().map(|name| tag(value, name, declared)).collect()
+}
+
+/// `head_start = { gold = "10m" }`, by index of tier.
+fn head_starts(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<i64>> {
+    let mut starts = vec![0; scope.tiers.len()];
     let mut whole = true;
-    for (slug, value) in &entries {
-        let (Some(tier), Some(points)) = (scope.tier(value, slug), price(value)) else {
+    for (slug, value) in value.entries()? {
+        let (tier, ahead_ms) = (scope.tier(&value, slug), duration(&value, HEAD_START));
+        let (Some(tier), Some(ahead_ms)) = (tier, ahead_ms) else {
             whole = false;
             continue;
         };
         if admitted.is_some_and(|admitted| !admitted[tier]) {
-            value.at_key().warn(
-                format!("the price for \"{slug}\" is never asked: that tier is not admitted"),
-                "add it to `tiers`, or leave its price out",
-            );
-            continue;
+            let sentence = format!("the tier \"{slug}\" is not admitted here");
+            value.at_key().warn(sentence, "add it to `tiers`, or leave its head start out");
         }
-        prices[tier] = Some(points);
+        starts[tier] = ahead_ms;
     }
-    if whole && prices.iter().all(Option::is_none) {
-        value.error("no tier has a price", "write { points = 1200 }, or a price for at least one tier admitted");
-        whole = false;
+    if whole && starts.iter().all(|ahead_ms| *ahead_ms > 0) {
+        value.warn("every tier has a head start", "let the window open earlier instead");
     }
-    whole.then_some(prices)
-}
-
-fn price(value: &Value) -> Option<Price> {
-    let points = value.table(&["points"])?.need("points", "points = 1200")?.integer(0..=MAX_POINTS)?;
-    Some(Price { points, money_minor: 0 })
+    whole.then_some(starts)
 }

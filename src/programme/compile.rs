@@ -9,20 +9,21 @@ use super::campaigns::{self, Scope};
 use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
 use super::{
-    Bundle, Channel, Currency, Finding, HoldRules, Ladder, Measure, Numbering, OrderRules, Programme, Report, Tag, Zone,
+    Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Store, Tag, Zone,
 };
 use super::{
-    activities, awards, benefits, birthday, check_in, claims, earning, grammar, ladder, multipliers, punctuation,
-    quizzes, referral, rights, terms, tiers,
+    activities, awards, benefits, birthday, check_in, claims, earning, grammar, holds, ladder, multipliers,
+    punctuation, quizzes, referral, rights, terms, tiers,
 };
 
-const TOP_KEYS: [&str; 22] = [
+const TOP_KEYS: [&str; 25] = [
     "programme",
     "title",
     "zone",
     "currency",
     "brands",
     "channels",
+    "stores",
     "tags",
     "tiers",
     "tier",
@@ -38,14 +39,17 @@ const TOP_KEYS: [&str; 22] = [
     "claim",
     "multipliers",
     "orders",
+    "holds",
+    "tender",
     "campaign",
 ];
 /// As many tags as an answer tells.
 const TAGS_MOST: usize = 64;
+/// As many stores as an answer tells the quotas of.
+const STORES_MOST: usize = 1_000;
 const DAYS_MS: i64 = 86_400_000;
 /// Caps of a programme at a time, over all rules: as many as an answer tells.
 const CAPS_MOST: usize = 256;
-const DEFAULT_HOLDS: HoldRules = HoldRules { for_ms: 15 * 60_000, most_ms: 60 * 60_000, grace_ms: 0 };
 const DEFAULT_ORDERS: OrderRules = OrderRules { remember_ms: 180 * DAYS_MS, ahead_ms: 10 * 60_000 };
 
 /// A programme and what came with it.
@@ -125,6 +129,7 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let brands = brands(&top);
     let channels = channels(&top, numbering);
     let tags = tags(&top, numbering);
+    let stores = stores(&top, numbering);
     let (zone, slug) = (zone?, slug?);
     let ladder = ladder::read(top.get("tiers"), &zone)?;
     let tier_list = top.get("tier");
@@ -142,7 +147,9 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let known_rights = rights.as_deref().unwrap_or_default();
     let campaigns = match top.get("campaign") {
         Some(value) => {
-            campaigns::read(&value, &mut Scope { zone: &zone, tiers: &tiers, rights: known_rights, numbering })
+            let (tags, stores) = (tags.as_deref().unwrap_or_default(), stores.as_deref().unwrap_or_default());
+            let (zone, tiers, currency, rights) = (&zone, &tiers, currency.as_ref(), known_rights);
+            campaigns::read(&value, &mut Scope { zone, tiers, tags, stores, currency, rights, numbering })
         }
         None => Some(Vec::new()),
     };
@@ -168,6 +175,11 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         let earning_caps = earning.iter().flatten().any(|rule| !rule.giving.caps.is_empty());
         claims::read(&value, &claims::Scope { channels, orders, has_orders, earning_caps, lives: &lives })
     });
+    let holds = top.get("holds").map_or(Some(holds::DEFAULT), |value| holds::read(&value));
+    let tender = match (top.get("tender"), &currency) {
+        (Some(value), Some(currency)) => Some(holds::tender(&value, currency)),
+        _ => None,
+    };
     let activities = activities::read(top.get("activity"), &lives, numbering);
     let quizzes = quizzes::read(top.get("quiz"), &lives, numbering);
     let awards = awards::Scope { lives: &lives, rights: known_rights };
@@ -220,9 +232,9 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         tags: tags?,
         quizzes: quizzes?,
         referral: wanted(referral)?,
-        stores: Vec::new(),
-        holds: DEFAULT_HOLDS,
-        tender: None,
+        stores: stores?,
+        holds: holds?,
+        tender: wanted(tender)?,
         benefits: benefits?,
         orders: orders?,
         bundle_hash: [0; 32],
@@ -348,6 +360,25 @@ fn tags(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Tag>> {
     Some(tags)
 }
 
+/// Stores that quotas can be by.
+fn stores(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Store>> {
+    let Some(value) = top.get("stores") else { return Some(Vec::new()) };
+    let names = value.names()?;
+    if names.len() > STORES_MOST {
+        value.error(format!("there are {} stores", names.len()), format!("a programme has at most {STORES_MOST}"));
+        return None;
+    }
+    let mut stores = Vec::new();
+    for slug in names {
+        let Ok(number) = numbering.store(&slug) else {
+            value.error("there are no numbers left for new stores", "a programme has at most 65535 over its life");
+            return None;
+        };
+        stores.push(Store { number, slug });
+    }
+    Some(stores)
+}
+
 /// An amount above zero in minor units.
 pub(super) fn amount(value: &Value, currency: &Currency, example: &str) -> Option<i64> {
     amount_from(value, currency, example, 1)
@@ -358,7 +389,8 @@ pub(super) fn amount_from_zero(value: &Value, currency: &Currency, example: &str
     amount_from(value, currency, example, 0)
 }
 
-fn amount_from(value: &Value, currency: &Currency, example: &str, least: i64) -> Option<i64> {
+/// An amount in minor units, of at least so many.
+pub(super) fn amount_from(value: &Value, currency: &Currency, example: &str, least: i64) -> Option<i64> {
     let text = value.amount_text(example)?;
     let amount = currency.parse(text).filter(|amount| *amount >= least);
     if amount.is_none() {

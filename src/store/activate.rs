@@ -16,7 +16,7 @@ use super::world::{Active, BlockPlace, World};
 use super::{directory_place, member_place};
 use crate::engine::{Block, CAMPAIGNS_BELOW, PlaceId, PlaceKind, second_of};
 use crate::planted::{Bug, planted};
-use crate::programme::{Bundle, BundleFile, Numbering, Programme, Span, compile, date};
+use crate::programme::{Bundle, BundleFile, Numbering, Programme, Quota, Span, compile, date};
 
 /// As many as a server names to those who connect.
 const PROGRAMMES_MOST: u32 = 1_024;
@@ -335,10 +335,10 @@ pub(super) fn check_bounds(
         }
         let lists = campaign.offers.iter().map(|offer| &offer.quotas).chain([&campaign.quotas]);
         for quotas in lists {
-            // So that at most four cells count one redemption, well below QUOTAS_MOST.
-            let mut tiers: Vec<_> = quotas.iter().map(|quota| quota.tier).collect();
-            tiers.sort_unstable();
-            if tiers.windows(2).any(|pair| pair[0] == pair[1]) {
+            let same =
+                |one: &Quota, other: &Quota| (one.tier, one.store, one.each) == (other.tier, other.store, other.each);
+            let twice = (0..quotas.len()).any(|at| quotas[..at].iter().any(|before| same(before, &quotas[at])));
+            if twice {
                 let sentence = format!("campaign `{}` states two quotas for the same thing; keep one", campaign.slug);
                 return Err(ActivationError::Bounds(sentence));
             }
