@@ -202,7 +202,7 @@ fn limits_quotas_and_prices_are_held_to_their_words() {
             "7:19: error: `campaign.c.quota.total` is a number with a point; write a whole number from 0 to 1000000000000",
             "8:24: error: `campaign.c.per_member.times` is a text; write 1 without quotes",
             "8:36: error: `campaign.c.per_member.each` is \"hour\"; write \"window\" or \"day\" or \"week\" or \"month\" or \"life\"",
-            "8:50: error: `campaign.c.per_member.over` is \"all\"; write \"all offers\" or \"each offer\"",
+            "8:51: error: `campaign.c.per_member.over` is \"all\"; write \"all offers\" or \"each offer\"",
             "11:9: error: `campaign.c.offer[1].price` is a whole number; write a table, such as { points = … }",
             "14:20: error: `campaign.c.offer[2].price.points` is -1; write a whole number from 0 to 1000000000000",
         ],

@@ -13,6 +13,8 @@ mod earning;
 mod quiz;
 #[path = "scenarios/referral.rs"]
 mod referral;
+#[path = "scenarios/shop.rs"]
+mod shop;
 #[path = "scenarios/stage.rs"]
 mod stage;
 #[path = "scenarios/standing.rs"]

@@ -19,13 +19,26 @@ use tidegate_client::{Answer, CallOptions, Client, ClientOptions, client_config}
 use tidegate_protocol::answer::{ClaimView, LotsView, MemberView, ProfileView, QuizView, StandingView};
 use tidegate_protocol::code::{Applied, row};
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, Enrol, Field, GetClaim, GetLots, GetMember,
-    GetProfile, GetQuiz, GetStanding, MakeUp, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines,
-    Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, Cancel, CheckIn, ClaimOrder, Confirm, ConfirmPart, ConfirmReceipt, Enrol, Field,
+    GetClaim, GetLots, GetMember, GetProfile, GetQuiz, GetQuotas, GetStanding, Hold, MakeUp, OfferCount, OrderLine,
+    RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem, ReportOrder, SetBirthday, SetTag, SetZone,
+    TenderLine, UseRight,
 };
 use tidegate_protocol::operator::{GetResults, PublishQuestion, ResultsView};
-use tidegate_protocol::{Body, List, MemberKey, Proof, Prose, Text};
+use tidegate_protocol::{Body, List, MemberKey, Proof, Prose, RequestId, Text};
 use tokio::sync::Notify;
+
+/// A checkout: offers of one campaign, and what is asked for beside.
+#[derive(Clone, Copy, Default)]
+pub struct Basket {
+    pub campaign: &'static str,
+    pub offers: &'static [(&'static str, u32)],
+    pub store: &'static str,
+    /// Points that pay part of these lines: their SKU, category and yuan.
+    pub points: i64,
+    pub lines: &'static [(&'static str, &'static str, i64)],
+    pub rights: &'static [&'static str],
+}
 
 /// The server, the gateway, and the clock between them.
 pub struct Stage {
@@ -56,6 +69,7 @@ impl Stage {
         let clock = Arc::new(HandClock::at(instant_ms(&zone, reading)));
         let (brand, channel) = match bundle_name {
             "tea-tiers" => ("tea-house", "store"),
+            "tea-shop" => ("house", "store"),
             "hotpot-levels" => ("hotpot", "store"),
             _ => ("house", "mall"),
         };
@@ -259,6 +273,72 @@ impl Stage {
         view
     }
 
+    /// A checkout is held.
+    pub async fn hold(&self, member: u64, basket: Basket) -> Answer {
+        let text = |text: &str| Text::try_from(text).unwrap();
+        let Basket { campaign, offers, store, points, lines, rights } = basket;
+        let mut counts = Vec::new();
+        for (sku, count) in offers {
+            let (campaign, offer) = self.offer(campaign, sku);
+            counts.push(OfferCount { campaign, offer, count: *count });
+        }
+        let line = |(sku, category, yuan): &(&str, &str, i64)| TenderLine {
+            sku: text(sku),
+            category: text(category),
+            amount_minor: yuan * 100,
+        };
+        let body = Hold {
+            member: MemberKey::from_number(member),
+            for_ms: 0,
+            store: text(store),
+            points,
+            lines: List::cut(lines.iter().map(line)),
+            offers: List::cut(counts),
+            rights: List::cut(rights.iter().map(|right| text(right))),
+        };
+        self.client.hold(1, body, patient()).await.unwrap()
+    }
+
+    pub async fn confirm(&self, member: u64, hold: RequestId) -> Answer {
+        let body = Confirm { member: MemberKey::from_number(member), hold };
+        self.client.confirm(1, body, patient()).await.unwrap()
+    }
+
+    /// So many of some offers, and so many of the points that pay part of an order.
+    pub async fn confirm_part(
+        &self,
+        member: u64,
+        hold: RequestId,
+        (campaign, offers): (&str, &[(&str, u32)]),
+        points: i64,
+    ) -> Answer {
+        let counts = offers.iter().map(|(sku, count)| {
+            let (campaign, offer) = self.offer(campaign, sku);
+            OfferCount { campaign, offer, count: *count }
+        });
+        let (offers, rights, member) = (List::cut(counts), List::default(), MemberKey::from_number(member));
+        self.client.confirm_part(1, ConfirmPart { member, hold, points, offers, rights }, patient()).await.unwrap()
+    }
+
+    pub async fn cancel(&self, member: u64, hold: RequestId) -> Answer {
+        let body = Cancel { member: MemberKey::from_number(member), hold };
+        self.client.cancel(1, body, patient()).await.unwrap()
+    }
+
+    /// Of each quota of a campaign: how many there are, are used, and of these held.
+    pub async fn quotas(&self, campaign: &str) -> Vec<(i64, u64, u64)> {
+        let body = GetQuotas { campaign: 0, slug: Text::try_from(campaign).unwrap() };
+        let body = self.client.get_quotas(1, body, patient()).await.unwrap().body;
+        let Body::QuotasView(view) = body else { panic!("{body:?}") };
+        view.quotas.as_slice().iter().map(|quota| (quota.total, quota.used, quota.held)).collect()
+    }
+
+    fn offer(&self, campaign: &str, sku: &str) -> (u32, u32) {
+        let active = self.node.store.programmes().into_iter().next().unwrap();
+        let campaign = active.programme.campaign_by_slug(campaign).unwrap();
+        (campaign.number, campaign.offer_by_sku(sku).unwrap().number)
+    }
+
     /// A member received an order at a reading of the clock.
     pub async fn received(&self, member: u64, number: &str, reading: &str) -> Answer {
         let [channel, number] = [self.channel, number].map(|text| Text::try_from(text).unwrap());
@@ -270,6 +350,12 @@ impl Stage {
     pub async fn redeem(&self, member: u64, campaign: u32, offer: u32) -> Body {
         let body = Redeem { member: MemberKey::from_number(member), campaign, offer };
         self.client.redeem(1, body, patient()).await.unwrap().body
+    }
+
+    /// One of a campaign's offer, both by name.
+    pub async fn redeem_named(&self, member: u64, campaign: &str, sku: &str) -> Body {
+        let (campaign, offer) = self.offer(campaign, sku);
+        self.redeem(member, campaign, offer).await
     }
 
     /// An order with lines.

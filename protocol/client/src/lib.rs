@@ -384,6 +384,18 @@ calls! {
     confirm_receipt: CONFIRM_RECEIPT operation::ConfirmReceipt, programme;
     /// Redeems points for a campaign's offer.
     redeem: REDEEM operation::Redeem, programme;
+    /// Sets offers, rights and points aside for a checkout.
+    hold: HOLD operation::Hold, programme;
+    /// Takes all that is held under an id.
+    confirm: CONFIRM operation::Confirm, programme;
+    /// Takes part of what is held under an id, and gives the rest back.
+    confirm_part: CONFIRM_PART operation::ConfirmPart, programme;
+    /// Gives back what is held under an id.
+    cancel: CANCEL operation::Cancel, programme;
+    /// What a member holds.
+    get_holds: GET_HOLDS operation::GetHolds, programme;
+    /// A campaign's quotas, and what is left of them.
+    get_quotas: GET_QUOTAS operation::GetQuotas, programme;
     /// What a member has.
     get_member: GET_MEMBER operation::GetMember, programme;
     /// What a campaign offers, and what is left.
