@@ -225,6 +225,13 @@ impl Block {
         self.find(name, now_s).map_or(0, |(_, cell)| cell.used)
     }
 
+    /// Whether a cell is of a window, over all tiers and stores, and there is none of a later one.
+    pub fn is_newest(&self, slot: u32) -> bool {
+        let Some(cell) = self.cells.get(slot as usize).copied().flatten() else { return false };
+        let name = CellName { period: i32::MAX, ..cell.name };
+        cell.name.is_plain() && cell.name.tier == 0 && self.before(name) == Some(cell.name)
+    }
+
     /// The newest cell before a window's, of the same offer over all tiers and stores.
     pub fn before(&self, name: CellName) -> Option<CellName> {
         let names = self.cells.iter().flatten().map(|cell| cell.name);

@@ -106,6 +106,8 @@ impl Store {
                 .filter(|(_, cell)| cell.is_some_and(|cell| is_over(cell.name, fold_before)))
                 .map(|(slot, _)| slot)
                 .filter(|slot| !held.state.holds_any(*slot))
+                // What it left may come on top in the next.
+                .filter(|slot| !held.state.is_newest(*slot))
                 .take(256)
                 .collect();
             let now_ms = now_ms.max(held.journal.last_ms());

@@ -4,7 +4,9 @@ use tidegate_protocol::RequestId;
 
 use crate::asking;
 use crate::dice::Dice;
+use crate::earning::CATEGORIES;
 use crate::model::{Ask, Asked, Basket};
+use crate::shop::STORES;
 
 /// What was held, as its member was told: who holds it, under which id, and what that is.
 pub type Held = (u64, RequestId, Basket);
@@ -43,9 +45,17 @@ fn basket(dice: &mut Dice, offers: &[(u32, u32)]) -> Basket {
         all.sort_unstable();
         all.dedup_by_key(|it| (it.0, it.1));
     }
+    let store = if dice.chance(70) { *dice.one(&STORES) } else { "" };
+    let store = if dice.chance(1) { "nowhere" } else { store };
+    let pays = dice.chance(15);
+    let lines = (0..if pays { dice.between(1, 3) } else { 0 })
+        .map(|_| ((*dice.one(&CATEGORIES)).to_owned(), if dice.chance(1) { -1 } else { dice.between(0, 90) }))
+        .collect();
+    let points = if pays || dice.chance(1) { dice.between(-1, 30) } else { 0 };
     let rights = if few == 0 || dice.chance(10) { vec![asking::right(dice)] } else { Vec::new() };
     let for_ms = *dice.one(&[0, 0, 700, 60_000, 600_000, 600_000, 3_600_000, 3_600_000]);
-    Basket { for_ms: if dice.chance(2) { 3_600_001 } else { for_ms }, offers: all, rights }
+    let for_ms = if dice.chance(2) { 7_200_001 } else { for_ms };
+    Basket { for_ms, store: store.into(), points, lines, offers: all, rights }
 }
 
 fn offer(dice: &mut Dice, offers: &[(u32, u32)]) -> (u32, u32, u32) {
@@ -72,5 +82,6 @@ fn part(dice: &mut Dice, held: &Basket) -> Basket {
         }
     }
     let rights = held.rights.iter().filter(|_| dice.chance(60)).cloned().collect();
-    Basket { for_ms: 0, offers, rights }
+    let points = if held.points > 0 { dice.between(0, held.points + 1) } else { 0 };
+    Basket { for_ms: 0, store: String::new(), points, lines: Vec::new(), offers, rights }
 }

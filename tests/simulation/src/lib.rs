@@ -25,6 +25,7 @@ mod process;
 pub mod quizzes;
 pub mod referral;
 pub mod rules;
+pub mod shop;
 mod shrink;
 pub mod terms;
 mod trace;

@@ -8,11 +8,12 @@ use jiff::civil::Time;
 use crate::calendar::{Clock, Window};
 use crate::claims::Claims;
 use crate::dice::Dice;
-use crate::earning::{Activity, Caps, Earning};
+use crate::earning::{Activity, CATEGORIES, Caps, Earning};
 use crate::ladder::Standing;
 use crate::multipliers::Multipliers;
 use crate::quizzes::Quiz;
 use crate::referral::Referral;
+use crate::shop::{Campaign, Checkout, Offer, STORES, head_start, limits, prices, prices_for, quotas};
 use crate::terms::{Expiry, Terms};
 
 /// Zones with and without daylight saving, on both sides of the globe.
@@ -91,43 +92,6 @@ pub struct CheckIn {
     pub caps: Caps,
 }
 
-/// Units that one window may grant.
-#[derive(Debug, Clone, Default)]
-pub struct Quotas {
-    /// To all.
-    pub total: Option<u64>,
-    /// To members of a tier.
-    pub by_tier: Vec<(&'static str, u64)>,
-}
-
-/// What a campaign offers.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// Its SKU.
-    pub sku: String,
-    /// Its price for each tier that may have it.
-    pub prices: Vec<(&'static str, i64)>,
-    /// Its own quotas.
-    pub quotas: Quotas,
-    /// A right that it gives, and how many.
-    pub gives: Option<(&'static str, u32)>,
-}
-
-/// A campaign.
-#[derive(Debug, Clone)]
-pub struct Campaign {
-    /// Its slug.
-    pub slug: String,
-    /// When it is open.
-    pub window: Window,
-    /// How often a member may redeem in one window; `true` counts each offer by itself.
-    pub limit: Option<(u32, bool)>,
-    /// Quotas over all offers.
-    pub quotas: Quotas,
-    /// Its offers.
-    pub offers: Vec<Offer>,
-}
-
 /// The rules of one version of a programme.
 #[derive(Debug, Clone)]
 pub struct Rules {
@@ -165,8 +129,8 @@ pub struct Rules {
     pub check_in: Option<CheckIn>,
     /// Days that order numbers are remembered.
     pub remember_days: i64,
-    /// What expired while it was held lives for so long more.
-    pub grace_ms: i64,
+    /// What is held for a checkout.
+    pub checkout: Checkout,
     /// Campaigns.
     pub campaigns: Vec<Campaign>,
 }
@@ -198,7 +162,7 @@ impl Rules {
             claims: None,
             check_in: None,
             remember_days: dice.between(1, 3),
-            grace_ms: 0,
+            checkout: Checkout::random(dice, &CATEGORIES),
             campaigns: Vec::new(),
         };
         rules.activities = Activity::random(dice, rules.tiers.len(), "campaign-0");
@@ -273,10 +237,11 @@ impl Rules {
                     (offer.prices, offer.quotas) = (prices(dice, &tiers), quotas(dice, &tiers));
                 }
             }
+            3 if dice.chance(40) => self.checkout = Checkout::random(dice, &CATEGORIES),
             3 => self.check_in(dice, 80),
             _ => {
                 let at = dice.below(self.campaigns.len() as u64) as usize;
-                self.campaigns[at].limit = limit(dice);
+                self.campaigns[at].limits = limits(dice);
             }
         }
     }
@@ -304,12 +269,16 @@ impl Rules {
         let offers = (0..offers).map(|number| Offer {
             sku: format!("SKU-{number}"),
             prices: prices(dice, &self.tiers),
+            prices_for: prices_for(dice, &self.tags),
             quotas: quotas(dice, &self.tiers),
             gives: gives(dice, &declared),
         });
         let offers = offers.collect();
         let window = self.window(dice, start_ms);
-        Campaign { slug: slug.into(), window, limit: limit(dice), quotas: quotas(dice, &self.tiers), offers }
+        let (limits, quotas) = (limits(dice), quotas(dice, &self.tiers));
+        let head_start = head_start(dice, &self.tiers);
+        let tags = if dice.chance(10) { self.tags.clone() } else { Vec::new() };
+        Campaign { slug: slug.into(), window, head_start, tags, limits, quotas, offers }
     }
 
     fn window(&self, dice: &mut Dice, start_ms: i64) -> Window {
@@ -337,6 +306,7 @@ impl Rules {
             "programme = \"{}\"\nzone = \"{}\"\ncurrency = \"CNY\"\nbrands = [\"{BRAND}\"]\n",
             self.slug, self.zone
         );
+        let _ = writeln!(out, "stores = [\"{}\"]", STORES.join("\", \""));
         if !self.tags.is_empty() {
             let _ = writeln!(out, "tags = [\"{}\"]", self.tags.join("\", \""));
         }
@@ -383,50 +353,14 @@ impl Rules {
             }
             let _ = write!(out, "{}{}", self.check_in_terms.to_toml(&self.tiers), check_in.caps.to_toml(None));
         }
+        out += &self.checkout.to_toml();
         self.campaigns.iter().for_each(|campaign| campaign.write(&mut out));
         out
     }
 }
 
-impl Campaign {
-    fn write(&self, out: &mut String) {
-        let _ = writeln!(out, "[campaign.{}]\nwindow = {}", self.slug, window_toml(&self.window));
-        if let Some((times, each_offer)) = self.limit {
-            let over = if each_offer { "each offer" } else { "all offers" };
-            let _ = writeln!(out, "per_member = {{ times = {times}, each = \"window\", over = \"{over}\" }}");
-        }
-        let _ = write!(out, "{}", self.quotas.to_toml());
-        for offer in &self.offers {
-            let prices: Vec<String> =
-                offer.prices.iter().map(|(tier, points)| format!("{tier} = {{ points = {points} }}")).collect();
-            let _ = writeln!(
-                out,
-                "[[campaign.{}.offer]]\nsku = \"{}\"\nprice = {{ {} }}",
-                self.slug,
-                offer.sku,
-                prices.join(", ")
-            );
-            let _ = write!(out, "{}", offer.quotas.to_toml());
-            if let Some((right, count)) = offer.gives {
-                let _ = writeln!(out, "gives = {{ right = \"{right}\", count = {count} }}");
-            }
-        }
-    }
-}
-
-impl Quotas {
-    fn to_toml(&self) -> String {
-        let tiers: Vec<String> = self.by_tier.iter().map(|(tier, units)| format!("{tier} = {units}")).collect();
-        let mut parts = vec!["each = \"window\"".to_owned()];
-        parts.extend(self.total.map(|total| format!("total = {total}")));
-        if !tiers.is_empty() {
-            parts.push(format!("by_tier = {{ {} }}", tiers.join(", ")));
-        }
-        if parts.len() == 1 { String::new() } else { format!("quota = {{ {} }}\n", parts.join(", ")) }
-    }
-}
-
-fn window_toml(window: &Window) -> String {
+/// A window as a file says it.
+pub fn window_toml(window: &Window) -> String {
     let clock = |hour: i8| format!("{hour:02}:00");
     match window {
         Window::Once { from, until } => {
@@ -471,21 +405,4 @@ fn check_in(dice: &mut Dice, zone: &str, declared: &[&'static str]) -> CheckIn {
         zones,
         caps: Caps::random(dice),
     }
-}
-
-fn limit(dice: &mut Dice) -> Option<(u32, bool)> {
-    dice.chance(60).then(|| (1 + dice.below(4) as u32, dice.chance(50)))
-}
-
-/// At least the lowest tier has a price, so that most redemptions are decided.
-fn prices(dice: &mut Dice, tiers: &[(&'static str, i64)]) -> Vec<(&'static str, i64)> {
-    let first = tiers.iter().take(1).map(|(slug, _)| *slug);
-    let rest: Vec<&'static str> = tiers.iter().skip(1).filter(|_| dice.chance(75)).map(|(slug, _)| *slug).collect();
-    first.chain(rest).map(|slug| (slug, dice.between(0, 12))).collect()
-}
-
-fn quotas(dice: &mut Dice, tiers: &[(&'static str, i64)]) -> Quotas {
-    let total = dice.chance(60).then(|| 1 + dice.below(30));
-    let by_tier = tiers.iter().filter(|_| dice.chance(25)).map(|(slug, _)| *slug).collect::<Vec<_>>();
-    Quotas { total, by_tier: by_tier.into_iter().map(|slug| (slug, 1 + dice.below(12))).collect() }
 }

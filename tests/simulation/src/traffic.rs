@@ -26,7 +26,7 @@ use crate::trace::Trace;
 use crate::wire;
 
 /// What one frame of a gateway's, clearing away, and an activation may add to the log beyond the bound.
-const BEYOND_BYTES: u64 = 2_048 + 3_072;
+const BEYOND_BYTES: u64 = 4_096 + 3_072;
 
 /// A request's name: programme, member, id.
 type Key = (u32, u64, RequestId);

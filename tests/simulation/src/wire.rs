@@ -7,7 +7,7 @@ use tidegate_protocol::operation::{
     AcceptInvitation, AnswerQuestion, Cancel, CheckIn, ClaimOrder, Confirm, ConfirmPart, ConfirmReceipt, Enrol, Field,
     GetCampaign, GetClaim, GetHolds, GetLots, GetMember, GetOutcome, GetProfile, GetQuiz, GetStanding, GetStatement,
     Hold, MakeUp, OfferCount, OrderLine, RecordActivity, RecordCheckIn, RecordOrder, RecordOrderLines, Redeem,
-    ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
+    ReportOrder, SetBirthday, SetTag, SetZone, TenderLine, UseRight,
 };
 use tidegate_protocol::{List, MemberKey, Proof, Text, decode};
 
@@ -122,18 +122,23 @@ pub fn entry(asked: &Asked) -> Vec<u8> {
             let body = Redeem { member, campaign: *campaign, offer: *offer };
             push_entry(out, op::REDEEM, programme, deadline_ms, id, &body);
         }
-        Ask::Hold(Basket { for_ms, offers, rights }) => {
+        Ask::Hold(Basket { for_ms, store, points, lines, offers, rights }) => {
             let (offers, rights) = (counts(offers), List::cut(rights.iter().map(|slug| text(slug))));
-            let (store, lines, for_ms) = (text(""), List::default(), *for_ms);
-            let body = Hold { member, for_ms, store, points: 0, lines, offers, rights };
+            let line = |(category, amount_minor): &(String, i64)| TenderLine {
+                sku: text(""),
+                category: text(category),
+                amount_minor: *amount_minor,
+            };
+            let (store, lines) = (text(store), List::cut(lines.iter().map(line)));
+            let body = Hold { member, for_ms: *for_ms, store, points: *points, lines, offers, rights };
             push_entry(out, op::HOLD, programme, deadline_ms, id, &body);
         }
         Ask::Confirm(hold) => {
             push_entry(out, op::CONFIRM, programme, deadline_ms, id, &Confirm { member, hold: *hold });
         }
-        Ask::ConfirmPart(hold, Basket { offers, rights, .. }) => {
+        Ask::ConfirmPart(hold, Basket { points, offers, rights, .. }) => {
             let (offers, rights) = (counts(offers), List::cut(rights.iter().map(|slug| text(slug))));
-            let body = ConfirmPart { member, hold: *hold, points: 0, offers, rights };
+            let body = ConfirmPart { member, hold: *hold, points: *points, offers, rights };
             push_entry(out, op::CONFIRM_PART, programme, deadline_ms, id, &body);
         }
         Ask::Cancel(hold) => push_entry(out, op::CANCEL, programme, deadline_ms, id, &Cancel { member, hold: *hold }),
@@ -157,9 +162,12 @@ fn counts(offers: &[(u32, u32, u32)]) -> List<OfferCount, 12> {
     List::cut(offers.map(|(campaign, offer, count)| OfferCount { campaign, offer, count }))
 }
 
-fn basket(for_ms: u32, offers: &List<OfferCount, 12>, rights: &List<Text, 8>) -> Basket {
+fn basket(points: i64, offers: &List<OfferCount, 12>, rights: &List<Text, 8>) -> Basket {
     Basket {
-        for_ms,
+        for_ms: 0,
+        store: String::new(),
+        points,
+        lines: Vec::new(),
         offers: offers.as_slice().iter().map(|it| (it.campaign, it.offer, it.count)).collect(),
         rights: rights.as_slice().iter().map(|slug| slug.as_str().to_owned()).collect(),
     }
@@ -268,16 +276,18 @@ pub fn asked(entry: &Entry<'_>) -> Asked {
             (number(member), Ask::Redeem(campaign, offer))
         }
         op::HOLD => {
-            let Hold { member, for_ms, offers, rights, .. } = decode(entry.body).expect(read);
-            (number(member), Ask::Hold(basket(for_ms, &offers, &rights)))
+            let Hold { member, for_ms, store, points, lines, offers, rights } = decode(entry.body).expect(read);
+            let lines = lines.as_slice().iter().map(|it| (it.category.as_str().to_owned(), it.amount_minor)).collect();
+            let store = store.as_str().to_owned();
+            (number(member), Ask::Hold(Basket { for_ms, store, lines, ..basket(points, &offers, &rights) }))
         }
         op::CONFIRM => {
             let Confirm { member, hold } = decode(entry.body).expect(read);
             (number(member), Ask::Confirm(hold))
         }
         op::CONFIRM_PART => {
-            let ConfirmPart { member, hold, offers, rights, .. } = decode(entry.body).expect(read);
-            (number(member), Ask::ConfirmPart(hold, basket(0, &offers, &rights)))
+            let ConfirmPart { member, hold, points, offers, rights } = decode(entry.body).expect(read);
+            (number(member), Ask::ConfirmPart(hold, basket(points, &offers, &rights)))
         }
         op::CANCEL => {
             let Cancel { member, hold } = decode(entry.body).expect(read);

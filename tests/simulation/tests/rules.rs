@@ -216,8 +216,13 @@ impl World {
         if let Some(would) = would.filter(|would| *would != told.code) {
             return Err(format!("{asked:?} is answered {:#06x}, and was to be {would:#06x}", told.code));
         }
-        if told.code == answer::HELD {
-            holds::remember(&mut self.held, &asked);
+        match &asked.ask {
+            Ask::Hold(_) if told.code == answer::HELD => holds::remember(&mut self.held, &asked),
+            // What is over is rarely asked for again.
+            Ask::Confirm(id) | Ask::ConfirmPart(id, _) | Ask::Cancel(id) if self.dice.chance(80) => {
+                self.held.retain(|(_, known, _)| known != id);
+            }
+            _ => {}
         }
         let now = Circumstances { now_ms: self.now_ms, epoch, later: None };
         let verdict = self.model.judge(now, &asked, &told)?;

@@ -195,18 +195,21 @@ impl Bench<'_> {
                 due((body.version, body.left), (version, left))?;
                 body.ledger
             }
-            Change::Redeem { campaign, price, cells, limit, gives } => {
+            Change::Redeem { campaign, price, cells, limits, gives } => {
                 expect(told, answer::GRANTED)?;
                 let body: Granted = told.read()?;
                 held.points.spend(*price);
                 if let Some((right, count)) = gives {
                     held.give_right(&under, right, *count, now.now_ms);
                 }
-                if let Some((of, period)) = limit {
+                for (of, period) in limits {
                     member.use_limit(*campaign, *of, *period, 1);
                 }
-                cells.iter().for_each(|cell| *programme.cells.entry(*cell).or_default() += 1);
-                let count = programme.used(cells[0], now.now_ms);
+                for (cell, over) in cells {
+                    *programme.cells.entry(*cell).or_default() += 1;
+                    programme.opened.entry(*cell).or_insert(*over);
+                }
+                let count = programme.used(cells[0].0, now.now_ms);
                 *programme.granted.entry(*campaign).or_default() += 1;
                 programme.block_changed.insert(*campaign, now.epoch);
                 let after = programme.members[&asked.member].holdings.points.balance();

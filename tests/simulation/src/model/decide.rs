@@ -13,12 +13,14 @@ use super::claims::Met;
 use super::holds::HeldOffer;
 use super::judge::Bench;
 use super::referral::Deed;
-use super::standing::Under;
+use super::standing::{Under, first_day};
 use super::{Act, Ask, Asked, CellName, Line, Member, Order, Told};
-use crate::calendar::Now;
+use crate::calendar::{Now, Window};
 use crate::earning::{ACTIVITY_AHEAD_MS, Earning, Scope};
+use crate::ladder::Each;
 use crate::multipliers::{Birthday, Given, On};
-use crate::rules::{AHEAD_MS, BRAND, CHANNELS, Campaign, Offer, Quotas};
+use crate::rules::{AHEAD_MS, BRAND, CHANNELS};
+use crate::shop::{By, Campaign, For, Limit, Offer, Price, Quota, STORES};
 
 /// How far an id may be ahead, and the longest deadline.
 const ID_AHEAD_MS: i64 = 5_000;
@@ -107,13 +109,15 @@ pub(super) enum Change {
     Redeem {
         campaign: u32,
         price: i64,
-        cells: Vec<CellName>,
-        limit: Option<(u32, i32)>,
+        cells: Vec<(CellName, u64)>,
+        limits: Vec<(u32, i32)>,
         gives: Option<(&'static str, u32)>,
     },
     Hold {
         until_ms: i64,
         points: i64,
+        tender: i64,
+        money_minor: i64,
         offers: Vec<HeldOffer>,
         rights: Vec<String>,
     },
@@ -121,6 +125,7 @@ pub(super) enum Change {
     Confirm {
         id: RequestId,
         counts: Vec<u32>,
+        tender: i64,
         rights: Vec<String>,
     },
     Cancel {
@@ -128,11 +133,20 @@ pub(super) enum Change {
     },
 }
 
+/// What an offer lacks.
+pub(super) enum Lacks {
+    /// The name of a store.
+    Store,
+    /// Units of the quota of this offer and tier.
+    Units(u32, u32),
+}
+
 /// An offer as it is open to a member.
 pub(super) struct Offered<'a> {
     campaign: &'a Campaign,
     offer: &'a Offer,
-    pub(super) price: i64,
+    tier: &'static str,
+    pub(super) price: Price,
     pub(super) period: i32,
     closes_ms: i64,
 }
@@ -242,21 +256,24 @@ impl Bench<'_> {
             Ok(open) => open,
             Err(due) => return *due,
         };
-        let limit = match self.limit(member, campaign, &open, offer_number, 1, |_| 0) {
-            Ok(limit) => limit,
+        if open.price.1 > 0 {
+            return plain(answer::COSTS_MONEY);
+        }
+        let limits = match self.limits(member, campaign, &open, offer_number, 1, |_| 0) {
+            Ok(limits) => limits,
             Err(due) => return *due,
         };
-        if let Some(due) = self.lacks_points(member, open.price) {
+        if let Some(due) = self.lacks_points(member, open.price.0) {
             return due;
         }
-        let Offered { offer, price, period, closes_ms, .. } = open;
-        match self.cells_of(member, campaign, offer_number, period, 1, &BTreeMap::new()) {
-            Ok(cells) => Due::Apply(Change::Redeem { campaign, price, cells, limit, gives: offer.gives }),
-            Err(used_up) => {
+        let Offered { offer, price, closes_ms, .. } = open;
+        match self.cells_of(&open, (campaign, offer_number), "", 1, &BTreeMap::new()) {
+            Ok(cells) => Due::Apply(Change::Redeem { campaign, price: price.0, cells, limits, gives: offer.gives }),
+            Err(Lacks::Store) => plain(answer::STORE_MISSING),
+            Err(Lacks::Units(offer, tier)) => {
                 let now_ms = self.now.now_ms;
                 let fits = move |body: &SoldOut| {
-                    used_up.contains(&(body.offer, u32::from(body.tier)))
-                        && i64::from(body.hold_ms) <= closes_ms - now_ms
+                    (body.offer, u32::from(body.tier)) == (offer, tier) && i64::from(body.hold_ms) <= closes_ms - now_ms
                 };
                 with(answer::SOLD_OUT, fits, "that quota is not used up, or the answer is held too long".into())
             }
@@ -278,17 +295,23 @@ impl Bench<'_> {
         let Some(offer) = programme.offer(campaign_number, campaign, offer_number) else {
             return refused(plain(answer::NO_SUCH_OFFER));
         };
-        let closed =
-            |code, due: i64| with(code, move |body: &NotOpen| body.opens_ms == due, format!("it opens at {due}"));
-        let (period, closes_ms) = match programme.clock.at(&campaign.window, self.now.now_ms) {
-            Now::Open { period, closes_ms, .. } => (period, closes_ms),
-            Now::NotYet { opens_ms } => return refused(closed(answer::NOT_YET_OPEN, opens_ms)),
-            Now::Closed { opens_ms } => return refused(closed(answer::CLOSED, opens_ms)),
-        };
         let tier_at = member.holdings.tier_at(&programme.rules);
         let tier = programme.rules.tiers[tier_at].0;
+        let ahead_ms = campaign.head_start.iter().find(|(of, _)| *of == tier).map_or(0, |(_, ms)| *ms);
+        let closed = |code, opens_ms: i64| {
+            let due = if opens_ms == 0 { 0 } else { opens_ms - ahead_ms };
+            with(code, move |body: &NotOpen| body.opens_ms == due, format!("it opens at {due}"))
+        };
+        let now_ms = self.now.now_ms;
+        let at = |ms| programme.clock.at(&campaign.window, ms);
+        let (period, closes_ms) = match (at(now_ms), at(now_ms + ahead_ms)) {
+            (Now::Open { period, closes_ms, .. }, _) => (period, closes_ms),
+            (_, Now::Open { period, closes_ms, opens_ms }) if opens_ms > now_ms => (period, closes_ms),
+            (Now::NotYet { opens_ms }, _) => return refused(closed(answer::NOT_YET_OPEN, opens_ms)),
+            (Now::Closed { opens_ms }, _) => return refused(closed(answer::CLOSED, opens_ms)),
+        };
         let price_of = |slug: &str| offer.prices.iter().find(|(tier, _)| *tier == slug).map(|(_, price)| *price);
-        let Some(price) = price_of(tier) else {
+        let Some(mut price) = price_of(tier) else {
             let next = programme.rules.tiers[tier_at + 1..].iter().find(|(slug, _)| price_of(slug).is_some());
             let benefits = &programme.benefits;
             let under = Under { rules: &programme.rules, clock: &programme.clock, benefits };
@@ -297,11 +320,29 @@ impl Bench<'_> {
             let fits = move |body: &TierNotAdmitted| body.missing == missing;
             return refused(with(answer::TIER_NOT_ADMITTED, fits, format!("{missing} points are missing")));
         };
-        Ok(Offered { campaign, offer, price, period, closes_ms })
+        if !campaign.tags.is_empty() && !campaign.tags.iter().any(|tag| member.tags.contains(tag)) {
+            return refused(plain(answer::TAG_MISSING));
+        }
+        if let Some((_, own)) = offer.prices_for.iter().find(|(tag, _)| member.tags.contains(tag)) {
+            price = *own;
+        }
+        Ok(Offered { campaign, offer, tier, price, period, closes_ms })
     }
 
-    /// The limit in which so many more count, and the window; `more` says how many count in it beside, by whose limit it is.
-    pub(super) fn limit(
+    /// The name of what counts now by something, in a window.
+    fn period_of(&self, by: By, window: i32) -> i32 {
+        let today = self.programme.clock.day(self.now.now_ms);
+        match by {
+            By::Window => window,
+            By::Day => today,
+            By::Week => first_day(Each::Week, today),
+            By::Month => first_day(Each::Month, today),
+            By::Life => 0,
+        }
+    }
+
+    /// The limits in which so many more count, with their periods; `more` says how many count in one beside, by whose limit it is.
+    pub(super) fn limits(
         &self,
         member: &Member,
         campaign: u32,
@@ -309,15 +350,19 @@ impl Bench<'_> {
         offer: u32,
         count: u32,
         more: impl Fn(u32) -> u32,
-    ) -> Result<Option<(u32, i32)>, Box<Due>> {
-        let Some((times, each_offer)) = open.campaign.limit else { return Ok(None) };
-        let of = if each_offer { offer } else { 0 };
-        let used = member.limit_used(campaign, of, open.period) + more(of);
-        if used + count > times {
-            let fits = move |body: &LimitReached| (body.times, body.used) == (times, used);
-            return Err(Box::new(with(answer::LIMIT_REACHED, fits, format!("{used} of {times} are used"))));
+    ) -> Result<Vec<(u32, i32)>, Box<Due>> {
+        let mut all = Vec::new();
+        for Limit { times, by, each_offer } in &open.campaign.limits {
+            let of = if *each_offer { offer } else { 0 } + 65_536 * *by as u32;
+            let (times, period) = (*times, self.period_of(*by, open.period));
+            let used = member.limit_used(campaign, of, period) + more(of);
+            if used + count > times {
+                let fits = move |body: &LimitReached| (body.times, body.used) == (times, used);
+                return Err(Box::new(with(answer::LIMIT_REACHED, fits, format!("{used} of {times} are used"))));
+            }
+            all.push((of, period));
         }
-        Ok(Some((of, open.period)))
+        Ok(all)
     }
 
     pub(super) fn lacks_points(&self, member: &Member, price: i64) -> Option<Due> {
@@ -327,36 +372,72 @@ impl Bench<'_> {
         (balance < price).then(|| with(answer::NOT_ENOUGH_POINTS, fits, format!("{due:?} is due")))
     }
 
-    /// All cells in which so many more of an offer count, where so many of each are `added` already; or the quotas that have no room.
+    /// All cells in which so many more of an offer count, each with what comes over into it, where so many of each are `added` already; or
+    /// the first that lacks something.
     pub(super) fn cells_of(
         &self,
-        member: &Member,
-        campaign_number: u32,
-        offer_number: u32,
-        period: i32,
+        open: &Offered<'_>,
+        (campaign, offer): (u32, u32),
+        store: &str,
         count: u32,
         added: &BTreeMap<CellName, u64>,
-    ) -> Result<Vec<CellName>, Vec<(u32, u32)>> {
+    ) -> Result<Vec<(CellName, u64)>, Lacks> {
         let programme = &*self.programme;
-        let campaign = programme.campaign(campaign_number).expect("it is open");
-        let offer = programme.offer(campaign_number, campaign, offer_number).expect("it is open");
-        let tier = programme.rules.tiers[member.holdings.tier_at(&programme.rules)].0;
-        let mut cells: Vec<CellName> = vec![(campaign_number, offer_number, 0, period)];
-        let mut used_up = Vec::new();
-        for (number, quotas) in [(offer_number, &offer.quotas), (0, &campaign.quotas)] {
-            for (of_tier, total) in quotas.that_apply(tier) {
-                let of_tier = of_tier.map_or(0, |slug| programme.tier_number(slug));
-                let cell = (campaign_number, number, of_tier, period);
+        let own = CellName { campaign, offer, tier: 0, store: "", by: By::Window, period: open.period };
+        let mut cells: Vec<(CellName, u64)> = vec![(own, 0)];
+        for (number, quotas) in [(offer, &open.offer.quotas), (0, &open.campaign.quotas)] {
+            for Quota { whom, by, total, carried } in quotas {
+                let (tier, of_store) = match whom {
+                    For::Tier(tier) if *tier != open.tier => continue,
+                    For::Tier(tier) => (programme.tier_number(tier), ""),
+                    For::All => (0, ""),
+                    _ if store.is_empty() => return Err(Lacks::Store),
+                    For::Store(of) if *of != store => continue,
+                    For::EachStore | For::Store(_) => {
+                        (0, *STORES.iter().find(|known| **known == store).expect("it is declared"))
+                    }
+                };
+                let period = self.period_of(*by, open.period);
+                let cell = CellName { campaign, offer: number, tier, store: of_store, by: *by, period };
+                let over = if *carried { self.carried(cell, &open.campaign.window, *total) } else { 0 };
                 let used = programme.used(cell, self.now.now_ms) + added.get(&cell).copied().unwrap_or(0);
-                if used + u64::from(count) > total {
-                    used_up.push((number, of_tier));
+                if used + u64::from(count) > total + over {
+                    return Err(Lacks::Units(number, tier));
                 }
-                if !cells.contains(&cell) {
-                    cells.push(cell);
+                match cells.iter_mut().find(|(known, _)| *known == cell) {
+                    Some((_, known)) => *known = over,
+                    None => cells.push((cell, over)),
                 }
             }
         }
-        if used_up.is_empty() { Ok(cells) } else { Err(used_up) }
+        Ok(cells)
+    }
+
+    /// What comes over into a window's cell: fixed by the first that counted in it.
+    fn carried(&self, cell: CellName, window: &Window, total: u64) -> u64 {
+        let programme = &*self.programme;
+        if let Some(over) = programme.opened.get(&cell) {
+            return *over;
+        }
+        let earlier = programme
+            .opened
+            .iter()
+            .filter(|(it, _)| **it == CellName { period: it.period, ..cell } && it.period < cell.period);
+        let Some((before, over)) = earlier.max_by_key(|(it, _)| it.period) else { return 0 };
+        let left = (total + over).saturating_sub(programme.used(*before, self.now.now_ms));
+        let (mut between, mut at_ms) = (0, programme.clock.begins(before.period));
+        loop {
+            match programme.clock.at(window, at_ms) {
+                Now::Open { period, .. } if period >= cell.period => break,
+                Now::Open { period, closes_ms, .. } => {
+                    between += u64::from(period > before.period);
+                    at_ms = closes_ms;
+                }
+                Now::NotYet { opens_ms } | Now::Closed { opens_ms } if opens_ms > 0 => at_ms = opens_ms,
+                _ => break,
+            }
+        }
+        left + between * total
     }
 
     pub(super) fn decide_order(&self, order: &Order, horizon_ms: i64) -> Due {
@@ -463,15 +544,6 @@ impl Bench<'_> {
     pub(super) fn multiplied(&self, points: i64, given: &Given<'_>) -> i64 {
         let multipliers = self.programme.rules.multipliers.as_ref();
         multipliers.map_or(points, |it| it.points(points, given, &self.programme.clock))
-    }
-}
-
-impl Quotas {
-    /// Those that count a unit for a member of this tier.
-    fn that_apply(&self, tier: &str) -> Vec<(Option<&'static str>, u64)> {
-        let total = self.total.map(|total| (None, total));
-        let own = self.by_tier.iter().filter(|(of, _)| *of == tier).map(|(of, total)| (Some(*of), *total));
-        total.into_iter().chain(own).collect()
     }
 }
 

@@ -5,24 +5,29 @@ use std::collections::BTreeMap;
 use tidegate_protocol::RequestId;
 use tidegate_protocol::answer::{Cancelled, Confirmed, Held as HeldBody, HoldsView};
 use tidegate_protocol::code::answer;
-use tidegate_protocol::refusal::SoldOut;
+use tidegate_protocol::refusal::{SoldOut, TenderRefused};
 
-use super::decide::{Change, Due, plain, with};
+use super::decide::{Change, Due, Lacks, plain, with};
 use super::judge::{Bench, due, expect};
 use super::points::Lot;
 use super::standing::{Holdings, Right};
 use super::{Asked, CellName, Member, Programme, Told};
+use crate::shop::STORES;
 
 /// Holds of a member at a time.
 const HOLDS_MOST: usize = 16;
-const FOR_MS: i64 = 15 * 60_000;
-const MOST_MS: i64 = 60 * 60_000;
 
 /// What is asked to be held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basket {
     /// For how long; 0: as the programme says.
     pub for_ms: u32,
+    /// The store; may be empty.
+    pub store: String,
+    /// Points that pay part of lines.
+    pub points: i64,
+    /// Categories and amounts.
+    pub lines: Vec<(String, i64)>,
     /// Campaign, offer, and how many.
     pub offers: Vec<(u32, u32, u32)>,
     /// Rights.
@@ -35,6 +40,7 @@ pub(super) struct Held {
     pub(super) id: RequestId,
     pub(super) until_ms: i64,
     grace_ms: i64,
+    tender: i64,
     lots: Vec<Lot>,
     offers: Vec<HeldOffer>,
     rights: Vec<Right>,
@@ -46,11 +52,11 @@ pub(super) struct HeldOffer {
     campaign: u32,
     offer: u32,
     count: u32,
-    price: i64,
+    price: (i64, i64),
     period: i32,
-    cells: Vec<CellName>,
-    /// The limit that it counts in, and the window.
-    limit: Option<(u32, i32)>,
+    cells: Vec<(CellName, u64)>,
+    /// The limits that it counts in, and their periods.
+    limits: Vec<(u32, i32)>,
 }
 
 impl Held {
@@ -60,7 +66,7 @@ impl Held {
 
     /// Units of a cell.
     fn units(&self, cell: CellName) -> u64 {
-        let offers = self.offers.iter().filter(|offer| offer.cells.contains(&cell));
+        let offers = self.offers.iter().filter(|offer| offer.cells.iter().any(|(of, _)| *of == cell));
         offers.map(|offer| u64::from(offer.count)).sum()
     }
 }
@@ -125,7 +131,7 @@ impl Member {
     pub(super) fn limit_used(&self, campaign: u32, of: u32, period: i32) -> u32 {
         let seen = self.limits.get(&(campaign, of)).filter(|(seen, _)| *seen == period);
         let offers = self.holdings.held.iter().flat_map(|held| &held.offers);
-        let held = offers.filter(|offer| offer.campaign == campaign && offer.limit == Some((of, period)));
+        let held = offers.filter(|offer| offer.campaign == campaign && offer.limits.contains(&(of, period)));
         seen.map_or(0, |(_, used)| *used) + held.map(|offer| offer.count).sum::<u32>()
     }
 
@@ -142,8 +148,8 @@ impl Member {
     /// What an answer tells of limits: the newest window of each, with what is held of it.
     pub(super) fn limits_told(&self) -> BTreeMap<(u32, u32), u32> {
         let mut told: BTreeMap<(u32, u32), (i32, u32)> = self.limits.clone();
-        for offer in self.holdings.held.iter().flat_map(|held| &held.offers) {
-            let Some((of, period)) = offer.limit else { continue };
+        let offers = self.holdings.held.iter().flat_map(|held| &held.offers);
+        for (offer, (of, period)) in offers.flat_map(|offer| offer.limits.iter().map(move |limit| (offer, *limit))) {
             let known = told.entry((offer.campaign, of)).or_insert((period, 0));
             match known.0 {
                 seen if seen == period => known.1 += offer.count,
@@ -157,50 +163,44 @@ impl Member {
 
 impl Bench<'_> {
     pub(super) fn hold(&self, member: &Member, basket: &Basket) -> Due {
-        let Basket { for_ms, offers, rights } = basket;
+        let Basket { for_ms, store, points: tender, offers, rights, .. } = basket;
+        let checkout = &self.programme.rules.checkout;
         let twice = |at: usize| offers[..at].iter().any(|it| (it.0, it.1) == (offers[at].0, offers[at].1));
         let none = (0..offers.len()).any(|at| offers[at].2 == 0 || twice(at));
-        if none || offers.is_empty() && rights.is_empty() {
+        if none || offers.is_empty() && rights.is_empty() && *tender == 0 {
             return plain(answer::EMPTY_HOLD);
         }
-        if offers.iter().any(|it| it.2 > 65_535) {
+        if offers.iter().any(|it| it.2 > 65_535) || *tender < 0 {
             return plain(answer::INVALID_AMOUNT);
         }
-        let for_ms = if *for_ms == 0 { FOR_MS } else { i64::from(*for_ms) };
-        if for_ms > MOST_MS {
+        let for_ms = if *for_ms == 0 { checkout.for_ms } else { i64::from(*for_ms) };
+        if for_ms > checkout.most_ms {
             return plain(answer::HOLD_TOO_LONG);
+        }
+        if !store.is_empty() && !STORES.contains(&store.as_str()) {
+            return plain(answer::UNKNOWN_STORE);
         }
         if member.holdings.held.len() >= HOLDS_MOST {
             return plain(answer::TOO_MANY_HOLDS);
         }
-        let (mut held, mut points) = (Vec::<HeldOffer>::new(), 0);
-        let mut limits: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        let (mut wanted, mut points, mut money_minor) = (Vec::new(), *tender, 0);
+        let mut limited: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         for (campaign, offer, count) in offers {
             let open = match self.offered(member, *campaign, *offer) {
                 Ok(open) => open,
                 Err(due) => return *due,
             };
-            points += open.price * i64::from(*count);
-            let more = |of: u32| limits.get(&(*campaign, of)).copied().unwrap_or(0);
-            let limit = match self.limit(member, *campaign, &open, *offer, *count, more) {
-                Ok(limit) => limit,
+            points += open.price.0 * i64::from(*count);
+            money_minor += open.price.1 * i64::from(*count);
+            let more = |of: u32| limited.get(&(*campaign, of)).copied().unwrap_or(0);
+            let limits = match self.limits(member, *campaign, &open, *offer, *count, more) {
+                Ok(limits) => limits,
                 Err(due) => return *due,
             };
-            if let Some((of, _)) = limit {
-                *limits.entry((*campaign, of)).or_default() += count;
-            }
-            let (campaign, offer, count) = (*campaign, *offer, *count);
-            held.push(HeldOffer {
-                campaign,
-                offer,
-                count,
-                price: open.price,
-                period: open.period,
-                cells: Vec::new(),
-                limit,
-            });
+            limits.iter().for_each(|(of, _)| *limited.entry((*campaign, *of)).or_default() += count);
+            wanted.push((open, limits));
         }
-        if let Some(due) = self.lacks_points(member, points) {
+        if let Some(due) = self.tender(basket).or_else(|| self.lacks_points(member, points)) {
             return due;
         }
         let mut taken = member.holdings.clone();
@@ -213,21 +213,48 @@ impl Bench<'_> {
                 return plain(answer::NO_RIGHT_LEFT);
             }
         }
-        let mut added: BTreeMap<CellName, u64> = BTreeMap::new();
-        for one in &mut held {
-            let used_up = match self.cells_of(member, one.campaign, one.offer, one.period, one.count, &added) {
-                Ok(cells) => {
-                    cells.iter().for_each(|cell| *added.entry(*cell).or_default() += u64::from(one.count));
-                    one.cells = cells;
-                    continue;
+        let (mut added, mut held) = (BTreeMap::<CellName, u64>::new(), Vec::new());
+        for ((open, limits), (campaign, offer, count)) in wanted.into_iter().zip(offers) {
+            let (campaign, offer, count) = (*campaign, *offer, *count);
+            let cells = match self.cells_of(&open, (campaign, offer), store, count, &added) {
+                Ok(cells) => cells,
+                Err(Lacks::Store) => return plain(answer::STORE_MISSING),
+                Err(Lacks::Units(of, tier)) => {
+                    let fits = move |body: &SoldOut| (body.offer, u32::from(body.tier)) == (of, tier);
+                    return with(answer::SOLD_OUT, fits, "that quota is not used up".into());
                 }
-                Err(used_up) => used_up,
             };
-            let fits = move |body: &SoldOut| used_up.contains(&(body.offer, u32::from(body.tier)));
-            return with(answer::SOLD_OUT, fits, "that quota is not used up".into());
+            cells.iter().for_each(|(cell, _)| *added.entry(*cell).or_default() += u64::from(count));
+            held.push(HeldOffer { campaign, offer, count, price: open.price, period: open.period, cells, limits });
         }
         let until_ms = (self.now.now_ms + for_ms + 999).div_euclid(1000) * 1000;
-        Due::Apply(Change::Hold { until_ms, points, offers: held, rights: rights.clone() })
+        let (tender, offers, rights) = (*tender, held, rights.clone());
+        Due::Apply(Change::Hold { until_ms, points, tender, money_minor, offers, rights })
+    }
+
+    /// Why points cannot pay so much, if they cannot.
+    fn tender(&self, basket: &Basket) -> Option<Due> {
+        let Basket { points, lines, .. } = basket;
+        if *points == 0 && lines.is_empty() {
+            return None;
+        }
+        let Some(rules) = &self.programme.rules.checkout.tender else { return Some(plain(answer::NO_TENDER)) };
+        if lines.iter().any(|(_, amount)| *amount < 0) {
+            return Some(plain(answer::INVALID_AMOUNT));
+        }
+        let all: i64 = lines.iter().map(|(_, amount)| amount).sum();
+        let may = lines.iter().filter(|(category, _)| rules.not.is_none_or(|not| not != category));
+        let share = may.map(|(_, amount)| amount).sum::<i64>() * rules.share / 100;
+        // Step by step, as long as the next one still fits.
+        let mut most = 0;
+        while all >= rules.from_minor && (most + rules.step) * rules.minor / rules.points <= share {
+            most += rules.step;
+        }
+        let most = if most < rules.least { 0 } else { most };
+        let due = TenderRefused { least: rules.least, step: rules.step, most };
+        let fits = (rules.least..=most).contains(points) && points % rules.step == 0;
+        (!fits)
+            .then(|| with(answer::TENDER_REFUSED, move |body: &TenderRefused| *body == due, format!("{due:?} is due")))
     }
 
     /// What a part of a hold comes to: by offer how many of it are taken, and which rights.
@@ -236,6 +263,7 @@ impl Bench<'_> {
             return plain(answer::NO_SUCH_HOLD);
         };
         let mut counts: Vec<u32> = held.offers.iter().map(|offer| offer.count).collect();
+        let mut tender = held.tender;
         let mut rights: Vec<String> = held.rights.iter().map(|right| right.slug.to_owned()).collect();
         if let Some(part) = part {
             let (all, mut left) = (std::mem::take(&mut counts), rights);
@@ -254,12 +282,13 @@ impl Bench<'_> {
                 let Some(at) = left.iter().position(|it| it == slug) else { return plain(answer::MORE_THAN_HELD) };
                 left.remove(at);
             }
-            if part.offers.is_empty() && part.rights.is_empty() {
+            let nothing = part.offers.is_empty() && part.rights.is_empty() && part.points == 0;
+            if nothing || !(0..=held.tender).contains(&part.points) {
                 return plain(answer::MORE_THAN_HELD);
             }
-            rights = part.rights.clone();
+            (tender, rights) = (part.points, part.rights.clone());
         }
-        Due::Apply(Change::Confirm { id, counts, rights })
+        Due::Apply(Change::Confirm { id, counts, tender, rights })
     }
 
     pub(super) fn cancel(&self, member: &Member, id: RequestId) -> Due {
@@ -276,7 +305,9 @@ impl Bench<'_> {
         change: &Change,
         before: i64,
     ) -> Result<tidegate_protocol::LedgerId, String> {
-        let Change::Hold { until_ms, points, offers, rights } = change else { unreachable!("a hold") };
+        let Change::Hold { until_ms, points, tender, money_minor, offers, rights } = change else {
+            unreachable!("a hold")
+        };
         expect(told, answer::HELD)?;
         let body: HeldBody = told.read()?;
         let (version, now) = (self.programme.version, self.now);
@@ -284,7 +315,11 @@ impl Bench<'_> {
             self.programme.block_changed.insert(offer.campaign, now.epoch);
         }
         let member = self.programme.members.get_mut(&asked.member).ok_or("a hold of nobody")?;
-        for (campaign, (of, period)) in offers.iter().filter_map(|offer| Some((offer.campaign, offer.limit?))) {
+        for (cell, over) in offers.iter().flat_map(|offer| &offer.cells) {
+            self.programme.opened.entry(*cell).or_insert(*over);
+        }
+        let limits = offers.iter().flat_map(|offer| offer.limits.iter().map(move |limit| (offer.campaign, *limit)));
+        for (campaign, (of, period)) in limits {
             // From now on the window before is of no interest.
             member.use_limit(campaign, of, period, 0);
         }
@@ -292,11 +327,19 @@ impl Bench<'_> {
         let lots = holdings.points.take(*points);
         let rights = rights.iter().map(|slug| holdings.take_right(slug).ok_or("a right that is not there"));
         let rights = rights.collect::<Result<Vec<_>, _>>()?;
-        let grace_ms = self.programme.rules.grace_ms;
-        holdings.held.push(Held { id: asked.id, until_ms: *until_ms, grace_ms, lots, offers: offers.clone(), rights });
+        let grace_ms = self.programme.rules.checkout.grace_ms;
+        holdings.held.push(Held {
+            id: asked.id,
+            until_ms: *until_ms,
+            grace_ms,
+            tender: *tender,
+            lots,
+            offers: offers.clone(),
+            rights,
+        });
         due(
             (body.version, body.until_ms, body.money_minor, body.before, body.after),
-            (version, *until_ms, 0, before, before - points),
+            (version, *until_ms, *money_minor, before, before - points),
         )?;
         Ok(body.ledger)
     }
@@ -317,7 +360,7 @@ impl Bench<'_> {
         for offer in &held.offers {
             programme.block_changed.insert(offer.campaign, now.epoch);
         }
-        let Change::Confirm { counts, rights, .. } = change else {
+        let Change::Confirm { counts, tender, rights, .. } = change else {
             expect(told, answer::CANCELLED)?;
             let body: Cancelled = told.read()?;
             let gone = member.holdings.give_back(held, now.now_ms);
@@ -327,7 +370,8 @@ impl Bench<'_> {
         };
         expect(told, answer::CONFIRMED)?;
         let body: Confirmed = told.read()?;
-        let spent: i64 = held.offers.iter().zip(counts).map(|(offer, count)| offer.price * i64::from(*count)).sum();
+        let spent: i64 = held.offers.iter().zip(counts).map(|(offer, count)| offer.price.0 * i64::from(*count)).sum();
+        let spent = spent + tender;
         let mut left = spent;
         for lot in &mut held.lots {
             let taken = left.min(lot.points);
@@ -342,10 +386,10 @@ impl Bench<'_> {
         member.holdings.give_back(held, now.now_ms);
         for (offer, count) in offers.iter().zip(counts).filter(|(_, count)| **count > 0) {
             let member = programme.members.get_mut(&asked.member).ok_or("a hold of nobody")?;
-            if let Some((of, period)) = offer.limit {
-                member.use_limit(offer.campaign, of, period, *count);
+            for (of, period) in &offer.limits {
+                member.use_limit(offer.campaign, *of, *period, *count);
             }
-            for cell in &offer.cells {
+            for (cell, _) in &offer.cells {
                 *programme.cells.entry(*cell).or_default() += u64::from(*count);
             }
             *programme.granted.entry(offer.campaign).or_default() += u64::from(*count);
@@ -367,14 +411,15 @@ impl Bench<'_> {
         let Some(member) = self.programme.members.get(&key) else { return expect(told, answer::NO_SUCH_MEMBER) };
         expect(told, answer::HOLDS)?;
         let view: HoldsView = told.read()?;
-        type Told = (RequestId, i64, i64, Vec<(u32, u32, u32, i32, i64)>, usize);
+        type Told = (RequestId, i64, i64, Vec<(u32, u32, u32, i32, i64, i64)>, usize);
         let told: Vec<Told> = view
             .holds
             .as_slice()
             .iter()
             .map(|hold| {
                 let offers = hold.offers.as_slice().iter();
-                let offers = offers.map(|it| (it.campaign, it.offer, it.count, it.period, it.points)).collect();
+                let offers =
+                    offers.map(|it| (it.campaign, it.offer, it.count, it.period, it.points, it.money_minor)).collect();
                 (hold.hold, hold.until_ms, hold.points, offers, hold.rights.as_slice().len())
             })
             .collect();
@@ -384,7 +429,8 @@ impl Bench<'_> {
             .iter()
             .map(|held| {
                 let offers = held.offers.iter();
-                let offers = offers.map(|it| (it.campaign, it.offer, it.count, it.period, it.price)).collect();
+                let offers =
+                    offers.map(|it| (it.campaign, it.offer, it.count, it.period, it.price.0, it.price.1)).collect();
                 (held.id, held.until_ms, held.points(), offers, held.rights.len())
             })
             .collect();

@@ -14,9 +14,10 @@ use tidegate_protocol::refusal::{KeyConflict, Stale, TooOld};
 use super::decide::{DEADLINE_MS_MOST, Due, plain};
 use super::points::Lot;
 use super::standing::{Counted, Under, What, first_day};
-use super::{Applied, Ask, Asked, Circumstances, DAY_MS, Member, Programme, Recording, Told, Verdict};
+use super::{Applied, Ask, Asked, CellName, Circumstances, DAY_MS, Member, Programme, Recording, Told, Verdict};
 use crate::calendar::Now;
 use crate::ladder::{Each, Over};
+use crate::shop::By;
 
 pub(super) type Judged = Result<Verdict, String>;
 
@@ -381,7 +382,8 @@ impl Bench<'_> {
         due(view.granted_ever, programme.grants(number, self.now.now_ms))?;
         if state == 1 {
             for row in view.quotas.as_slice() {
-                let cell = (number, row.offer, u32::from(row.tier), row.period);
+                let (campaign, offer, tier, period) = (number, row.offer, u32::from(row.tier), row.period);
+                let cell = CellName { campaign, offer, tier, store: "", by: By::Window, period };
                 due((row.period, row.used), (period, programme.used(cell, self.now.now_ms)))?;
             }
         }

@@ -26,7 +26,8 @@ use tidegate_protocol::code::answer;
 use tidegate_protocol::{LedgerId, RequestId};
 
 use crate::calendar::Clock;
-use crate::rules::{Campaign, Offer, Rules};
+use crate::rules::Rules;
+use crate::shop::{By, Campaign, Offer};
 pub use ask::{Act, Ask, Asked, Circumstances, Line, Order, Told, Verdict};
 pub use claims::NOBODY;
 use days::Days;
@@ -76,8 +77,19 @@ struct Recording {
     changed: u64,
 }
 
-/// A quota's units in one window: campaign, offer (0: all), tier (0: all), window.
-type CellName = (u32, u32, u32, i32);
+/// Which units are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct CellName {
+    campaign: u32,
+    /// 0 for all.
+    offer: u32,
+    /// 0 for all.
+    tier: u32,
+    /// Empty for all.
+    store: &'static str,
+    by: By,
+    period: i32,
+}
 
 #[derive(Debug, Clone)]
 struct Programme {
@@ -95,6 +107,8 @@ struct Programme {
     /// Orders paid at or before this instant may be forgotten.
     forgettable_ms: i64,
     cells: BTreeMap<CellName, u64>,
+    /// Cells in which anything ever counted, and what came over into each.
+    opened: BTreeMap<CellName, u64>,
     granted: BTreeMap<u32, u64>,
     /// What is known of orders, and of claims that wait for them, by channel and number.
     kept: BTreeMap<(String, String), claims::Kept>,
@@ -182,6 +196,7 @@ impl Model {
                 recorded: BTreeMap::new(),
                 forgettable_ms: i64::MIN,
                 cells: BTreeMap::new(),
+                opened: BTreeMap::new(),
                 granted: BTreeMap::new(),
                 kept: BTreeMap::new(),
                 reported: BTreeSet::new(),
