@@ -8,15 +8,13 @@ use super::bundle::MAIN_FILE;
 use super::campaigns::{self, Scope};
 use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
+use super::{Bundle, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Zone};
 use super::{
-    Bundle, Channel, Currency, Finding, HoldRules, Ladder, Measure, Numbering, OrderRules, Programme, Report, Tag, Zone,
-};
-use super::{
-    activities, awards, benefits, birthday, check_in, claims, earning, grammar, ladder, multipliers, punctuation,
-    quizzes, referral, rights, terms, tiers,
+    activities, awards, benefits, birthday, check_in, claims, earning, grammar, holds, ladder, multipliers, names,
+    punctuation, quizzes, referral, rights, tender, terms, tiers,
 };
 
-const TOP_KEYS: [&str; 22] = [
+const TOP_KEYS: [&str; 25] = [
     "programme",
     "title",
     "zone",
@@ -24,6 +22,7 @@ const TOP_KEYS: [&str; 22] = [
     "brands",
     "channels",
     "tags",
+    "stores",
     "tiers",
     "tier",
     "right",
@@ -38,14 +37,13 @@ const TOP_KEYS: [&str; 22] = [
     "claim",
     "multipliers",
     "orders",
+    "holds",
+    "tender",
     "campaign",
 ];
-/// As many tags as an answer tells.
-const TAGS_MOST: usize = 64;
 const DAYS_MS: i64 = 86_400_000;
 /// Caps of a programme at a time, over all rules: as many as an answer tells.
 const CAPS_MOST: usize = 256;
-const DEFAULT_HOLDS: HoldRules = HoldRules { for_ms: 15 * 60_000, most_ms: 60 * 60_000, grace_ms: 0 };
 const DEFAULT_ORDERS: OrderRules = OrderRules { remember_ms: 180 * DAYS_MS, ahead_ms: 10 * 60_000 };
 
 /// A programme and what came with it.
@@ -122,9 +120,10 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let title = top.title(slug.unwrap_or_default());
     let zone = zone(&top);
     let currency = currency(&top);
-    let brands = brands(&top);
-    let channels = channels(&top, numbering);
-    let tags = tags(&top, numbering);
+    let brands = names::brands(&top);
+    let channels = names::channels(&top, numbering);
+    let tags = names::tags(&top, numbering);
+    let stores = names::stores(&top, numbering);
     let (zone, slug) = (zone?, slug?);
     let ladder = ladder::read(top.get("tiers"), &zone)?;
     let tier_list = top.get("tier");
@@ -142,7 +141,11 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let known_rights = rights.as_deref().unwrap_or_default();
     let campaigns = match top.get("campaign") {
         Some(value) => {
-            campaigns::read(&value, &mut Scope { zone: &zone, tiers: &tiers, rights: known_rights, numbering })
+            let (tags, stores) = (tags.as_deref().unwrap_or_default(), stores.as_deref().unwrap_or_default());
+            let currency = currency.as_ref();
+            let scope =
+                &mut Scope { zone: &zone, currency, tiers: &tiers, rights: known_rights, tags, stores, numbering };
+            campaigns::read(&value, scope)
         }
         None => Some(Vec::new()),
     };
@@ -195,6 +198,8 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         || earning.iter().flatten().any(|rule| rule.growth.is_some())
         || activities.iter().flatten().any(|rule| rule.growth > 0);
     feeds(source, &ladder, tiers.len() > 1, growth, top.get("earning").is_some());
+    let holds = holds::read(top.get("holds"));
+    let tender = top.get("tender").map(|value| tender::read(&value, currency.as_ref()));
     let birthday = top.get("birthday").map(|value| birthday::read(&value));
     let known = channels.as_deref().unwrap_or_default();
     let multipliers = multipliers::Scope { zone: &zone, tiers: &bare, channels: known, birthdays: birthday.is_some() };
@@ -220,9 +225,9 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         tags: tags?,
         quizzes: quizzes?,
         referral: wanted(referral)?,
-        stores: Vec::new(),
-        holds: DEFAULT_HOLDS,
-        tender: None,
+        stores: stores?,
+        holds: holds?,
+        tender: wanted(tender)?,
         benefits: benefits?,
         orders: orders?,
         bundle_hash: [0; 32],
@@ -293,59 +298,6 @@ fn currency(top: &Fields) -> Option<Currency> {
         );
     }
     currency
-}
-
-fn brands(top: &Fields) -> Option<Vec<String>> {
-    let value = top.need("brands", "brands = [\"my-brand\"]")?;
-    let brands = value.names()?;
-    if brands.is_empty() {
-        value.error("`brands` is empty", "name at least one brand");
-    }
-    Some(brands)
-}
-
-fn channels(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Channel>> {
-    let Some(value) = top.get("channels") else {
-        if top.get("earning").is_some() {
-            top.need(
-                "channels",
-                "channels = [\"store\", \"tmall\"], as [earning] counts orders that come through them",
-            );
-            return None;
-        }
-        return Some(Vec::new());
-    };
-    let mut channels = Vec::new();
-    for slug in value.names()? {
-        match numbering.channel(&slug) {
-            Ok(number) => channels.push(Channel { number, slug }),
-            Err(_) => {
-                value
-                    .error("there are no numbers left for new channels", "a programme has at most 65535 over its life");
-                return None;
-            }
-        }
-    }
-    Some(channels)
-}
-
-/// What members can be tagged with.
-fn tags(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Tag>> {
-    let Some(value) = top.get("tags") else { return Some(Vec::new()) };
-    let names = value.names()?;
-    if names.len() > TAGS_MOST {
-        value.error(format!("there are {} tags", names.len()), format!("a programme has at most {TAGS_MOST}"));
-        return None;
-    }
-    let mut tags = Vec::new();
-    for slug in names {
-        let Ok(number) = numbering.rule(&format!("tag/{slug}")) else {
-            value.error("there are no numbers left for new tags", "a programme names at most 8000 rules over its life");
-            return None;
-        };
-        tags.push(Tag { number, slug });
-    }
-    Some(tags)
 }
 
 /// An amount above zero in minor units.

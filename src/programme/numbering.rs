@@ -1,4 +1,4 @@
-//! Numbers of campaigns, offers, tiers, channels, rules and rights: given once, never reused.
+//! Numbers of campaigns, offers, tiers, channels, rules, rights and stores: given once, never reused.
 //!
 //! Logs, snapshots and the wire know these things by number. A numbering only grows: what a bundle leaves out keeps its
 //! number, gets it back when its slug comes back, and nothing else ever gets it. New slugs get the next numbers in the
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source;
 
-/// The first version knows no rules and no rights; a numbering without any is still written as one of it.
+/// The first version knows no rules, rights and stores; a numbering without any is still written as one of it.
 const VERSION: u32 = 2;
 
 /// Named rules of a programme over its life: what a lot's source, and a cap's counter, have room for.
@@ -28,6 +28,7 @@ pub struct Numbering {
     channels: BTreeMap<String, u32>,
     rules: BTreeMap<String, u32>,
     rights: BTreeMap<String, u32>,
+    stores: BTreeMap<String, u32>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ struct Text {
     rules: BTreeMap<String, u32>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rights: BTreeMap<String, u32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    stores: BTreeMap<String, u32>,
 }
 
 /// Why a text is no numbering.
@@ -79,16 +82,17 @@ pub(super) struct Exhausted;
 impl Numbering {
     /// The stable JSON text: equal numberings give equal bytes.
     pub fn to_text(&self) -> String {
-        let Numbering { campaigns, tiers, channels, rules, rights } = self.clone();
-        let version = if rules.is_empty() && rights.is_empty() { 1 } else { VERSION };
-        let text = Text { version, campaigns, tiers, channels, rules, rights };
+        let Numbering { campaigns, tiers, channels, rules, rights, stores } = self.clone();
+        let first = rules.is_empty() && rights.is_empty() && stores.is_empty();
+        let version = if first { 1 } else { VERSION };
+        let text = Text { version, campaigns, tiers, channels, rules, rights, stores };
         serde_json::to_string(&text).expect("maps of text to numbers are always JSON")
     }
 
     /// Reads what `to_text` wrote; refuses numbers given twice or with holes between them.
     pub fn from_text(text: &str) -> Result<Numbering, NumberingError> {
-        let Text { version, campaigns, tiers, channels, rules, rights } = serde_json::from_str(text)?;
-        let first = rules.is_empty() && rights.is_empty();
+        let Text { version, campaigns, tiers, channels, rules, rights, stores } = serde_json::from_str(text)?;
+        let first = rules.is_empty() && rights.is_empty() && stores.is_empty();
         if version != VERSION && (version, first) != (1, true) {
             return Err(NumberingError::Version(version));
         }
@@ -101,7 +105,8 @@ impl Numbering {
         check("channel", channels.iter().map(|(slug, number)| (slug, *number)), u16::MAX.into())?;
         check("rule", rules.iter().map(|(slug, number)| (slug, *number)), MAX_RULE)?;
         check("right", rights.iter().map(|(slug, number)| (slug, *number)), u16::MAX.into())?;
-        Ok(Numbering { campaigns, tiers, channels, rules, rights })
+        check("store", stores.iter().map(|(slug, number)| (slug, *number)), u16::MAX.into())?;
+        Ok(Numbering { campaigns, tiers, channels, rules, rights, stores })
     }
 
     pub(super) fn campaign(&mut self, slug: &str) -> Result<u32, Exhausted> {
@@ -134,6 +139,10 @@ impl Numbering {
 
     pub(super) fn right(&mut self, slug: &str) -> Result<u16, Exhausted> {
         give(&mut self.rights, slug, u16::MAX.into()).map(|number| number as u16)
+    }
+
+    pub(super) fn store(&mut self, slug: &str) -> Result<u16, Exhausted> {
+        give(&mut self.stores, slug, u16::MAX.into()).map(|number| number as u16)
     }
 }
 

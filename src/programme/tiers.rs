@@ -103,8 +103,8 @@ fn tier(item: &Value, ladder: &Ladder, currency: Option<&Currency>, numbering: &
         place.error(format!("\"{slug}\" is harder to keep than to reach"), "let `keep` be no more than `from`");
         return None;
     }
-    if slug == "points" {
-        item.error("a tier cannot be called \"points\"", "prices use that word; choose another id");
+    if ["points", "money"].contains(&slug) {
+        item.error(format!("a tier cannot be called \"{slug}\""), "prices use that word; choose another id");
         return None;
     }
     match numbering.tier(slug) {
