@@ -1,14 +1,16 @@
 //! A programme's rules said back in plain words, one English and one Chinese sentence each, for those who sign them.
 
+mod campaigns;
 mod earning;
 mod multipliers;
 mod standing;
+mod tender;
 mod terms;
 
 use jiff::civil::DateTime;
 
 use super::calendar::{DAY_MS, Moment, MonthDay, Rule, reading};
-use super::{Campaign, LimitOver, Offer, Programme, Quota, Rounding, Title, Window};
+use super::{Programme, Rounding, Title, Window};
 
 const WEEKDAYS: [(&str, &str); 7] = [
     ("Monday", "周一"),
@@ -42,6 +44,21 @@ fn points(number: i64) -> String {
     if number == 1 { "1 point".to_owned() } else { format!("{number} points") }
 }
 
+/// A length by the largest unit of which it is a whole number: `90 minutes`.
+fn length(ms: i64) -> Title {
+    let units = [
+        (DAY_MS, "day", "天"),
+        (3_600_000, "hour", "小时"),
+        (60_000, "minute", "分钟"),
+        (1_000, "second", "秒"),
+        (1, "millisecond", "毫秒"),
+    ];
+    let whole = units.iter().find(|(unit, ..)| ms % unit == 0);
+    let (unit, en, zh) = whole.copied().unwrap_or((1, "millisecond", "毫秒"));
+    let (number, plural) = (ms / unit, if ms == unit { "" } else { "s" });
+    said(format!("{number} {en}{plural}"), format!("{number} {zh}"))
+}
+
 impl Programme {
     /// Every rule as a sentence: the programme's first, then each campaign's and its offers'.
     pub fn describe(&self) -> Vec<Title> {
@@ -66,6 +83,8 @@ impl Programme {
         sentences.extend(self.describe_multipliers());
         sentences.extend(self.describe_points());
         sentences.extend(self.describe_rights());
+        sentences.extend(self.describe_tender());
+        sentences.extend(self.describe_holds());
         for campaign in &self.campaigns {
             sentences.push(self.describe_campaign(campaign));
             sentences.extend(campaign.offers.iter().map(|offer| self.describe_offer(campaign, offer)));
@@ -128,82 +147,6 @@ impl Programme {
             ));
         }
         sentences
-    }
-
-    fn describe_campaign(&self, campaign: &Campaign) -> Title {
-        let when = campaign.window.describe();
-        let (mut en, mut zh) =
-            (format!("{}: open {}", campaign.title.en, when.en), format!("“{}”：{} 开放", campaign.title.zh, when.zh));
-        for limit in &campaign.limits {
-            let (en_over, zh_over) = match limit.over {
-                LimitOver::AllOffers => ("over all offers", "全部商品合计"),
-                LimitOver::EachOffer => ("of each offer", "每件商品"),
-            };
-            let times = if limit.times == 1 { "once".to_owned() } else { format!("{} times", limit.times) };
-            en += &format!("; a member may redeem at most {times} a window {en_over}");
-            zh += &format!("；每位会员每期{zh_over}最多兑换 {} 次", limit.times);
-        }
-        let quotas = self.describe_quotas(&campaign.quotas);
-        if let Some(quotas) = &quotas {
-            en += &format!("; at most {} in each window over all offers", quotas.en);
-            zh += &format!("；每期全部商品限量{}", quotas.zh);
-        }
-        said(en + ".", zh + "。")
-    }
-
-    fn describe_offer(&self, campaign: &Campaign, offer: &Offer) -> Title {
-        let priced = || self.tiers.iter().zip(&offer.prices).filter_map(|(tier, price)| Some((tier, (*price)?.points)));
-        let first = priced().next().map(|(_, price)| price);
-        let same = offer.prices.iter().all(|price| price.map(|price| price.points) == first);
-        let (mut en_price, mut zh_price) = (String::new(), String::new());
-        match first {
-            Some(price) if same => {
-                en_price = format!("{} for every tier", points(price));
-                zh_price = format!("所有等级 {price} 积分");
-            }
-            _ => {
-                let en: Vec<_> =
-                    priced().map(|(tier, price)| format!("{} for {}", points(price), tier.title.en)).collect();
-                let zh: Vec<_> = priced().map(|(tier, price)| format!("{} {price} 积分", tier.title.zh)).collect();
-                let all = offer.prices.iter().all(Option::is_some);
-                en_price += &format!("{}{}", en.join(", "), if all { "" } else { " only" });
-                zh_price += &format!("{}{}", if all { "" } else { "仅限" }, zh.join("、"));
-            }
-        }
-        let (en_quota, zh_quota) = match self.describe_quotas(&offer.quotas) {
-            Some(quotas) => (format!("at most {} in each window", quotas.en), format!("每期限量{}", quotas.zh)),
-            None if campaign.quotas.is_empty() => ("without a quota".to_owned(), "不限量".to_owned()),
-            None => ("within the campaign's quota".to_owned(), "数量以活动总限量为准".to_owned()),
-        };
-        let (en_gives, zh_gives) = match offer.gives.map(|right| self.describe_count(right)) {
-            Some(gives) => (format!("; it gives {}", gives.en), format!("；发放{}", gives.zh)),
-            None => Default::default(),
-        };
-        said(
-            format!("{}, {} ({}): {en_price}; {en_quota}{en_gives}.", campaign.title.en, offer.title.en, offer.sku),
-            format!(
-                "“{}”中的“{}”（{}）：{zh_price}；{zh_quota}{zh_gives}。",
-                campaign.title.zh, offer.title.zh, offer.sku
-            ),
-        )
-    }
-
-    fn describe_quotas(&self, quotas: &[Quota]) -> Option<Title> {
-        let (mut en, mut zh) = (Vec::new(), Vec::new());
-        for quota in quotas {
-            let total = quota.total;
-            match self.tiers.iter().find(|tier| Some(tier.number) == quota.tier) {
-                Some(tier) => {
-                    en.push(format!("{total} for {}", tier.title.en));
-                    zh.push(format!("{} {total} 件", tier.title.zh));
-                }
-                None => {
-                    en.push(format!("{total} in all"));
-                    zh.push(format!("共 {total} 件"));
-                }
-            }
-        }
-        (!en.is_empty()).then(|| said(en.join(" and "), zh.join("，其中")))
     }
 }
 
