@@ -3,6 +3,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "programme/campaigns.rs"]
+mod campaigns;
+#[path = "programme/quotas.rs"]
+mod quotas;
+#[path = "programme/tender.rs"]
+mod tender;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -192,7 +199,7 @@ fn earning_states_what_is_rounded_where_it_matters() {
 
 #[test]
 fn limits_quotas_and_prices_are_held_to_their_words() {
-    let sections = "quota = { total = 5.5 }\nper_member = { times = \"1\", each = \"day\", over = \"all\" }\n";
+    let sections = "quota = { total = 5.5 }\nper_member = { times = \"1\", each = \"year\", over = \"all\" }\n";
     let offers =
         "[[campaign.c.offer]]\nsku = \"S\"\nprice = 1200\n[[campaign.c.offer]]\nsku = \"T\"\nprice = { points = -1 }\n";
     says(
@@ -201,8 +208,8 @@ fn limits_quotas_and_prices_are_held_to_their_words() {
             "7:9: error: `campaign.c.quota.each` is missing; add it: each = \"window\"",
             "7:19: error: `campaign.c.quota.total` is a number with a point; write a whole number from 0 to 1000000000000",
             "8:24: error: `campaign.c.per_member.times` is a text; write 1 without quotes",
-            "8:36: error: `campaign.c.per_member.each` is \"day\"; write \"window\"",
-            "8:50: error: `campaign.c.per_member.over` is \"all\"; write \"all offers\" or \"each offer\"",
+            "8:36: error: `campaign.c.per_member.each` is \"year\"; write \"window\" or \"day\" or \"week\" or \"month\" or \"life\"",
+            "8:51: error: `campaign.c.per_member.over` is \"all\"; write \"all offers\" or \"each offer\"",
             "11:9: error: `campaign.c.offer[1].price` is a whole number; write a table, such as { points = … }",
             "14:20: error: `campaign.c.offer[2].price.points` is -1; write a whole number from 0 to 1000000000000",
         ],

@@ -32,7 +32,7 @@ pub(super) fn read(value: Option<Value>) -> Option<HoldRules> {
 
 fn is_enough(most: &Value, most_ms: i64, for_ms: i64) -> bool {
     if most_ms < for_ms {
-        most.error("`most` is shorter than what is held `for`", "let it be as long, or longer");
+        most.error("`most` is shorter than `for`", "let it be at least as long as `for`, which is 15m if left out");
     }
     most_ms >= for_ms
 }

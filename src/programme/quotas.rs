@@ -65,7 +65,8 @@ fn table(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<
     let (kind, total, by_tier, by_store) = (kind?, total?, by_tier?, by_store?);
     let total_needed = kind.store == ForStore::Each || by_tier.is_empty() && by_store.is_empty();
     if total.is_none() && total_needed {
-        return fields.need("total", "total = 5000").and(None);
+        let example = if kind.store == ForStore::Each { "total = 50: so many at each store" } else { "total = 5000" };
+        return fields.need("total", example).and(None);
     }
     let quota = |tier, store, total| Quota { tier, store, each: kind.each, total, carried: kind.carried };
     let mut quotas: Vec<Quota> = total.into_iter().map(|total| quota(None, kind.store, total)).collect();

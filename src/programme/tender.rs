@@ -17,9 +17,9 @@ const WHOLE: u32 = 10_000;
 /// The section `[tender]`.
 pub(super) fn read(value: &Value, currency: Option<&Currency>) -> Option<Tender> {
     let fields = value.table(&["points", "pays", "step", "least", "share", "from", "not"])?;
-    let points = fields.need("points", "points = 100: so many points …");
+    let points = fields.need("points", "points = 100, with pays = \"1.00\": so many points pay so much");
     let points = points.and_then(|value| value.integer(1..=POINTS_MOST));
-    let pays = fields.need("pays", "pays = \"1.00\": … pay so much");
+    let pays = fields.need("pays", "pays = \"1.00\", with points = 100: so many points pay so much");
     let minor = pays.and_then(|value| minor(&value, currency?));
     let share = fields.need("share", "share = \"50%\": at most so much of what they can pay for");
     let share = share.and_then(|value| share_of(&value));

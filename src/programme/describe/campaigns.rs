@@ -9,7 +9,7 @@ impl Programme {
         let (mut en, mut zh) =
             (format!("{}: open {}", campaign.title.en, when.en), format!("“{}”：{} 开放", campaign.title.zh, when.zh));
         if let Some(earlier) = self.describe_head_start(&campaign.head_start_ms) {
-            en += &format!("; earlier than that {}", earlier.en);
+            en += &format!("; {}", earlier.en);
             zh += &format!("，{}", earlier.zh);
         }
         if !campaign.tags.is_empty() {
@@ -35,7 +35,7 @@ impl Programme {
         let earlier = self.tiers.iter().zip(earlier_ms).filter(|(_, ms)| **ms > 0);
         let earlier = earlier.map(|(tier, ms)| (&tier.title, length(*ms)));
         let (en, zh): (Vec<_>, Vec<_>) = earlier
-            .map(|(tier, by)| (format!("for {} by {}", tier.en, by.en), format!("{}提前 {}开放", tier.zh, by.zh)))
+            .map(|(tier, by)| (format!("for {} {} earlier", tier.en, by.en), format!("{}提前 {}开放", tier.zh, by.zh)))
             .unzip();
         (!en.is_empty()).then(|| said(en.join(", "), zh.join("、")))
     }
