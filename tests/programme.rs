@@ -498,6 +498,23 @@ fn the_reference_page_example_compiles_and_says_what_the_page_says() {
 }
 
 #[test]
+fn the_reference_page_shop_compiles_and_says_what_the_page_says() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/programmes.md")).unwrap();
+    let example = page.split("```toml\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
+    let compiled = compiled(example);
+    assert_eq!(compiled.warnings, []);
+    let campaign = compiled.programme.campaign_by_slug("shop").unwrap();
+    let offer = |sku| campaign.offer_by_sku(sku).unwrap();
+    assert_eq!(campaign.head_start_ms, [0, 30 * 60_000]);
+    let thermos = |yuan: i64| Some(Price { points: 500, money_minor: yuan * 100 });
+    assert_eq!(offer("THERMOS-BOX").prices, [thermos(49), thermos(39)]);
+    assert_eq!(offer("POSTCARD").quotas, [Quota { carried: true, ..quota(None, 100) }]);
+    let umbrellas = Quota { each: Each::Day, store: ForStore::Each, ..quota(None, 5) };
+    assert_eq!(offer("UMBRELLA").quotas, [umbrellas]);
+    assert!(compiled.programme.tender.is_some());
+}
+
+#[test]
 fn findings_are_bounded_and_the_reason_is_among_them() {
     let warnings: String = (0..300).map(|day| format!("{{ day = {}, bonus = 1 }}, ", day + 31)).collect();
     let text = format!("{HEAD}[check-in]\npoints = 1\nstreak = [{warnings}]\ncycle = 30\n");

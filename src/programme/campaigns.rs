@@ -190,7 +190,7 @@ fn offers(
             whole = false;
         }
         let shared = shared.unwrap_or_default();
-        quotas::doubt(&item, &offer.quotas, shared);
+        quotas::doubt(&item, &offer.quotas, shared, "the campaign's");
         whole &= quotas::fit(&item, &offer.quotas, shared);
         offers.push(offer);
     }

@@ -89,7 +89,7 @@ fn minor(value: &Value, scope: &Scope) -> Option<i64> {
     let currency = scope.currency?;
     let minor = amount_from_zero(value, currency, "9.90")?;
     if minor > MONEY_MOST {
-        let sentence = format!("`{}` is more than money is counted to", value.name);
+        let sentence = format!("`{}` is more than can be counted", value.name);
         value.error(sentence, format!("write at most \"{}\"", currency.show(MONEY_MOST)));
         return None;
     }

@@ -39,6 +39,9 @@ pub(super) fn read(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> O
         }
         all.extend(quotas);
     }
+    if whole {
+        doubt(value, &all, &all, "every store's");
+    }
     whole.then_some(all)
 }
 
@@ -174,16 +177,23 @@ fn units(value: &Value) -> Option<u64> {
     Some(total as u64)
 }
 
-/// Warns of quotas of an offer that are larger than the campaign's for the same.
-pub(super) fn doubt(item: &Value, quotas: &[Quota], shared: &[Quota]) {
+/// Warns of quotas that are larger than one of those above them for the same: all of them hold, and none takes another's place.
+pub(super) fn doubt(place: &Value, quotas: &[Quota], above: &[Quota], whose: &str) {
     for quota in quotas {
-        // What is carried to a window can come to any number.
-        let bounds = |above: &&Quota| counted(above) == counted(quota) && !above.carried && above.total < quota.total;
-        if let Some(above) = shared.iter().find(bounds) {
-            let sentence = format!("the quota of {} is more than the campaign's {}", quota.total, above.total);
-            item.warn(sentence, "it can never be used up; lower it, or raise the campaign's");
+        if let Some(above) = above.iter().find(|above| bounds(above, quota)) {
+            let sentence = format!("the quota of {} is more than {whose} {}", quota.total, above.total);
+            place.warn(sentence, format!("it can never be used up; lower it, or raise {whose}"));
         }
     }
+}
+
+/// Whether a quota never comes to its total because of another.
+fn bounds(above: &Quota, quota: &Quota) -> bool {
+    let of_each_store = Quota { store: ForStore::Each, ..*quota };
+    let same = counted(above) == counted(quota);
+    let each_store = matches!(quota.store, ForStore::One(_)) && counted(above) == counted(&of_each_store);
+    // What is carried to a window can come to any number.
+    (same || each_store) && !above.carried && above.total < quota.total
 }
 
 /// Whether one redemption of an offer always counts in so few cells as it has room for; reported where it does not.

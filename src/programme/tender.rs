@@ -36,7 +36,7 @@ fn minor(value: &Value, currency: &Currency) -> Option<i64> {
     let minor = amount(value, currency, "1.00")?;
     if minor > MINOR_MOST {
         let right = format!("write at most \"{}\"", currency.show(MINOR_MOST));
-        value.error(format!("`{}` is more than money is counted to", value.name), right);
+        value.error(format!("`{}` is more than can be counted", value.name), right);
         return None;
     }
     Some(minor)

@@ -79,7 +79,7 @@ fn wrong_prices_are_placed() {
     prices(
         "price = { money = \"10995116277.76\" }",
         &[
-            "20:19: error: `campaign.c.offer[1].price.money` is more than money is counted to; write at most \"10995116277.75\"",
+            "20:19: error: `campaign.c.offer[1].price.money` is more than can be counted; write at most \"10995116277.75\"",
         ],
     );
     prices(

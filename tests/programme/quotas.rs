@@ -89,6 +89,22 @@ fn quotas_that_can_never_be_used_up_are_warned_of() {
         ],
     );
     says(&priced("quota = { each = \"day\", total = 5 }", "quota = { each = \"week\", total = 6 }"), &[]);
+    let stores = "quota = [{ each = \"day\", total = 5, per = \"store\" }, { each = \"day\", by_store = { sh-01 = 6, sh-02 = 4 } }]";
+    says(
+        &priced(stores, ""),
+        &[
+            "17:9: warning: the quota of 6 is more than every store's 5; it can never be used up; lower it, or raise every store's",
+        ],
+    );
+    says(
+        &priced(
+            "quota = { each = \"day\", total = 5, per = \"store\" }",
+            "quota = { each = \"day\", by_store = { sh-01 = 6 } }",
+        ),
+        &[
+            "18:1: warning: the quota of 6 is more than the campaign's 5; it can never be used up; lower it, or raise the campaign's",
+        ],
+    );
     let carried = "quota = { each = \"window\", total = 5, unsold = \"carried\" }";
     says(&priced(carried, "quota = { each = \"window\", total = 6 }"), &[]);
     says(

@@ -118,7 +118,7 @@ fn wrong_tender_is_placed() {
     );
     says(
         &tender("").replace("1.00", "10995116277.76"),
-        &["7:8: error: `tender.pays` is more than money is counted to; write at most \"10995116277.75\""],
+        &["7:8: error: `tender.pays` is more than can be counted; write at most \"10995116277.75\""],
     );
     says(
         &tender("step = 150\nleast = 100"),
