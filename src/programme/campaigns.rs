@@ -1,32 +1,31 @@
-//! Campaigns: whom they are for, when they are open, and their offers, read and held against each other.
+//! Campaigns: when they are open and for whom, and their offers, read and held against each other.
 
 use std::collections::HashSet;
 
+use super::calendar::DAY_MS;
 use super::compile::duration;
-use super::prices::{for_tags, prices, tag};
-use super::quotas::{can_be_counted, fit, limits, quotas};
 use super::reader::{Fields, Value};
 use super::rules::ByNumber;
 use super::windows::window;
-use super::{Campaign, Currency, Numbering, Offer, Quota, Right, Store, Tag, Tier, Zone, rights};
+use super::{Campaign, Currency, Numbering, Offer, Quota, Right, Store, Tag, Tier, Window, Zone};
+use super::{limits, names, prices, quotas, rights};
 
 /// Each has a window with a table of up to a quarter of a mebibyte.
 const MAX_CAMPAIGNS: usize = 256;
 
+const KEYS: [&str; 9] =
+    ["title", "window", "tiers", "head_start", "tags", "per_member", "quota", "offer", "hold_answer"];
 const DEFAULT_HOLD_ANSWER_MS: i64 = 1000;
-
-/// How much earlier than to others a window can open to a tier.
-const HEAD_START: (i64, i64, &str) = (1_000, 7 * 86_400_000, "1s to 7d");
 
 /// What campaigns refer to.
 pub(super) struct Scope<'s> {
     pub(super) zone: &'s Zone,
+    /// `None` where it is wrong, which was said there.
+    pub(super) currency: Option<&'s Currency>,
     pub(super) tiers: &'s [Tier],
+    pub(super) rights: &'s [Right],
     pub(super) tags: &'s [Tag],
     pub(super) stores: &'s [Store],
-    /// Where it is one.
-    pub(super) currency: Option<&'s Currency>,
-    pub(super) rights: &'s [Right],
     pub(super) numbering: &'s mut Numbering,
 }
 
@@ -60,19 +59,19 @@ pub(super) fn read(value: &Value, scope: &mut Scope) -> Option<Vec<Campaign>> {
 }
 
 fn campaign(slug: &str, value: &Value, scope: &mut Scope) -> Option<Campaign> {
-    let known = ["title", "window", "tiers", "tags", "head_start", "per_member", "quota", "offer", "hold_answer"];
-    let fields = value.table(&known)?;
+    let fields = value.table(&KEYS)?;
     let good_slug = value.key_is_slug(slug);
     let title = fields.title(slug);
     let example = "window = { every = \"month\", from = \"20 10:00\", until = \"last 24:00\" }";
     let window = fields.need("window", example).and_then(|value| window(&value, scope.zone));
     let admitted =
         fields.get("tiers").map_or(Some(vec![true; scope.tiers.len()]), |value| admitted(&value, scope.tiers));
-    let tags = fields.get("tags").map_or(Some(Vec::new()), |value| tagged(&value, scope.tags));
-    let head_start = fields.get("head_start");
-    let head_start = head_start.map_or(Some(Vec::new()), |value| head_starts(&value, admitted.as_deref(), scope));
-    let limits = fields.get("per_member").map_or(Some(Vec::new()), |value| limits(&value));
-    let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas(&value, admitted.as_deref(), scope));
+    let head_start = fields
+        .get("head_start")
+        .map_or(Some(Vec::new()), |value| head_start(&value, window.as_ref(), admitted.as_deref(), scope));
+    let tags = fields.get("tags").map_or(Some(Vec::new()), |value| tags(&value, scope));
+    let limits = fields.get("per_member").map_or(Some(Vec::new()), |value| limits::read(&value));
+    let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas::read(&value, admitted.as_deref(), scope));
     let hold_answer = fields
         .get("hold_answer")
         .map_or(Some(DEFAULT_HOLD_ANSWER_MS), |value| duration(&value, (0, 60_000, "0s to 60s")));
@@ -82,8 +81,7 @@ fn campaign(slug: &str, value: &Value, scope: &mut Scope) -> Option<Campaign> {
     }
     let offers = offers(&fields, slug, admitted.as_deref(), quotas.as_deref(), scope);
     let offers = offers.filter(|_| good_slug)?;
-    let highest = offers.iter().map(|offer| offer.number).max().unwrap_or(0);
-    let limits = limits.filter(|limits| can_be_counted(value, limits, highest));
+    let limits = limits.filter(|limits| limits::can_count(value, limits, &offers));
     Some(Campaign {
         number: number.ok()?,
         slug: slug.to_owned(),
@@ -112,6 +110,64 @@ pub(super) fn admitted(value: &Value, tiers: &[Tier]) -> Option<Vec<bool>> {
     Some(admitted)
 }
 
+/// The tags of which a member must have one: `tags = ["koc"]`.
+fn tags(value: &Value, scope: &Scope) -> Option<Vec<u16>> {
+    let mut tags = Vec::new();
+    let mut whole = true;
+    let items = value.list()?;
+    for item in &items {
+        match names::tag(item, scope.tags) {
+            Some(tag) if !tags.contains(&tag) => tags.push(tag),
+            Some(_) => {
+                item.error("this tag is listed twice", "list it once");
+                whole = false;
+            }
+            None => whole = false,
+        }
+    }
+    if items.is_empty() {
+        value.error("`tags` is empty", "name the tags of which a member must have one, or leave it out");
+        whole = false;
+    }
+    whole.then_some(tags)
+}
+
+/// How much earlier windows open for some tiers: `head_start = { gold = "10m" }`, by index of tier.
+fn head_start(value: &Value, window: Option<&Window>, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<i64>> {
+    let is_admitted = |tier: usize| admitted.is_none_or(|admitted| admitted[tier]);
+    let pause_ms = window.and_then(Window::shortest_pause_ms).unwrap_or(i64::MAX);
+    let mut earlier = vec![0; scope.tiers.len()];
+    let mut whole = true;
+    for (slug, value) in value.entries()? {
+        let length = duration(&value, (1_000, 7 * DAY_MS, "1s to 7d"));
+        let (Some(tier), Some(length)) = (scope.tier(&value, slug), length) else {
+            whole = false;
+            continue;
+        };
+        if length >= pause_ms {
+            value.error(
+                "the head start is as long as the window is closed, or longer",
+                "write less than lies between two windows",
+            );
+            whole = false;
+        }
+        if !is_admitted(tier) {
+            value.at_key().warn(
+                format!("the head start of \"{slug}\" is of no use: that tier is not admitted"),
+                "add it to `tiers`, or leave its head start out",
+            );
+        }
+        earlier[tier] = length;
+    }
+    if (0..scope.tiers.len()).all(|tier| earlier[tier] > 0 || !is_admitted(tier)) {
+        value.warn("every tier has a head start", "let the window itself open earlier");
+    }
+    if earlier.iter().all(|length| *length == 0) {
+        earlier.clear();
+    }
+    whole.then_some(earlier)
+}
+
 fn offers(
     fields: &Fields,
     campaign: &str,
@@ -133,14 +189,9 @@ fn offers(
             item.error(format!("the sku \"{}\" is in this campaign twice", offer.sku), "give each offer its own sku");
             whole = false;
         }
-        for quota in &offer.quotas {
-            let above = shared.into_iter().flatten().find(|above| is_like(above, quota) && above.total < quota.total);
-            if let Some(above) = above {
-                let sentence = format!("the quota of {} is more than the campaign's {}", quota.total, above.total);
-                item.warn(sentence, "it can never be used up; lower it, or raise the campaign's");
-            }
-        }
-        whole &= fit(&item, &offer.quotas, shared.unwrap_or_default());
+        let shared = shared.unwrap_or_default();
+        quotas::doubt(&item, &offer.quotas, shared, "the campaign's");
+        whole &= quotas::fit(&item, &offer.quotas, shared);
         offers.push(offer);
     }
     if whole && offers.is_empty() {
@@ -154,11 +205,12 @@ fn offer(item: &Value, campaign: &str, admitted: Option<&[bool]>, scope: &mut Sc
     let fields = item.table(&["sku", "title", "price", "price_for", "quota", "gives"])?;
     let sku = fields.need("sku", "sku = \"SET-0001\"").and_then(|value| value.opaque());
     let title = fields.title(sku.unwrap_or_default());
-    let prices = fields.need("price", "price = { points = 1200 }").and_then(|value| prices(&value, admitted, scope));
-    let prices_for = fields.get("price_for").map_or(Some(Vec::new()), |value| for_tags(&value, scope));
+    let prices =
+        fields.need("price", "price = { points = 1200 }").and_then(|value| prices::by_tier(&value, admitted, scope));
+    let prices_for = fields.get("price_for").map_or(Some(Vec::new()), |value| prices::by_tag(&value, scope));
     // Who has no price here cannot use a quota here.
     let priced: Option<Vec<bool>> = prices.as_ref().map(|prices| prices.iter().map(Option::is_some).collect());
-    let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas(&value, priced.as_deref(), scope));
+    let quotas = fields.get("quota").map_or(Some(Vec::new()), |value| quotas::read(&value, priced.as_deref(), scope));
     let gives = fields.get("gives").map_or(Some(None), |value| {
         let fields = value.table(&["right", "count"])?;
         fields.need("right", "right = \"ten-percent-off\"")?;
@@ -170,41 +222,4 @@ fn offer(item: &Value, campaign: &str, admitted: Option<&[bool]>, scope: &mut Sc
         return None;
     };
     Some(Offer { number, sku: sku.to_owned(), title, prices, prices_for, quotas, gives })
-}
-
-/// Whether two quotas are for the same tier, store and period.
-fn is_like(one: &Quota, other: &Quota) -> bool {
-    (one.tier, one.store, one.each) == (other.tier, other.store, other.each)
-}
-
-/// `tags = ["koc"]`: of which a member must have one.
-fn tagged(value: &Value, declared: &[Tag]) -> Option<Vec<u16>> {
-    let names = value.names()?;
-    if names.is_empty() {
-        value.error("`tags` is empty", "name the tags of which a member must have one, or leave it out");
-        return None;
-    }
-    names.iter().map(|name| tag(value, name, declared)).collect()
-}
-
-/// `head_start = { gold = "10m" }`, by index of tier.
-fn head_starts(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<i64>> {
-    let mut starts = vec![0; scope.tiers.len()];
-    let mut whole = true;
-    for (slug, value) in value.entries()? {
-        let (tier, ahead_ms) = (scope.tier(&value, slug), duration(&value, HEAD_START));
-        let (Some(tier), Some(ahead_ms)) = (tier, ahead_ms) else {
-            whole = false;
-            continue;
-        };
-        if admitted.is_some_and(|admitted| !admitted[tier]) {
-            let sentence = format!("the tier \"{slug}\" is not admitted here");
-            value.at_key().warn(sentence, "add it to `tiers`, or leave its head start out");
-        }
-        starts[tier] = ahead_ms;
-    }
-    if whole && starts.iter().all(|ahead_ms| *ahead_ms > 0) {
-        value.warn("every tier has a head start", "let the window open earlier instead");
-    }
-    whole.then_some(starts)
 }

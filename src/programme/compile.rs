@@ -8,12 +8,10 @@ use super::bundle::MAIN_FILE;
 use super::campaigns::{self, Scope};
 use super::reader::{Fields, Source, Value};
 use super::rules::ByNumber;
+use super::{Bundle, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Zone};
 use super::{
-    Bundle, Channel, Currency, Finding, Ladder, Measure, Numbering, OrderRules, Programme, Report, Store, Tag, Zone,
-};
-use super::{
-    activities, awards, benefits, birthday, check_in, claims, earning, grammar, holds, ladder, multipliers,
-    punctuation, quizzes, referral, rights, terms, tiers,
+    activities, awards, benefits, birthday, check_in, claims, earning, grammar, holds, ladder, multipliers, names,
+    punctuation, quizzes, referral, rights, tender, terms, tiers,
 };
 
 const TOP_KEYS: [&str; 25] = [
@@ -23,8 +21,8 @@ const TOP_KEYS: [&str; 25] = [
     "currency",
     "brands",
     "channels",
-    "stores",
     "tags",
+    "stores",
     "tiers",
     "tier",
     "right",
@@ -43,10 +41,6 @@ const TOP_KEYS: [&str; 25] = [
     "tender",
     "campaign",
 ];
-/// As many tags as an answer tells.
-const TAGS_MOST: usize = 64;
-/// As many stores as an answer tells the quotas of.
-const STORES_MOST: usize = 1_000;
 const DAYS_MS: i64 = 86_400_000;
 /// Caps of a programme at a time, over all rules: as many as an answer tells.
 const CAPS_MOST: usize = 256;
@@ -126,10 +120,10 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let title = top.title(slug.unwrap_or_default());
     let zone = zone(&top);
     let currency = currency(&top);
-    let brands = brands(&top);
-    let channels = channels(&top, numbering);
-    let tags = tags(&top, numbering);
-    let stores = stores(&top, numbering);
+    let brands = names::brands(&top);
+    let channels = names::channels(&top, numbering);
+    let tags = names::tags(&top, numbering);
+    let stores = names::stores(&top, numbering);
     let (zone, slug) = (zone?, slug?);
     let ladder = ladder::read(top.get("tiers"), &zone)?;
     let tier_list = top.get("tier");
@@ -148,8 +142,10 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
     let campaigns = match top.get("campaign") {
         Some(value) => {
             let (tags, stores) = (tags.as_deref().unwrap_or_default(), stores.as_deref().unwrap_or_default());
-            let (zone, tiers, currency, rights) = (&zone, &tiers, currency.as_ref(), known_rights);
-            campaigns::read(&value, &mut Scope { zone, tiers, tags, stores, currency, rights, numbering })
+            let currency = currency.as_ref();
+            let scope =
+                &mut Scope { zone: &zone, currency, tiers: &tiers, rights: known_rights, tags, stores, numbering };
+            campaigns::read(&value, scope)
         }
         None => Some(Vec::new()),
     };
@@ -175,11 +171,6 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         let earning_caps = earning.iter().flatten().any(|rule| !rule.giving.caps.is_empty());
         claims::read(&value, &claims::Scope { channels, orders, has_orders, earning_caps, lives: &lives })
     });
-    let holds = top.get("holds").map_or(Some(holds::DEFAULT), |value| holds::read(&value));
-    let tender = match (top.get("tender"), &currency) {
-        (Some(value), Some(currency)) => Some(holds::tender(&value, currency)),
-        _ => None,
-    };
     let activities = activities::read(top.get("activity"), &lives, numbering);
     let quizzes = quizzes::read(top.get("quiz"), &lives, numbering);
     let awards = awards::Scope { lives: &lives, rights: known_rights };
@@ -207,6 +198,8 @@ fn programme<'v>(source: &'v Source<'v>, table: &'v DeTable<'v>, numbering: &mut
         || earning.iter().flatten().any(|rule| rule.growth.is_some())
         || activities.iter().flatten().any(|rule| rule.growth > 0);
     feeds(source, &ladder, tiers.len() > 1, growth, top.get("earning").is_some());
+    let holds = holds::read(top.get("holds"));
+    let tender = top.get("tender").map(|value| tender::read(&value, currency.as_ref()));
     let birthday = top.get("birthday").map(|value| birthday::read(&value));
     let known = channels.as_deref().unwrap_or_default();
     let multipliers = multipliers::Scope { zone: &zone, tiers: &bare, channels: known, birthdays: birthday.is_some() };
@@ -307,78 +300,6 @@ fn currency(top: &Fields) -> Option<Currency> {
     currency
 }
 
-fn brands(top: &Fields) -> Option<Vec<String>> {
-    let value = top.need("brands", "brands = [\"my-brand\"]")?;
-    let brands = value.names()?;
-    if brands.is_empty() {
-        value.error("`brands` is empty", "name at least one brand");
-    }
-    Some(brands)
-}
-
-fn channels(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Channel>> {
-    let Some(value) = top.get("channels") else {
-        if top.get("earning").is_some() {
-            top.need(
-                "channels",
-                "channels = [\"store\", \"tmall\"], as [earning] counts orders that come through them",
-            );
-            return None;
-        }
-        return Some(Vec::new());
-    };
-    let mut channels = Vec::new();
-    for slug in value.names()? {
-        match numbering.channel(&slug) {
-            Ok(number) => channels.push(Channel { number, slug }),
-            Err(_) => {
-                value
-                    .error("there are no numbers left for new channels", "a programme has at most 65535 over its life");
-                return None;
-            }
-        }
-    }
-    Some(channels)
-}
-
-/// What members can be tagged with.
-fn tags(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Tag>> {
-    let Some(value) = top.get("tags") else { return Some(Vec::new()) };
-    let names = value.names()?;
-    if names.len() > TAGS_MOST {
-        value.error(format!("there are {} tags", names.len()), format!("a programme has at most {TAGS_MOST}"));
-        return None;
-    }
-    let mut tags = Vec::new();
-    for slug in names {
-        let Ok(number) = numbering.rule(&format!("tag/{slug}")) else {
-            value.error("there are no numbers left for new tags", "a programme names at most 8000 rules over its life");
-            return None;
-        };
-        tags.push(Tag { number, slug });
-    }
-    Some(tags)
-}
-
-/// Stores that quotas can be by.
-fn stores(top: &Fields, numbering: &mut Numbering) -> Option<Vec<Store>> {
-    let Some(value) = top.get("stores") else { return Some(Vec::new()) };
-    let names = value.names()?;
-    if names.len() > STORES_MOST {
-        value.error(format!("there are {} stores", names.len()), format!("a programme has at most {STORES_MOST}"));
-        return None;
-    }
-    let mut stores = Vec::new();
-    for slug in names {
-        let Ok(number) = numbering.store(&slug) else {
-            value.error("there are no numbers left for new stores", "a programme has at most 65535 over its life");
-            return None;
-        };
-        stores.push(Store { number, slug });
-    }
-    Some(stores)
-}
-
 /// An amount above zero in minor units.
 pub(super) fn amount(value: &Value, currency: &Currency, example: &str) -> Option<i64> {
     amount_from(value, currency, example, 1)
@@ -389,8 +310,7 @@ pub(super) fn amount_from_zero(value: &Value, currency: &Currency, example: &str
     amount_from(value, currency, example, 0)
 }
 
-/// An amount in minor units, of at least so many.
-pub(super) fn amount_from(value: &Value, currency: &Currency, example: &str, least: i64) -> Option<i64> {
+fn amount_from(value: &Value, currency: &Currency, example: &str, least: i64) -> Option<i64> {
     let text = value.amount_text(example)?;
     let amount = currency.parse(text).filter(|amount| *amount >= least);
     if amount.is_none() {

@@ -1,4 +1,4 @@
-//! Numbers of campaigns, offers, tiers, channels, stores, rules and rights: given once, never reused.
+//! Numbers of campaigns, offers, tiers, channels, rules, rights and stores: given once, never reused.
 //!
 //! Logs, snapshots and the wire know these things by number. A numbering only grows: what a bundle leaves out keeps its
 //! number, gets it back when its slug comes back, and nothing else ever gets it. New slugs get the next numbers in the
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source;
 
-/// The first version knows no rules, no rights and no stores; a numbering without any is still written as one of it.
+/// The first version knows no rules, rights and stores; a numbering without any is still written as one of it.
 const VERSION: u32 = 2;
 
 /// Named rules of a programme over its life: what a lot's source, and a cap's counter, have room for.
@@ -137,12 +137,12 @@ impl Numbering {
         give(&mut self.rules, name, MAX_RULE).map(|number| number as u16 + source::NAMED_FROM - 1)
     }
 
-    pub(super) fn store(&mut self, slug: &str) -> Result<u16, Exhausted> {
-        give(&mut self.stores, slug, u16::MAX.into()).map(|number| number as u16)
-    }
-
     pub(super) fn right(&mut self, slug: &str) -> Result<u16, Exhausted> {
         give(&mut self.rights, slug, u16::MAX.into()).map(|number| number as u16)
+    }
+
+    pub(super) fn store(&mut self, slug: &str) -> Result<u16, Exhausted> {
+        give(&mut self.stores, slug, u16::MAX.into()).map(|number| number as u16)
     }
 }
 

@@ -1,168 +1,172 @@
-//! How often a member may redeem, and how many units there are: by window, day, week, month or once for all, by tier and by store.
+//! Quotas: how many units a campaign, or one offer of it, grants in each window, day, week or month, or in all; over everybody, by tier, or
+//! by store.
+//!
+//! Promises that no two of a list count the very same thing, and that a redemption never counts in more cells than it has room for. Counts
+//! nothing itself.
+
+use std::collections::HashSet;
+use std::mem::discriminant;
 
 use super::campaigns::Scope;
 use super::compile::choice;
 use super::reader::{Fields, Value};
-use super::{Each, ForStore, LimitOver, MemberLimit, Quota};
+use super::{Each, ForStore, Quota};
+
+/// The words for what a quota, or a limit, counts by.
+pub(super) const EACH: [(&str, Each); 5] =
+    [("window", Each::Window), ("day", Each::Day), ("week", Each::Week), ("month", Each::Month), ("life", Each::Life)];
+
+/// In so many cells one redemption can count.
+pub(crate) const CELLS_MOST: usize = 8;
 
 /// Units beyond this are a mistake.
 const MAX_UNITS: i64 = 1_000_000_000_000;
-/// Limits of a campaign: each is counted with a member.
-const LIMITS_MOST: usize = 5;
-/// Offers are numbered no higher where limits count by anything but windows: the rest of a counter's name says by what.
-const OFFERS_OF_LIMITS: u32 = (1 << 13) - 1;
-/// Cells in which one grant can count, the offer's own among them.
-const CELLS_MOST: usize = 8;
 
-const EACH: [(&str, Each); 5] =
-    [("window", Each::Window), ("day", Each::Day), ("week", Each::Week), ("month", Each::Month), ("life", Each::Life)];
+const TWO_TABLES: &str = "write two tables: quota = [{ … }, { … }]";
 
-fn each(fields: &Fields) -> Option<Each> {
-    fields.need("each", "each = \"window\"").and_then(|value| choice(&value, &EACH))
-}
-
-/// One table, or a list of them.
-fn tables<'v>(value: &Value<'v>) -> Option<Vec<Value<'v>>> {
-    if value.is_table() { Some(vec![value.clone()]) } else { value.list() }
-}
-
-/// `{ times = 1, each = "window", over = "all offers" }`, or several.
-pub(super) fn limits(value: &Value) -> Option<Vec<MemberLimit>> {
-    let mut limits: Vec<MemberLimit> = Vec::new();
+/// `quota = { each = "window", total = 5000, by_tier = { gold = 500 } }`, or a list of such.
+pub(super) fn read(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Quota>> {
+    let mut all: Vec<Quota> = Vec::new();
     let mut whole = true;
-    for item in tables(value)? {
-        let Some(limit) = limit(&item) else {
+    for item in value.one_or_list()? {
+        let Some(quotas) = table(&item, admitted, scope) else {
             whole = false;
             continue;
         };
-        if limits.iter().any(|known| (known.each, known.over) == (limit.each, limit.over)) {
-            item.error("this limit counts what another one counts", "keep the lower of the two");
+        if quotas.iter().any(|quota| all.iter().any(|other| counted(other) == counted(quota))) {
+            item.error("what this quota counts has a quota already", "keep one of them");
             whole = false;
         }
-        limits.push(limit);
+        all.extend(quotas);
     }
-    if limits.len() > LIMITS_MOST {
-        value.error(format!("there are {} limits", limits.len()), format!("a campaign has at most {LIMITS_MOST}"));
-        whole = false;
+    if whole {
+        doubt(value, &all, &all, "every store's");
     }
-    whole.then_some(limits)
+    whole.then_some(all)
 }
 
-fn limit(value: &Value) -> Option<MemberLimit> {
-    let fields = value.table(&["times", "each", "over"])?;
-    let times = fields.need("times", "times = 1").and_then(|value| value.integer(1..=1_000_000));
-    let each = each(&fields);
-    let over = fields.need("over", "over = \"all offers\" or over = \"each offer\"").and_then(|value| {
-        choice(&value, &[("all offers", LimitOver::AllOffers), ("each offer", LimitOver::EachOffer)])
-    });
-    Some(MemberLimit { times: times? as u32, each: each?, over: over? })
+/// What a quota counts: two that are equal in it would share one count.
+fn counted(quota: &Quota) -> (Each, Option<u8>, ForStore) {
+    (quota.each, quota.tier, quota.store)
 }
 
-/// Whether offers of these numbers can be told apart by these limits.
-pub(super) fn can_be_counted(value: &Value, limits: &[MemberLimit], highest: u32) -> bool {
-    let fits = highest <= OFFERS_OF_LIMITS || limits.iter().all(|limit| limit.each == Each::Window);
-    if !fits {
-        value.error(
-            format!(
-                "an offer has number {highest}, and limits by day, week, month or life tell {OFFERS_OF_LIMITS} apart"
-            ),
-            "limit each window, or begin a new campaign",
-        );
-    }
-    fits
+/// What holds for all quotas of one table.
+struct Kind {
+    each: Each,
+    /// For which stores the total is.
+    store: ForStore,
+    carried: bool,
 }
 
-/// `{ each = "window", total = 5000, by_tier = { gold = 500 } }`, or several.
-pub(super) fn quotas(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Quota>> {
-    let mut quotas: Vec<Quota> = Vec::new();
-    let mut whole = true;
-    for item in tables(value)? {
-        let Some(read) = quota(&item, admitted, scope) else {
-            whole = false;
-            continue;
-        };
-        let same =
-            |one: &Quota| quotas.iter().any(|it| (it.tier, it.store, it.each) == (one.tier, one.store, one.each));
-        if read.iter().any(same) {
-            item.error("this quota counts what another one counts", "keep the lower of the two");
-            whole = false;
-        }
-        quotas.extend(read);
-    }
-    whole.then_some(quotas)
-}
-
-fn quota(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Quota>> {
+fn table(value: &Value, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<Quota>> {
     let fields = value.table(&["each", "total", "by_tier", "per", "by_store", "unsold"])?;
-    let each = each(&fields);
-    let per = fields.get("per").map_or(Some(ForStore::All), |value| choice(&value, &[("store", ForStore::Each)]));
-    let unsold =
-        fields.get("unsold").map_or(Some(false), |value| choice(&value, &[("dropped", false), ("carried", true)]));
-    let total = fields.get("total").map(|value| units(&value));
-    let tiers =
-        fields.get("by_tier").map_or(Some(Vec::new()), |value| by_tier(&value, total.flatten(), admitted, scope));
-    let stores = fields.get("by_store").map_or(Some(Vec::new()), |value| by_store(&value, scope));
-    let (each, per, carried, tiers, stores) = (each?, per?, unsold?, tiers?, stores?);
-    let total = match total {
-        Some(total) => Some(total?),
-        None => None,
-    };
-    if per == ForStore::Each && scope.stores.is_empty() {
-        fields.get("per")?.error("the programme declares no stores", "add `stores = [\"store-1\"]` at the top");
-        return None;
+    let kind = kind(&fields, scope);
+    let total = fields.get("total").map_or(Some(None), |value| units(&value).map(Some));
+    let shared = total.flatten();
+    let by_tier = named(&fields, "by_tier", shared, |value, slug| tier(value, slug, admitted, scope));
+    let by_store = named(&fields, "by_store", shared, |value, slug| store(value, slug, scope));
+    let (kind, total, by_tier, by_store) = (kind?, total?, by_tier?, by_store?);
+    let total_needed = kind.store == ForStore::Each || by_tier.is_empty() && by_store.is_empty();
+    if total.is_none() && total_needed {
+        let example = if kind.store == ForStore::Each { "total = 50: so many at each store" } else { "total = 5000" };
+        return fields.need("total", example).and(None);
     }
-    let single = tiers.is_empty() && stores.is_empty() && per == ForStore::All;
-    if !stores.is_empty() && (per != ForStore::All || !tiers.is_empty()) || per != ForStore::All && !tiers.is_empty() {
-        value.error("a quota is by tier or by store", "write a list of two quotas, one of each");
-        return None;
-    }
-    if carried && !(single && each == Each::Window) {
-        let unsold = fields.get("unsold")?;
-        unsold.error("only a quota for each window, over all tiers and stores, carries over", "leave `unsold` out");
-        return None;
-    }
-    let quota = |tier, store, total| Quota { tier, store, each, total, carried };
-    let mut quotas: Vec<Quota> = total.map(|total| quota(None, per, total)).into_iter().collect();
-    quotas.extend(tiers.into_iter().map(|(tier, total)| quota(Some(tier), ForStore::All, total)));
-    quotas.extend(stores.into_iter().map(|(store, total)| quota(None, ForStore::One(store), total)));
-    if quotas.is_empty() {
-        fields.need("total", "total = 5000");
-        return None;
-    }
+    let quota = |tier, store, total| Quota { tier, store, each: kind.each, total, carried: kind.carried };
+    let mut quotas: Vec<Quota> = total.into_iter().map(|total| quota(None, kind.store, total)).collect();
+    quotas.extend(by_tier.into_iter().map(|(tier, total)| quota(Some(tier), ForStore::All, total)));
+    quotas.extend(by_store.into_iter().map(|(store, total)| quota(None, ForStore::One(store), total)));
     Some(quotas)
 }
 
-fn by_tier(value: &Value, shared: Option<u64>, admitted: Option<&[bool]>, scope: &Scope) -> Option<Vec<(u8, u64)>> {
-    let read = value.entries()?.into_iter().map(|(slug, value)| {
-        let (tier, total) = (scope.tier(&value, slug), units(&value));
-        let (tier, total) = (tier?, total?);
+fn kind(fields: &Fields, scope: &Scope) -> Option<Kind> {
+    let each = fields.need("each", "each = \"window\"").and_then(|value| choice(&value, &EACH));
+    let store = fields.get("per").map_or(Some(ForStore::All), |value| per(&value, scope));
+    let carried = fields.get("unsold").map_or(Some(false), |value| unsold(&value, fields, each));
+    let by_store = fields.get("by_store");
+    let mut whole = true;
+    if let Some(value) = by_store.as_ref().filter(|_| fields.get("per").is_some()) {
+        value.at_key().error("`by_store` stands beside `per`", TWO_TABLES);
+        whole = false;
+    }
+    if let Some(value) = fields.get("by_tier").filter(|_| by_store.is_some() || fields.get("per").is_some()) {
+        value.at_key().error("`by_tier` stands beside a quota by store", TWO_TABLES);
+        whole = false;
+    }
+    let kind = Kind { each: each?, store: store?, carried: carried? };
+    whole.then_some(kind)
+}
+
+/// `per = "store"`: the total is each store's.
+fn per(value: &Value, scope: &Scope) -> Option<ForStore> {
+    let store = choice(value, &[("store", ForStore::Each)])?;
+    if scope.stores.is_empty() {
+        value.error("the programme names no stores", "add them: stores = [\"sh-01\", \"sh-02\"]");
+        return None;
+    }
+    Some(store)
+}
+
+/// Whether what is left of a window comes on top in the next: only of a total over everybody, as every other is named by what it is for.
+fn unsold(value: &Value, fields: &Fields, each: Option<Each>) -> Option<bool> {
+    let carried = choice(value, &[("carried", true), ("dropped", false)])?;
+    if !carried {
+        return Some(false);
+    }
+    if each.is_some_and(|each| each != Each::Window) {
+        value.error("only what a window leaves is carried to the next", "write each = \"window\", or leave it out");
+        return None;
+    }
+    if ["by_tier", "per", "by_store"].iter().any(|key| fields.get(key).is_some()) {
+        value.error("only what is left of a total over all is carried", TWO_TABLES);
+        return None;
+    }
+    Some(true)
+}
+
+/// How many units each has that a table names: `{ gold = 500 }`.
+fn named<T>(
+    fields: &Fields,
+    key: &str,
+    shared: Option<u64>,
+    find: impl Fn(&Value, &str) -> Option<T>,
+) -> Option<Vec<(T, u64)>> {
+    let mut named = Vec::new();
+    let mut whole = true;
+    for (slug, value) in fields.get(key).map_or(Some(Vec::new()), |value| value.entries())? {
+        let (Some(found), Some(total)) = (find(&value, slug), units(&value)) else {
+            whole = false;
+            continue;
+        };
         if shared.is_some_and(|shared| total > shared) {
             value.warn(
                 format!("the quota of {total} for \"{slug}\" is more than the total"),
                 "it can never be used up; lower it, or raise the total",
             );
         }
-        if admitted.is_some_and(|admitted| !admitted[tier]) {
-            value.at_key().warn(
-                format!("the tier \"{slug}\" is not admitted here"),
-                "give it a price and add it to `tiers`, or leave its quota out",
-            );
-        }
-        Some((scope.tiers[tier].number, total))
-    });
-    read.collect::<Vec<_>>().into_iter().collect()
+        named.push((found, total));
+    }
+    whole.then_some(named)
 }
 
-fn by_store(value: &Value, scope: &Scope) -> Option<Vec<(u16, u64)>> {
-    let read = value.entries()?.into_iter().map(|(slug, value)| {
-        let store = scope.stores.iter().find(|store| store.slug == slug);
-        if store.is_none() {
-            value.at_key().error(format!("the store \"{slug}\" is not declared"), "add it to the programme's `stores`");
-        }
-        let total = units(&value);
-        Some((store?.number, total?))
-    });
-    read.collect::<Vec<_>>().into_iter().collect()
+/// The number of a tier, with a warning where it is not admitted.
+fn tier(value: &Value, slug: &str, admitted: Option<&[bool]>, scope: &Scope) -> Option<u8> {
+    let tier = scope.tier(value, slug)?;
+    if admitted.is_some_and(|admitted| !admitted[tier]) {
+        value.at_key().warn(
+            format!("the tier \"{slug}\" is not admitted here"),
+            "give it a price and add it to `tiers`, or leave its quota out",
+        );
+    }
+    Some(scope.tiers[tier].number)
+}
+
+/// The number of a store.
+fn store(value: &Value, slug: &str, scope: &Scope) -> Option<u16> {
+    let found = scope.stores.iter().find(|store| store.slug == slug);
+    if found.is_none() {
+        value.at_key().error(format!("there is no store \"{slug}\""), "add it to the programme's `stores`");
+    }
+    found.map(|store| store.number)
 }
 
 fn units(value: &Value) -> Option<u64> {
@@ -173,26 +177,44 @@ fn units(value: &Value) -> Option<u64> {
     Some(total as u64)
 }
 
-/// Whether one grant of an offer counts in no more cells than there is room for: its own, and one of each quota that can apply with others.
-pub(super) fn fit(item: &Value, of_offer: &[Quota], of_campaign: &[Quota]) -> bool {
-    let cells = |quotas: &[Quota]| -> usize {
-        let by_each = Each::ALL.map(|each| {
-            let of = || quotas.iter().filter(move |quota| quota.each == each);
-            // Of those by tier a member is in one, of those by store an order is of one.
-            let shared = of().filter(|quota| quota.tier.is_none() && quota.store == ForStore::All).count();
-            let by_tier = usize::from(of().any(|quota| quota.tier.is_some()));
-            let by_store = usize::from(of().any(|quota| quota.store != ForStore::All));
-            shared + by_tier + by_store
-        });
-        by_each.iter().sum()
-    };
-    let own = of_offer.iter().any(|it| (it.tier, it.store, it.each) == (None, ForStore::All, Each::Window));
-    let all = cells(of_offer) + cells(of_campaign) + usize::from(!own);
-    if all > CELLS_MOST {
+/// Warns of quotas that are larger than one of those above them for the same: all of them hold, and none takes another's place.
+pub(super) fn doubt(place: &Value, quotas: &[Quota], above: &[Quota], whose: &str) {
+    for quota in quotas {
+        if let Some(above) = above.iter().find(|above| bounds(above, quota)) {
+            let sentence = format!("the quota of {} is more than {whose} {}", quota.total, above.total);
+            place.warn(sentence, format!("it can never be used up; lower it, or raise {whose}"));
+        }
+    }
+}
+
+/// Whether a quota never comes to its total because of another.
+fn bounds(above: &Quota, quota: &Quota) -> bool {
+    let of_each_store = Quota { store: ForStore::Each, ..*quota };
+    let same = counted(above) == counted(quota);
+    let each_store = matches!(quota.store, ForStore::One(_)) && counted(above) == counted(&of_each_store);
+    // What is carried to a window can come to any number.
+    (same || each_store) && !above.carried && above.total < quota.total
+}
+
+/// Whether one redemption of an offer always counts in so few cells as it has room for; reported where it does not.
+pub(super) fn fit(item: &Value, quotas: &[Quota], shared: &[Quota]) -> bool {
+    // The offer's own cell is there with and without a quota for it.
+    let own = Quota { tier: None, store: ForStore::All, each: Each::Window, total: 0, carried: false };
+    let cells = at_once(quotas.iter().chain([&own])) + at_once(shared.iter());
+    if cells > CELLS_MOST {
         item.error(
-            format!("one of this offer counts in up to {all} quotas at once"),
-            format!("state at most {CELLS_MOST}, the offer's own count in each window among them"),
+            format!(
+                "one redemption of this offer can count in {cells} cells: its own, and one for each quota that applies"
+            ),
+            format!("leave quotas of it, or of the campaign, out: {CELLS_MOST} cells are the most"),
         );
     }
-    all <= CELLS_MOST
+    cells <= CELLS_MOST
+}
+
+/// How many quotas of a list can apply to one redemption: a member is in one tier, and redeems in one store.
+fn at_once<'q>(quotas: impl Iterator<Item = &'q Quota>) -> usize {
+    let kinds: HashSet<_> =
+        quotas.map(|quota| (quota.each, quota.tier.is_some(), discriminant(&quota.store))).collect();
+    kinds.len()
 }

@@ -228,6 +228,11 @@ impl<'v> Value<'v> {
         Some(items.iter().enumerate().map(item).collect())
     }
 
+    /// The items of a list, or what stands by itself as the only one.
+    pub(super) fn one_or_list(&self) -> Option<Vec<Value<'v>>> {
+        if self.value.is_array() { self.list() } else { Some(vec![self.clone()]) }
+    }
+
     /// An id: lower-case letters, digits and hyphens, a letter first.
     pub(super) fn slug(&self) -> Option<&'v str> {
         let text = self.text("monthly-gift")?;

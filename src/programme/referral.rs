@@ -6,7 +6,7 @@ use super::calendar::Period;
 use super::campaigns::{admitted, tier_index};
 use super::compile::{amount, choice, duration, wanted};
 use super::reader::Value;
-use super::{Currency, Tag, Tier};
+use super::{Currency, Tag, Tier, names};
 
 const DAY_MS: i64 = 86_400_000;
 const TIMES_MOST: i64 = 1_000_000;
@@ -157,18 +157,9 @@ fn read_qualifies(value: &Value, scope: &Scope) -> Option<Qualifies> {
 fn from(value: &Value, scope: &Scope) -> Option<(Vec<bool>, Vec<u16>)> {
     let fields = value.table(&["tiers", "tags"])?;
     let tiers = fields.get("tiers").map_or(Some(Vec::new()), |value| admitted(&value, scope.tiers));
-    let mut tags = Some(Vec::new());
-    for item in fields.get("tags").map_or(Some(Vec::new()), |value| value.list())? {
-        let name = item.opaque()?;
-        match (scope.tags.iter().find(|tag| tag.slug == name), &mut tags) {
-            (Some(tag), Some(tags)) => tags.push(tag.number),
-            (Some(_), None) => {}
-            (None, _) => {
-                item.error(format!("there is no tag \"{name}\""), format!("add it: tags = [\"{name}\"]"));
-                tags = None;
-            }
-        }
-    }
+    let tags = fields.get("tags").map_or(Some(Vec::new()), |value| value.list())?;
+    let tags: Vec<_> = tags.iter().map(|item| names::tag(item, scope.tags)).collect();
+    let tags = tags.into_iter().collect::<Option<Vec<_>>>();
     let (tiers, tags) = (tiers?, tags?);
     if tiers.is_empty() && tags.is_empty() {
         value.error("`from` names nobody", "name `tiers` or `tags`, or leave it out: then everybody may invite");

@@ -351,7 +351,7 @@ pub struct Quota {
 }
 
 /// Which stores a quota is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ForStore {
     /// All together, and who names none.
     All,

@@ -14,12 +14,15 @@ use super::members::Members;
 use super::place::{Held, Journal, Tail, collect_held, lock_all};
 use super::world::{Active, BlockPlace, World};
 use super::{directory_place, member_place};
-use crate::engine::{Block, CAMPAIGNS_BELOW, PlaceId, PlaceKind, second_of};
+use crate::engine::{Block, CAMPAIGNS_BELOW, PlaceId, PlaceKind, QUOTAS_MOST, second_of};
 use crate::planted::{Bug, planted};
-use crate::programme::{Bundle, BundleFile, Numbering, Programme, Quota, Span, compile, date};
+use crate::programme::{Bundle, BundleFile, CELLS_MOST, Numbering, Programme, Span, compile, date};
 
 /// As many as a server names to those who connect.
 const PROGRAMMES_MOST: u32 = 1_024;
+
+// What a programme may ask for, a redemption has room for.
+const _: () = assert!(CELLS_MOST <= QUOTAS_MOST);
 
 const COUNTS_OTHERWISE: &str = "[tiers] counts something else, or over another time, than the version in force: members stand by what was \
     counted so far of the new, which may be nothing";
@@ -335,10 +338,9 @@ pub(super) fn check_bounds(
         }
         let lists = campaign.offers.iter().map(|offer| &offer.quotas).chain([&campaign.quotas]);
         for quotas in lists {
-            let same =
-                |one: &Quota, other: &Quota| (one.tier, one.store, one.each) == (other.tier, other.store, other.each);
-            let twice = (0..quotas.len()).any(|at| quotas[..at].iter().any(|before| same(before, &quotas[at])));
-            if twice {
+            let mut counted: Vec<_> = quotas.iter().map(|quota| (quota.tier, quota.store, quota.each)).collect();
+            counted.sort_unstable();
+            if counted.windows(2).any(|pair| pair[0] == pair[1]) {
                 let sentence = format!("campaign `{}` states two quotas for the same thing; keep one", campaign.slug);
                 return Err(ActivationError::Bounds(sentence));
             }

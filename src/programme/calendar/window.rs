@@ -205,6 +205,11 @@ impl Window {
         &self.rule
     }
 
+    /// The shortest time for which it is closed between two openings, within the years of the table; `None` where it opens once at most.
+    pub(in crate::programme) fn shortest_pause_ms(&self) -> Option<i64> {
+        self.table.windows(2).map(|pair| pair[1].opens_ms - pair[0].closes_ms).min()
+    }
+
     /// Its bounds, as clock readings.
     pub(in crate::programme) fn bounds_ms(&self) -> (Option<i64>, Option<i64>) {
         (self.starts_ms, self.ends_ms)

@@ -1,9 +1,10 @@
 //! A programme's rules said back in plain words, one English and one Chinese sentence each, for those who sign them.
 
+mod campaigns;
 mod earning;
 mod multipliers;
-mod shop;
 mod standing;
+mod tender;
 mod terms;
 
 use jiff::civil::DateTime;
@@ -43,6 +44,21 @@ fn points(number: i64) -> String {
     if number == 1 { "1 point".to_owned() } else { format!("{number} points") }
 }
 
+/// A length by the largest unit of which it is a whole number: `90 minutes`.
+fn length(ms: i64) -> Title {
+    let units = [
+        (DAY_MS, "day", "天"),
+        (3_600_000, "hour", "小时"),
+        (60_000, "minute", "分钟"),
+        (1_000, "second", "秒"),
+        (1, "millisecond", "毫秒"),
+    ];
+    let whole = units.iter().find(|(unit, ..)| ms % unit == 0);
+    let (unit, en, zh) = whole.copied().unwrap_or((1, "millisecond", "毫秒"));
+    let (number, plural) = (ms / unit, if ms == unit { "" } else { "s" });
+    said(format!("{number} {en}{plural}"), format!("{number} {zh}"))
+}
+
 impl Programme {
     /// Every rule as a sentence: the programme's first, then each campaign's and its offers'.
     pub fn describe(&self) -> Vec<Title> {
@@ -67,8 +83,8 @@ impl Programme {
         sentences.extend(self.describe_multipliers());
         sentences.extend(self.describe_points());
         sentences.extend(self.describe_rights());
-        sentences.extend(self.describe_holds());
         sentences.extend(self.describe_tender());
+        sentences.extend(self.describe_holds());
         for campaign in &self.campaigns {
             sentences.push(self.describe_campaign(campaign));
             sentences.extend(campaign.offers.iter().map(|offer| self.describe_offer(campaign, offer)));

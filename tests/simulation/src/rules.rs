@@ -276,7 +276,7 @@ impl Rules {
         let offers = offers.collect();
         let window = self.window(dice, start_ms);
         let (limits, quotas) = (limits(dice), quotas(dice, &self.tiers));
-        let head_start = head_start(dice, &self.tiers);
+        let head_start = head_start(dice, &window, &self.tiers);
         let tags = if dice.chance(10) { self.tags.clone() } else { Vec::new() };
         Campaign { slug: slug.into(), window, head_start, tags, limits, quotas, offers }
     }

@@ -297,8 +297,16 @@ pub fn quotas(dice: &mut Dice, tiers: &[(&'static str, i64)]) -> Vec<Quota> {
     quotas
 }
 
-/// To some tiers, if there are several.
-pub fn head_start(dice: &mut Dice, tiers: &[(&'static str, i64)]) -> Vec<(&'static str, i64)> {
+/// To some tiers, if there are several, and the window is closed for longer.
+pub fn head_start(dice: &mut Dice, window: &Window, tiers: &[(&'static str, i64)]) -> Vec<(&'static str, i64)> {
+    let always = match window {
+        Window::Day { from, until } => from == until || (*from, *until) == (0, 24),
+        Window::Month { day, from } => (*day, *from) == (1, 0),
+        _ => false,
+    };
+    if always {
+        return Vec::new();
+    }
     let some: Vec<&'static str> = tiers.iter().skip(1).filter(|_| dice.chance(40)).map(|(slug, _)| *slug).collect();
     some.into_iter().map(|slug| (slug, *dice.one(&[1_000, 600_000, 7_200_000]))).collect()
 }
