@@ -170,6 +170,24 @@ fn operations() -> Vec<String> {
         number: text("D-77"),
         proof: Proof([9; 16]),
     };
+    let offers =
+        List::cut([OfferCount { campaign: 2, offer: 1, count: 2 }, OfferCount { campaign: 5, offer: 3, count: 1 }]);
+    let hold = Hold {
+        member: member(),
+        for_ms: 900_000,
+        store: text("长沙-01"),
+        points: 500,
+        lines: List::cut([TenderLine { sku: text("TEA-1"), category: text("tea"), amount_minor: 8_000 }]),
+        offers: offers.clone(),
+        rights: List::cut([text("free-drink")]),
+    };
+    let part = ConfirmPart {
+        member: member(),
+        hold: id(),
+        points: 300,
+        offers: List::cut([OfferCount { campaign: 2, offer: 1, count: 1 }]),
+        rights: List::cut([]),
+    };
     let mut inner = Vec::new();
     encode(&CheckIn { member: member() }, &mut inner);
     let dry_run = DryRun { member: member(), code: op::CHECK_IN, body: inner.try_into().unwrap() };
@@ -225,6 +243,12 @@ fn operations() -> Vec<String> {
             GetClaim { member: member(), channel: text("douyin"), number: text("D-77") },
         ),
         case("DryRun", &operation(op::DRY_RUN), dry_run),
+        case("Hold", &operation(op::HOLD), hold),
+        case("Confirm", &operation(op::CONFIRM), Confirm { member: member(), hold: id() }),
+        case("ConfirmPart", &operation(op::CONFIRM_PART), part),
+        case("Cancel", &operation(op::CANCEL), Cancel { member: member(), hold: id() }),
+        case("GetHolds", &operation(op::GET_HOLDS), GetHolds { member: member() }),
+        case("GetQuotas", &operation(op::GET_QUOTAS), GetQuotas { campaign: 0, slug: text("monthly-gift") }),
         case("GetMember", &operation(op::GET_MEMBER), GetMember { member: member() }),
         case("GetCampaign", &operation(op::GET_CAMPAIGN), GetCampaign { campaign: 0, slug: text("monthly-gift") }),
         case("GetOutcome", &operation(op::GET_OUTCOME), GetOutcome { member: member(), id: id() }),
@@ -467,6 +491,49 @@ fn bodies() -> Vec<Body> {
             before: 20,
             after: 20,
         }),
+        Body::Held(Held {
+            ledger,
+            version,
+            until_ms: NOW_MS + 900_000,
+            money_minor: 12_790,
+            before: 2_400,
+            after: 1_200,
+        }),
+        Body::Confirmed(Confirmed { ledger, version, spent: 1_000, before: 1_200, after: 1_400 }),
+        Body::Cancelled(Cancelled { ledger, version, gone: 30, before: 1_200, after: 2_370 }),
+        Body::HoldsView(HoldsView {
+            holds: List::cut([HoldView {
+                hold: id(),
+                until_ms: NOW_MS + 900_000,
+                points: 1_200,
+                tender: 500,
+                money_minor: 12_790,
+                offers: List::cut([HeldOfferView {
+                    campaign: 2,
+                    offer: 1,
+                    count: 2,
+                    period: DAY,
+                    points: 350,
+                    money_minor: 6_395,
+                }]),
+                rights: List::cut([text("free-drink")]),
+            }]),
+        }),
+        Body::QuotasView(QuotasView {
+            campaign: 2,
+            epoch: 77,
+            quotas: List::cut([QuotaView {
+                offer: 1,
+                tier: 0,
+                each: 1,
+                store: text("长沙-01"),
+                period: DAY,
+                total: 50,
+                used: 49,
+                held: 3,
+            }]),
+        }),
+        Body::TenderRefused(TenderRefused { least: 100, step: 50, most: 4_000 }),
         Body::ClaimView(ClaimView { state: 1, until_ms: NOW_MS + 604_800_000, guesses_left: 4 }),
         Body::WouldBe(WouldBe { code: code::answer::NO_CHECK_IN, body: Vec::new().try_into().unwrap() }),
         Body::QuestionPublished(QuestionPublished { number: 7, changed: 0 }),

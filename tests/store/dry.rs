@@ -37,7 +37,7 @@ pub(super) fn compare(op: u16, would: &Option<WouldBe>, told: &Told) {
 
 #[test]
 fn a_dry_run_says_what_comes_of_a_request_and_changes_nothing() {
-    for live in [said::live, claims::live] {
+    for live in [said::live, claims::live, holds::live] {
         let books = [false, true].map(|dry| {
             let mut opened = open(&Memory::new(), options(2, Limits::default()));
             live(&mut opened, dry);

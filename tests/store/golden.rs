@@ -3,11 +3,11 @@
 //! stay what they are.
 
 use tidegate::engine::{
-    BlockPart, Change, Counter, DirectoryPart, Effect, Effects, Found, KeptOrder, KeyEntry, LedgerAt, LotName,
-    MemberPart, MemberSlot, NEVER_S, Pending, PlaceId, PlaceKind, Plan, Question, Record, Right, Run, Waiting,
-    read_record, write_block, write_directory, write_member,
+    BlockPart, CellEnded, CellHeld, CellName, Change, Counter, DirectoryPart, Effect, Effects, Found, KeptOrder,
+    KeyEntry, LedgerAt, LotName, MemberPart, MemberSlot, NEVER_S, Pending, PlaceId, PlaceKind, Plan, Question, Record,
+    Right, Run, Waiting, read_record, write_block, write_directory, write_member,
 };
-use tidegate::programme::Birthday;
+use tidegate::programme::{Birthday, Each};
 use tidegate::store::{Section, SectionKind};
 use tidegate_protocol::{LedgerId, List, MemberKey, Proof, Prose, RequestId, Text};
 
@@ -223,7 +223,56 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
             &[Effect::Unpended { points: 300, at: 258 }, Effect::Pended(pended)],
         ),
     ];
-    let all = cases.into_iter().chain(later).chain(kept).chain(of_orders);
+    let limit = Counter { campaign: 2, offer: 1 << 13 | 9, period: 20_000, used: 4 };
+    let held = [
+        part(
+            None,
+            110,
+            1,
+            Change::Held { due_s: 1_800_000_000, money_minor: 12_790 },
+            &[
+                Effect::HoldBegun { due_s: 1_800_000_000, grace_s: 604_800 },
+                Effect::OfferHeld { campaign: 2, offer: 9, count: 3, points: 300 },
+                Effect::WindowHeld { period: 20_001, money_minor: 990 },
+                Effect::CellsHeld { slots: [7, 258, u32::MAX] },
+                Effect::LimitHeld(limit),
+                Effect::RightHeld { number: 5 },
+                Effect::TenderHeld { points: 200 },
+                Effect::PointsHeld { points: 1_100 },
+            ],
+        ),
+        part(
+            None,
+            110,
+            1,
+            Change::Confirmed { hold: RequestId([4; 16]) },
+            &[
+                Effect::HeldSpent { at: 1, points: 300 },
+                Effect::HeldRightUsed { at: 1, number: 5 },
+                Effect::HeldExpired { at: 1, through_s: 1_700_000_005, points: 20 },
+                Effect::HoldEnded { at: 1, through_s: 1_700_000_005, back: 780 },
+            ],
+        ),
+        part(
+            None,
+            110,
+            1,
+            Change::Cancelled { hold: RequestId([4; 16]) },
+            &[Effect::Used(limit), Effect::HoldEnded { at: 0, through_s: 1_700_000_005, back: 1_100 }],
+        ),
+        MemberPart {
+            id: RequestId::default(),
+            hash: 0,
+            ..part(
+                None,
+                110,
+                1,
+                Change::Lapsed { hold: RequestId([4; 16]) },
+                &[Effect::HoldEnded { at: 0, through_s: 1_800_000_000, back: 1_100 }],
+            )
+        },
+    ];
+    let all = cases.into_iter().chain(later).chain(kept).chain(of_orders).chain(held);
     for (part, hex) in all.zip(TODAY) {
         let mut written = Vec::new();
         write_member(&mut written, &part, BASE_MS);
@@ -232,7 +281,7 @@ fn the_bytes_of_records_of_kind_5_stay_what_they_are() {
     }
 }
 
-const TODAY: [&str; 20] = [
+const TODAY: [&str; 24] = [
     "4c00050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000000101010000000505050505050505050505050505050500",
     "7b00050107000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
@@ -274,6 +323,10 @@ const TODAY: [&str; 20] = [
     "6900050007000000050000000300000009090909090909090909090909090909887766554433221129000000000000000002 \
      0000dc0101120300080808080808080808080808080808080068e5cf8b01000007d2496b0216ac02020102ac0200d2496b00 \
      b33f710200",
+    "74000500070000000500000003000000090909090909090909090909090909098877665544332211290000000000000000020000dc01011300d2496bf663081700d2496b80f52418020009000300ac0219214e0000de071a0207000000020100001b02000920204e0000041c05001dc8011ecc08",
+    "64000500070000000500000003000000090909090909090909090909090909098877665544332211290000000000000000020000dc01011404040404040404040404040404040404041f0100ac02200100050022010005f153651421010005f153658c06",
+    "5c000500070000000500000003000000090909090909090909090909090909098877665544332211290000000000000000020000dc01011504040404040404040404040404040404020702000920204e00000421000005f15365cc08",
+    "3a000502070000000500000003000000290000000000000000020000dc010116040404040404040404040404040404040121000000d2496bcc08",
 ];
 
 #[test]
@@ -387,3 +440,32 @@ const SECTIONS: [(&str, &str); 2] = [
         001262354ac7d23b0db409000000000000002800000000000000f6ffffffffffffff06000000000000000100000004000000",
     ),
 ];
+
+#[test]
+fn the_bytes_of_records_of_what_is_held_stay_what_they_are() {
+    let now_ms = BASE_MS + 5;
+    let name = CellName { period: 20_001, offer: 9, store: 3, tier: 2, each: Each::Day };
+    let parts = [
+        BlockPart::Opened { now_ms, slot: 258, name, carried: 7 },
+        BlockPart::Opened { now_ms, slot: 258, name: CellName::of_window(20_001, 9, 2), carried: 0 },
+        BlockPart::Held {
+            now_ms,
+            due_s: 1_800_000_000,
+            cells: vec![CellHeld { slot: 7, used: 9, units: 3 }, CellHeld { slot: 258, used: 3, units: 3 }],
+        },
+        BlockPart::Ended {
+            now_ms,
+            due_s: 1_800_000_000,
+            cells: vec![CellEnded { slot: 7, confirmed: 2, returned: 1 }],
+        },
+        BlockPart::Lapsed { now_ms, through_s: 1_800_000_000 },
+    ];
+    for (part, hex) in parts.into_iter().zip(HELD) {
+        let mut written = Vec::new();
+        write_block(&mut written, &part, BASE_MS);
+        assert_eq!(written, bytes(hex), "{}", written.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        assert_eq!(read_record(&written, BASE_MS), Ok((Record::Block(part), written.len())));
+    }
+}
+
+const HELD: [&str; 5] = ["1900250500000002010000214e000009000201030007000000", "1200200500000002010000214e0000090002", "240026020500000000d2496b070000000900000003000000020100000300000003000000", "180027010500000000d2496b070000000200000001000000", "0b00280500000000d2496b"];

@@ -493,3 +493,90 @@ fn i8_what_is_held_of_a_cell_keeps_it_and_what_is_due_is_written_down() {
     opened.store.sweep(client.now_ms, usize::MAX);
     assert_eq!(opened.store.books().programmes[0].held, 0);
 }
+
+/// A shop whose quotas and limits count by everything, with what is held in all states: confirmed, cancelled, over, and held still, before and
+/// behind a snapshot.
+pub(super) fn lived() -> Memory {
+    let memory = Memory::new();
+    let mut opened = open(&memory, options(2, Limits::default()));
+    live(&mut opened, false);
+    opened.flusher.close().unwrap();
+    memory.power_loss(tidegate::storage::Loss::Kept)
+}
+
+fn whole_shop() -> String {
+    let campaign = r#"
+[campaign.all]
+window = { every = "month", from = "20 10:00", until = "last 24:00" }
+per_member = [{ times = 9, each = "day", over = "each offer" }, { times = 40, each = "life", over = "all offers" }]
+quota = [{ each = "day", total = 30, per = "store" }, { each = "life", total = 500 }]
+[[campaign.all.offer]]
+sku = "CUP"
+price = { points = 5, money = "9.90" }
+quota = [{ each = "window", total = 60, unsold = "carried" }, { each = "week", total = 50 }]
+[[campaign.all.offer]]
+sku = "TEA"
+price = { points = 3 }
+"#;
+    let top = "stores = [\"s-1\", \"s-2\"]\nholds = { grace = \"2d\" }\n\
+               tender = { points = 100, pays = \"1.00\", step = 10, share = \"50%\" }\n\
+               points = { expires = \"3d from grant, to end of day\" }\n[[tier]]";
+    club("club", &(hot(6, 90, 80, 70) + SHOP + campaign)).replacen("[[tier]]", top, 1)
+}
+
+pub(super) fn live(opened: &mut Opened, dry: bool) {
+    let store = opened.store.clone();
+    store.activate(bundle(&whole_shop()), 0, false, NOON_MS - DAY_MS).unwrap();
+    let mut client = Client { dry, ..Client::new(&store) };
+    for number in 0..8 {
+        client.enrol(number);
+        client.order(number, &format!("{number}"), 900);
+        (0..3).for_each(|_| drop(client.redeem(number, 2, 1)));
+    }
+    for round in 0..14u64 {
+        for number in 0..8 {
+            let body = Hold {
+                member: asking::member(number),
+                for_ms: [0, 60_000, 3_600_000][(round % 3) as usize],
+                store: asking::text(if number % 2 == 0 { "s-1" } else { "s-2" }),
+                points: if number % 4 == 0 { 200 } else { 0 },
+                lines: List::cut((number % 4 == 0).then(|| tidegate_protocol::operation::TenderLine {
+                    sku: asking::text("SKU"),
+                    category: asking::text("tea"),
+                    amount_minor: 900,
+                })),
+                offers: offers(&[(3, 1, 1 + (number % 2) as u32), (1, 1, 1), (3, 2, 1)]),
+                rights: texts(if number == 5 { &["card"] } else { &[] }),
+            };
+            let id = client.mint();
+            client.ask_with(id, op::HOLD, &body);
+            match (round + number) % 5 {
+                0 => drop(client.confirm(number, id)),
+                1 => drop(client.confirm_part(number, id, &[(3, 1, 1)], &[])),
+                2 => drop(client.cancel(number, id)),
+                _ => {}
+            }
+        }
+        client.now_ms += if round == 9 { 2 * DAY_MS } else { 20 * MINUTE_MS };
+        if round == 6 {
+            snapshot(opened, |_| {});
+            store.maintain(client.now_ms);
+        }
+        if round % 4 == 1 {
+            store.sweep(client.now_ms, 3);
+            client.order(round % 8, &format!("more-{round}"), 200);
+        }
+    }
+    drain(opened);
+}
+
+/// All that a gateway sees of it.
+pub(super) fn shown(store: &Store) -> String {
+    let mut client = Client { now_ms: NOON_MS + 2 * DAY_MS + 250 * MINUTE_MS, ..Client::new(store) };
+    let members: Vec<_> = (0..8).map(|member| (client.member(member), client.holds(member))).collect();
+    let lots: Vec<LotsView> =
+        (0..8).map(|member| client.ask(op::GET_LOTS, &GetLots { member: asking::member(member) }).read()).collect();
+    let quotas: Vec<QuotasView> =
+        [1, 3].map(|campaign| client.ask(op::GET_QUOTAS, &GetQuotas { campaign, slug: Text::default() }).read()).into();
+    serde_json::to_string_pretty(&serde_json::json!({ "members": members, "lots": lots, "quotas": quotas })).unwrap()
+}

@@ -15,7 +15,7 @@ use tidegate_protocol::answer::{LotsView, MemberView};
 use tidegate_protocol::code::answer;
 
 use super::asking::{Dice, bundle};
-use super::{Client, DAY_MS, NOON_MS, SEED, claims, club, drain, hot, open, opened_with, options, snapshot};
+use super::{Client, DAY_MS, NOON_MS, SEED, claims, club, drain, holds, hot, open, opened_with, options, snapshot};
 
 /// A random request of a random member.
 fn random_request(client: &mut Client<'_>, dice: &mut Dice, members: u64) {
@@ -400,11 +400,20 @@ fn a_directory_with_claims_is_read() {
     assert_eq!(claims::shown(&opened.store), std::fs::read_to_string(folder.join("shown.json")).unwrap().trim());
 }
 
+/// And those written since what a checkout needs is held.
+#[test]
+fn a_directory_with_holds_is_read() {
+    let folder = fixture("data-v6");
+    let opened = opened_from(&folder);
+    assert_eq!(holds::shown(&opened.store), std::fs::read_to_string(folder.join("shown.json")).unwrap().trim());
+    assert!(opened.store.books().balance());
+}
+
 /// Run by hand, once a version: `cargo test --test store -- --ignored write_the_directory`.
 #[test]
 #[ignore = "writes the committed directory anew"]
-fn write_the_directory_with_claims() {
-    let (memory, folder) = (claims::lived(), fixture("data-v5"));
+fn write_the_directory_with_holds() {
+    let (memory, folder) = (holds::lived(), fixture("data-v6"));
     std::fs::create_dir_all(&folder).unwrap();
     for path in memory.paths() {
         let file = std::fs::File::create(folder.join(format!("{}.gz", path.replace('/', "--")))).unwrap();
@@ -412,7 +421,7 @@ fn write_the_directory_with_claims() {
         packed.write_all(&memory.bytes(&path).unwrap()).unwrap();
         packed.finish().unwrap();
     }
-    std::fs::write(folder.join("shown.json"), claims::shown(&opened_from(&folder).store) + "\n").unwrap();
+    std::fs::write(folder.join("shown.json"), holds::shown(&opened_from(&folder).store) + "\n").unwrap();
 }
 
 #[test]
