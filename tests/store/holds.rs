@@ -518,10 +518,10 @@ quota = [{ each = "window", total = 60, unsold = "carried" }, { each = "week", t
 sku = "TEA"
 price = { points = 3 }
 "#;
-    let top = "stores = [\"s-1\", \"s-2\"]\nholds = { grace = \"2d\" }\n\
+    let top = "stores = [\"s-1\", \"s-2\"]\nholds = { most = \"3h\", grace = \"2d\" }\n\
                tender = { points = 100, pays = \"1.00\", step = 10, share = \"50%\" }\n\
                points = { expires = \"3d from grant, to end of day\" }\n[[tier]]";
-    club("club", &(hot(6, 90, 80, 70) + SHOP + campaign)).replacen("[[tier]]", top, 1)
+    club("club", &(hot(60, 290, 280, 270) + SHOP + campaign)).replacen("[[tier]]", top, 1)
 }
 
 pub(super) fn live(opened: &mut Opened, dry: bool) {
@@ -537,7 +537,7 @@ pub(super) fn live(opened: &mut Opened, dry: bool) {
         for number in 0..8 {
             let body = Hold {
                 member: asking::member(number),
-                for_ms: [0, 60_000, 3_600_000][(round % 3) as usize],
+                for_ms: [0, 60_000, 7_200_000][(round % 3) as usize],
                 store: asking::text(if number % 2 == 0 { "s-1" } else { "s-2" }),
                 points: if number % 4 == 0 { 200 } else { 0 },
                 lines: List::cut((number % 4 == 0).then(|| tidegate_protocol::operation::TenderLine {
