@@ -15,7 +15,7 @@ use hdrhistogram::Histogram;
 use tidegate_protocol::batch::Answers;
 use tidegate_protocol::code::answer;
 use tidegate_protocol::frame::{FLAG_NOT_DURABLE, Kind};
-use tidegate_protocol::{MemberKey, answer::Granted, decode};
+use tidegate_protocol::{MemberKey, RequestId, answer::Granted, decode};
 
 use crate::bulk::Ids;
 use crate::lane::{Lane, LaneError};
@@ -312,14 +312,23 @@ impl Load {
         }
         let (walk, scenario, numbers) = (&mut self.walk, &self.scenario, &self.numbers);
         let (orders, mut members) = (&mut self.orders, slot.members.iter_mut());
-        let mut nth = 0;
+        let (mut nth, mut held) = (0, (0, RequestId::default()));
         self.template.append(out, at.into(), || {
             nth += 1;
-            let mut member = if scenario.name == Name::OrderClaims && nth % 2 == 0 { 0 } else { walk.next() };
+            let second = matches!(scenario.name, Name::OrderClaims | Name::HoldConfirm) && nth % 2 == 0;
+            let (mut member, id) = (if second { 0 } else { walk.next() }, ids.mint(server_ms));
             let own = match scenario.name {
                 Name::CheckInMidnight => Own::Nothing,
                 Name::Quiz => Own::Answer(scenario.is_right(member)),
-                Name::OrderClaims if nth % 2 == 0 => {
+                Name::HoldConfirm if second => {
+                    member = held.0;
+                    Own::Confirm(held.1)
+                }
+                Name::HoldConfirm => {
+                    held = (member, id);
+                    Own::Held(numbers.offers[scenario.offer(member) as usize])
+                }
+                Name::OrderClaims if second => {
                     let own;
                     (member, own) = orders.claim();
                     own
@@ -332,7 +341,7 @@ impl Load {
                 _ => Own::Offer(numbers.offers[scenario.offer(member) as usize]),
             };
             *members.next().expect("as many as entries") = member;
-            (ids.mint(server_ms), key(member), own)
+            (id, key(member), own)
         });
     }
 

@@ -132,8 +132,10 @@ impl Options {
         if self.rates.len() > 1 && self.scenario != Name::RedeemGranted {
             return Err(format!("--rates: {} can be run only once on the same members", self.scenario.as_str()));
         }
-        if self.scenario == Name::OrderClaims && !self.batch.is_multiple_of(2) {
-            return Err("order-claims sends each order with its claim: --batch takes an even number".into());
+        let pairs = matches!(self.scenario, Name::OrderClaims | Name::HoldConfirm);
+        if pairs && !self.batch.is_multiple_of(2) {
+            let scenario = self.scenario.as_str();
+            return Err(format!("{scenario} sends two requests that belong together: --batch takes an even number"));
         }
         if u32::from(self.connections) > self.members {
             return Err("there must be at least one member for each connection".into());

@@ -11,6 +11,7 @@
 //!
 //! | scenario | asked | expected |
 //! |---|---|---|
+//! | `hold-confirm` | offers held, as in `redeem-granted`, each confirmed right behind | each is confirmed |
 //! | `check-in-midnight` | today's check-in, by everybody, over and over | one for each member; the rest is checked in already |
 //! | `order-storm` | orders, out of order, one of sixteen told twice | each counts once |
 //! | `order-claims` | the same orders, each claimed right behind for three times its points | each is claimed once |
@@ -25,6 +26,8 @@ use tidegate_protocol::code::answer;
 pub(crate) enum Name {
     /// Quotas and limits above demand, every condition evaluated, everything granted.
     RedeemGranted,
+    /// The same, each held and confirmed right behind it.
+    HoldConfirm,
     /// One hot offer, few pieces, everybody wants one.
     FlashSale,
     /// A window that opens during the run, quotas below demand.
@@ -44,6 +47,7 @@ impl Name {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Name::RedeemGranted => "redeem-granted",
+            Name::HoldConfirm => "hold-confirm",
             Name::FlashSale => "flash-sale",
             Name::MonthOpening => "month-opening",
             Name::CheckInMidnight => "check-in-midnight",
@@ -107,7 +111,7 @@ impl Scenario {
     /// Offers of the campaign.
     pub(crate) fn offers(&self) -> u32 {
         match self.name {
-            Name::RedeemGranted => 4,
+            Name::RedeemGranted | Name::HoldConfirm => 4,
             Name::FlashSale | Name::CheckInMidnight | Name::OrderStorm | Name::OrderClaims | Name::Quiz => 1,
             Name::MonthOpening => 2,
         }
@@ -146,7 +150,7 @@ impl Scenario {
 
     /// Whether a grant is a redemption.
     pub(crate) fn redeems(&self) -> bool {
-        matches!(self.name, Name::RedeemGranted | Name::FlashSale | Name::MonthOpening)
+        matches!(self.name, Name::RedeemGranted | Name::HoldConfirm | Name::FlashSale | Name::MonthOpening)
     }
 
     /// The answer that a grant has.
@@ -155,6 +159,7 @@ impl Scenario {
         match self.name {
             Name::CheckInMidnight => answer::CHECKED_IN,
             Name::OrderStorm => answer::RECORDED,
+            Name::HoldConfirm => answer::CONFIRMED,
             Name::OrderClaims => answer::ORDER_CLAIMED,
             Name::Quiz => answer::ANSWERED,
             _ => answer::GRANTED,
@@ -201,6 +206,7 @@ impl Scenario {
         let sale = [answer::GRANTED, answer::SOLD_OUT, answer::LIMIT_REACHED];
         match self.name {
             Name::RedeemGranted => code == answer::GRANTED,
+            Name::HoldConfirm => [answer::HELD, answer::CONFIRMED].contains(&code),
             Name::CheckInMidnight => [answer::CHECKED_IN, answer::ALREADY_CHECKED_IN].contains(&code),
             Name::OrderStorm => [answer::RECORDED, answer::ALREADY_RECORDED].contains(&code),
             Name::OrderClaims => {
@@ -227,7 +233,7 @@ impl Scenario {
     pub(crate) fn expected(&self, demand: &Demand) -> Option<u64> {
         let sum = |offer: &[u64; TIERS.len()]| offer.iter().sum::<u64>();
         match self.name {
-            Name::RedeemGranted | Name::OrderStorm | Name::OrderClaims => None,
+            Name::RedeemGranted | Name::HoldConfirm | Name::OrderStorm | Name::OrderClaims => None,
             // One for each member who asked.
             Name::CheckInMidnight | Name::Quiz => Some(demand.iter().map(sum).sum()),
             Name::FlashSale => Some(self.pieces.min(demand.iter().map(sum).sum())),
@@ -249,7 +255,9 @@ impl Scenario {
             .collect();
         let offers: String = (0..self.offers()).map(|offer| self.offer_text(offer)).collect();
         let (times, quota) = match self.name {
-            Name::RedeemGranted => (TIMES_MOST, quota_text(PLENTY, &[("basic", PLENTY), ("gold", PLENTY)])),
+            Name::RedeemGranted | Name::HoldConfirm => {
+                (TIMES_MOST, quota_text(PLENTY, &[("basic", PLENTY), ("gold", PLENTY)]))
+            }
             Name::FlashSale | Name::CheckInMidnight | Name::OrderStorm | Name::OrderClaims | Name::Quiz => {
                 (1, String::new())
             }
@@ -321,7 +329,7 @@ per_member = {{ times = {times}, each = "window", over = "all offers" }}
         let price = |tier: usize| format!("{} = {{ points = {} }}", TIERS[tier].0, self.price(member(tier)));
         let prices: Vec<String> = (0..TIERS.len()).map(price).collect();
         let quota = match self.name {
-            Name::RedeemGranted => quota_text(PLENTY, &[("silver", PLENTY), ("gold", PLENTY)]),
+            Name::RedeemGranted | Name::HoldConfirm => quota_text(PLENTY, &[("silver", PLENTY), ("gold", PLENTY)]),
             Name::FlashSale => quota_text(self.pieces, &[]),
             Name::CheckInMidnight | Name::OrderStorm | Name::OrderClaims | Name::Quiz => String::new(),
             Name::MonthOpening => {
@@ -366,8 +374,12 @@ mod tests {
 
     #[test]
     fn the_bundles_compile_and_say_what_the_harness_counts_on() {
-        use Name::{CheckInMidnight, FlashSale, MonthOpening, OrderClaims, OrderStorm, Quiz, RedeemGranted};
-        for name in [RedeemGranted, FlashSale, MonthOpening, CheckInMidnight, OrderStorm, OrderClaims, Quiz] {
+        use Name::{
+            CheckInMidnight, FlashSale, HoldConfirm, MonthOpening, OrderClaims, OrderStorm, Quiz, RedeemGranted,
+        };
+        for name in
+            [RedeemGranted, HoldConfirm, FlashSale, MonthOpening, CheckInMidnight, OrderStorm, OrderClaims, Quiz]
+        {
             let scenario = scenario(name);
             let opens = scenario.opens_late().then(|| "2026-11-23T15:04:05Z".parse().unwrap());
             let compiled = compiled(scenario.bundle(opens));

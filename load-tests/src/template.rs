@@ -1,10 +1,12 @@
-//! Frames of one operation each, or of orders each with its claim: copies of a template in which only ids, members and a few bytes of the bodies are written.
+//! Frames of one operation each, or of orders each with its claim, or of holds each with its confirmation: copies of a template in which only ids, members and a few bytes of the bodies are written.
 
 use tidegate_protocol::batch::{self, ENTRY_HEAD_BYTES, REQUESTS_HEAD_BYTES};
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, HEADER_BYTES, Kind};
-use tidegate_protocol::operation::{AnswerQuestion, CheckIn, ClaimOrder, RecordOrder, Redeem};
-use tidegate_protocol::{Encode, MemberKey, Proof, RequestId, Text};
+use tidegate_protocol::operation::{
+    AnswerQuestion, CheckIn, ClaimOrder, Confirm, Hold, OfferCount, RecordOrder, Redeem,
+};
+use tidegate_protocol::{Encode, List, MemberKey, Proof, RequestId, Text};
 
 use crate::load::Numbers;
 use crate::scenario::{BRAND, CHANNEL, CLAIMED, Name, QUESTION, QUIZ};
@@ -15,6 +17,8 @@ pub(crate) const DEADLINE_MS: u32 = 30_000;
 const ID_AT: usize = 16;
 const MEMBER_AT: usize = ENTRY_HEAD_BYTES + 8;
 const BEHIND_MEMBER: usize = ENTRY_HEAD_BYTES + 16;
+/// Of a hold without a store, points and lines: behind time, store, points, two counts and the campaign.
+const HELD_OFFER: usize = BEHIND_MEMBER + 4 + 1 + 8 + 2 + 2 + 4;
 /// An order's number: so many hexadecimal digits, at the end of the body.
 const NUMBER_DIGITS: usize = 16;
 /// What stands behind it where it is claimed.
@@ -27,6 +31,10 @@ pub(crate) enum Own {
     Offer(u32),
     /// Nothing.
     Nothing,
+    /// The offer's number, where it is held.
+    Held(u32),
+    /// What was held.
+    Confirm(RequestId),
     /// When the order was paid, and its number.
     Order { paid_at_ms: i64, number: u64 },
     /// The number of the order that is claimed.
@@ -55,6 +63,14 @@ fn push_blank(name: Name, nth: u16, numbers: &Numbers, out: &mut Vec<u8>) {
     match name {
         Name::RedeemGranted | Name::FlashSale | Name::MonthOpening => {
             push(out, op::REDEEM, programme, &Redeem { member, campaign: numbers.campaign, offer: 0 });
+        }
+        Name::HoldConfirm if nth % 2 == 1 => {
+            push(out, op::CONFIRM, programme, &Confirm { member, hold: RequestId::default() });
+        }
+        Name::HoldConfirm => {
+            let (store, lines, rights) = (Text::default(), List::default(), List::default());
+            let offers = List::cut([OfferCount { campaign: numbers.campaign, offer: 0, count: 1 }]);
+            push(out, op::HOLD, programme, &Hold { member, for_ms: 0, store, points: 0, lines, offers, rights });
         }
         Name::CheckInMidnight => push(out, op::CHECK_IN, programme, &CheckIn { member }),
         Name::OrderClaims if nth % 2 == 1 => {
@@ -119,6 +135,8 @@ impl Template {
             match own {
                 Own::Nothing => {}
                 Own::Offer(offer) => entry[BEHIND_MEMBER + 4..BEHIND_MEMBER + 8].copy_from_slice(&offer.to_le_bytes()),
+                Own::Held(offer) => entry[HELD_OFFER..HELD_OFFER + 4].copy_from_slice(&offer.to_le_bytes()),
+                Own::Confirm(hold) => entry[BEHIND_MEMBER..BEHIND_MEMBER + 16].copy_from_slice(&hold.0),
                 Own::Answer(right) => *entry.last_mut().expect("an entry has bytes") = if right { b'B' } else { b'A' },
                 Own::Order { paid_at_ms, number } => {
                     entry[BEHIND_MEMBER..BEHIND_MEMBER + 8].copy_from_slice(&paid_at_ms.to_le_bytes());
@@ -194,6 +212,13 @@ mod tests {
         assert_eq!((*code, claim.member, claim.proof), (op::CLAIM_ORDER, key(42), Proof::default()));
         assert_eq!((claim.number.as_str(), claim.channel.as_str()), ("fedcba9876543210", CLAIMED));
         assert_eq!((claims[0].0, claims[2].0), (op::RECORD_ORDER, op::RECORD_ORDER));
+        let holds = patched(Name::HoldConfirm, Own::Held(71));
+        let hold = decode::<Hold>(&holds[0].1).unwrap();
+        assert_eq!((holds[0].0, hold.member), (op::HOLD, key(41)));
+        assert_eq!(hold.offers.as_slice(), [OfferCount { campaign: 4, offer: 71, count: 1 }]);
+        let id = RequestId::mint(1_700_000_000_000, [7; 10]);
+        let (code, body) = &patched(Name::HoldConfirm, Own::Confirm(id))[1];
+        assert_eq!((*code, decode::<Confirm>(body).unwrap()), (op::CONFIRM, Confirm { member: key(42), hold: id }));
         for (right, option) in [(true, "B"), (false, "A")] {
             for ((code, body), member) in patched(Name::Quiz, Own::Answer(right)).into_iter().zip(41..) {
                 let answer = decode::<AnswerQuestion>(&body).unwrap();

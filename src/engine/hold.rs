@@ -84,7 +84,7 @@ pub fn hold(asker: Asker<'_>, blocks: &Blocks<'_>, body: &Asked) -> Result<Block
         let campaign = u32::from(one.campaign());
         let tally = tally_of(&mut tallies, campaign, context.now_ms);
         let places = one.count(block(blocks, campaign), *count, tally)?;
-        let slots: SmallVec<[u32; 8]> = places.iter().map(|place| tally.cells[*place].slot).collect();
+        let slots: SmallVec<[u32; 8]> = places.iter().map(|place| tally.cells[usize::from(*place)].slot).collect();
         draft.offer_held(one, *count as u16, &slots);
         let own = limits.iter().filter(|(of, _)| *of == at);
         own.for_each(|(_, counter)| draft.limit_held(*counter));

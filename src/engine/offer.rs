@@ -3,6 +3,7 @@
 //! Promises: every condition is evaluated against the same instant and state; nothing is counted before all are met. A refusal says which
 //! condition failed, and how long a gateway may keep the answer.
 
+use arrayvec::ArrayVec;
 use smallvec::SmallVec;
 use tidegate_protocol::code::answer;
 use tidegate_protocol::refusal::{LimitReached, NotOpen, SoldOut, TierNotAdmitted};
@@ -52,6 +53,7 @@ pub(super) struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// Whether the offer is open to the member: its window, tier and tags, and what it costs then.
+    #[inline(always)]
     pub(super) fn new(
         context: &'a Context<'a>,
         member: &Member,
@@ -62,7 +64,7 @@ impl<'a> Wanted<'a> {
         let offer = campaign.offer(offer).ok_or(Refusal::Plain(answer::NO_SUCH_OFFER))?;
         let at = context.programme.tier_numbered(member.tier).expect("a member that is settled is in a tier");
         let open = open_window(context, campaign, at)?;
-        let price = price(context, member, campaign, offer, at)?;
+        let price = price_of(context, member, campaign, offer, at)?;
         Ok(Wanted { context, campaign, offer, store, tier: context.programme.tiers[at].number, price, open })
     }
 
@@ -137,15 +139,15 @@ impl<'a> Wanted<'a> {
         block: &Block,
         units: u32,
         tally: &mut Tally,
-    ) -> Result<SmallVec<[usize; QUOTAS_MOST]>, Refusal> {
+    ) -> Result<ArrayVec<u16, QUOTAS_MOST>, Refusal> {
         let own = CellName::of_window(self.open.period, self.offer.number as u16, 0);
-        let mut places = SmallVec::<[usize; QUOTAS_MOST]>::new();
+        let mut places = ArrayVec::<u16, QUOTAS_MOST>::new();
         // Grants are numbered by it, without a quota too: what cannot be counted is not granted.
         let counter = tally.place(block, own, || 0);
         if tally.cells[counter].room(u64::from(u32::MAX)) < u64::from(units) {
             return Err(self.sold_out(block, own));
         }
-        places.push(counter);
+        places.push(counter as u16);
         let of_offer = self.offer.quotas.iter().map(|quota| (own.offer, quota));
         for (number, quota) in of_offer.chain(self.campaign.quotas.iter().map(|quota| (0, quota))) {
             let Some(name) = self.cell(number, quota)? else { continue };
@@ -155,11 +157,11 @@ impl<'a> Wanted<'a> {
             if cell.room(total) < u64::from(units) {
                 return Err(self.sold_out(block, name));
             }
-            if !places.contains(&place) {
-                places.push(place);
+            if !places.contains(&(place as u16)) {
+                places.push(place as u16);
             }
         }
-        places.iter().for_each(|place| tally.cells[*place].added += units);
+        places.iter().for_each(|place| tally.cells[usize::from(*place)].added += units);
         Ok(places)
     }
 
@@ -183,6 +185,7 @@ impl<'a> Wanted<'a> {
         if quota.carried { carried(self.context, self.campaign, block, name, quota.total) } else { 0 }
     }
 
+    #[inline(never)]
     fn sold_out(&self, block: &Block, name: CellName) -> Refusal {
         let again_ms = self.again_ms(name.each);
         // By then units that are held may be free again.
@@ -320,24 +323,28 @@ fn not_open(context: &Context<'_>, campaign: &Campaign, tier: usize, closed: Spa
     })
 }
 
+#[inline(never)]
+fn not_admitted(context: &Context<'_>, member: &Member, offer: &Offer, at: usize) -> Refusal {
+    let tiers = &context.programme.tiers;
+    let next = (at + 1..tiers.len()).find(|tier| offer.prices[*tier].is_some());
+    let count = standing(context, member).count;
+    Refusal::TierNotAdmitted(TierNotAdmitted {
+        tier: tiers[at].number,
+        admitted: next.map_or(0, |tier| tiers[tier].number),
+        missing: next.map_or(0, |tier| tiers[tier].from.saturating_sub(count)),
+    })
+}
+
 /// What the offer costs the member, if its tier and tags let it have one.
-fn price(
+#[inline(always)]
+fn price_of(
     context: &Context<'_>,
     member: &Member,
     campaign: &Campaign,
     offer: &Offer,
     at: usize,
 ) -> Result<Price, Refusal> {
-    let tiers = &context.programme.tiers;
-    let Some(price) = offer.prices[at] else {
-        let next = (at + 1..tiers.len()).find(|tier| offer.prices[*tier].is_some());
-        let count = standing(context, member).count;
-        return Err(Refusal::TierNotAdmitted(TierNotAdmitted {
-            tier: tiers[at].number,
-            admitted: next.map_or(0, |tier| tiers[tier].number),
-            missing: next.map_or(0, |tier| tiers[tier].from.saturating_sub(count)),
-        }));
-    };
+    let Some(price) = offer.prices[at] else { return Err(not_admitted(context, member, offer, at)) };
     let has = |tag: &u16| member.tags().binary_search(tag).is_ok();
     if !campaign.tags.is_empty() && !campaign.tags.iter().any(has) {
         return Err(Refusal::Plain(answer::TAG_MISSING));

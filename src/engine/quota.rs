@@ -7,6 +7,7 @@
 //! free, and the next outcome that changes the block gives it back first. So a time-out is exact, and a look at it writes nothing.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use hashbrown::HashMap;
 
@@ -16,7 +17,7 @@ use crate::planted::{Bug, planted};
 use crate::programme::Each;
 
 /// Which units a cell counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellName {
     /// The local day on which the window opened, or the first of what it counts by.
     pub period: i32,
@@ -30,8 +31,19 @@ pub struct CellName {
     pub each: Each,
 }
 
+impl Hash for CellName {
+    /// In two pieces: a redemption looks for several cells, and field by field that was felt.
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let CellName { period, offer, store, tier, each } = *self;
+        state.write_u64(u64::from(period as u32) << 32 | u64::from(offer) << 16 | u64::from(store));
+        state.write_u16(u16::from(tier) << 8 | each as u16);
+    }
+}
+
 impl CellName {
     /// The cell of a window, over all stores.
+    #[inline(always)]
     pub fn of_window(period: i32, offer: u16, tier: u8) -> CellName {
         CellName { period, offer, store: 0, tier, each: Each::Window }
     }

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tidegate_client::Client;
-use tidegate_protocol::answer::{CampaignView, QuotaUse};
-use tidegate_protocol::operation::GetCampaign;
+use tidegate_protocol::answer::{CampaignView, QuotaView};
+use tidegate_protocol::operation::{GetCampaign, GetQuotas};
 use tidegate_protocol::{Body, Text, code};
 
 use super::connect::{Connection, Failure, patient, programme, refused};
@@ -33,9 +33,12 @@ struct Found {
     state_name: &'static str,
     #[serde(flatten)]
     view: CampaignView,
+    quotas_now: Vec<QuotaView>,
     refusals_by_name: Vec<(&'static str, u64)>,
 }
 
+/// What a quota is for each of, in the order of their numbers.
+const EACH: [&str; 5] = ["window", "day", "week", "month", "for good"];
 /// The states of a window, in the order of their numbers.
 const STATES: [&str; 4] = ["not yet open", "open", "between two windows", "over"];
 
@@ -51,16 +54,20 @@ impl Campaign {
         let slug = Text::try_from(self.slug.as_str()).map_err(too_long)?;
         let answer = client.get_campaign(number, GetCampaign { campaign: 0, slug }, patient()).await?;
         let Body::CampaignView(view) = answer.body else { return refused(answer) };
+        let ask = GetQuotas { campaign: view.number, slug: Text::default() };
+        let answer = client.get_quotas(number, ask, patient()).await?;
+        let Body::QuotasView(quotas) = answer.body else { return refused(answer) };
+        let quotas_now = quotas.quotas.as_slice().to_vec();
         let refusals = view.refusals.as_slice().iter();
         let mut refusals_by_name: Vec<_> = refusals.map(|refusal| (code::name(refusal.code), refusal.count)).collect();
         refusals_by_name.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let state_name = STATES.get(usize::from(view.state)).copied().unwrap_or("unknown to this command");
-        Ok(Found { programme: self.programme.clone(), state_name, view, refusals_by_name })
+        Ok(Found { programme: self.programme.clone(), state_name, view, quotas_now, refusals_by_name })
     }
 }
 
 /// Units left of a quota, as text.
-fn left(quota: &QuotaUse) -> String {
+fn left(quota: &QuotaView) -> String {
     match u64::try_from(quota.total) {
         Ok(total) => show::count(total.saturating_sub(quota.used)),
         Err(_) => "∞".into(),
@@ -78,12 +85,16 @@ impl Found {
         table.pair(closes, if view.closes_ms == 0 { "never".into() } else { show::instant(view.closes_ms) });
         table.pair("granted over all windows", show::count(view.granted_ever));
         table.pair("programme version", view.version.to_string());
-        let mut quotas = Table::headed(["quota over", "tier", "window of", "total", "used", "left"]);
-        for quota in view.quotas.as_slice() {
+        let mut quotas = Table::headed(["quota over", "tier", "store", "each", "of", "total", "used", "held", "left"]);
+        for quota in &self.quotas_now {
             let offer = self.offer(quota.offer);
             let tier = if quota.tier == 0 { "all".into() } else { format!("number {}", quota.tier) };
             let total = u64::try_from(quota.total).map_or("∞".into(), show::count);
-            quotas.row([offer, tier, date(quota.period), total, show::count(quota.used), left(quota)]);
+            let store = if quota.store.as_str().is_empty() { "all".into() } else { quota.store.to_string() };
+            let each = EACH.get(usize::from(quota.each)).copied().unwrap_or("unknown to this command").to_owned();
+            let of = if quota.each == 4 { "all days".into() } else { date(quota.period) };
+            let (used, held) = (show::count(quota.used), show::count(quota.held));
+            quotas.row([offer, tier, store, each, of, total, used, held, left(quota)]);
         }
         let mut offers = Table::headed(["offer", "number", "granted in this window"]);
         for offer in view.offers.as_slice() {

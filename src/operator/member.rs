@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tidegate_client::Client;
-use tidegate_protocol::answer::{CampaignView, LotView, MemberView, ProfileView, StandingView};
+use tidegate_protocol::answer::{
+    CampaignView, HeldOfferView, HoldView, LimitUse, LotView, MemberView, ProfileView, StandingView,
+};
 use tidegate_protocol::hello::NO_ID;
-use tidegate_protocol::operation::{GetCampaign, GetLots, GetMember, GetProfile, GetStanding};
+use tidegate_protocol::operation::{GetCampaign, GetHolds, GetLots, GetMember, GetProfile, GetStanding};
 use tidegate_protocol::{Body, MemberKey, Text};
 
 use super::connect::{Connection, Failure, patient, programme, refused};
@@ -41,6 +43,9 @@ struct Found {
     pending: i64,
     lots: Vec<LotView>,
     limits_by_name: Vec<Limit>,
+    holds: Vec<HoldView>,
+    /// What each of them holds of offers.
+    holds_by_name: Vec<Vec<String>>,
 }
 
 /// A limit with the names that the numbers stand for.
@@ -68,10 +73,15 @@ impl Member {
         let Body::StandingView(standing) = answer.body else { return refused(answer) };
         let answer = client.get_profile(number, GetProfile { member: self.key }, patient()).await?;
         let Body::ProfileView(profile) = answer.body else { return refused(answer) };
+        let answer = client.get_holds(number, GetHolds { member: self.key }, patient()).await?;
+        let Body::HoldsView(holds) = answer.body else { return refused(answer) };
+        let holds = holds.holds.as_slice().to_vec();
         let mut campaigns = BTreeMap::new();
-        for limit in view.limits.as_slice() {
-            if let Entry::Vacant(unknown) = campaigns.entry(limit.campaign) {
-                let ask = GetCampaign { campaign: limit.campaign, slug: Text::default() };
+        let limited = view.limits.as_slice().iter().map(|limit| limit.campaign);
+        let offered = holds.iter().flat_map(|hold| hold.offers.as_slice()).map(|offer| offer.campaign);
+        for campaign in limited.chain(offered) {
+            if let Entry::Vacant(unknown) = campaigns.entry(campaign) {
+                let ask = GetCampaign { campaign, slug: Text::default() };
                 // A campaign that the programme no longer has keeps its number.
                 if let Body::CampaignView(found) = client.get_campaign(number, ask, patient()).await?.body {
                     unknown.insert(found);
@@ -82,15 +92,34 @@ impl Member {
             let campaign = campaigns.get(&limit.campaign);
             Limit {
                 campaign: campaign.map_or_else(|| format!("number {}", limit.campaign), |it| it.slug.to_string()),
-                offer: offer_name(campaign, limit.offer),
-                window_of: date(limit.period),
+                offer: offer_name(campaign, limit.offer % EACH_STEP),
+                window_of: period(limit),
                 used: limit.used,
             }
         });
         let limits_by_name = limits_by_name.collect();
         let (pending, lots) = (points.pending, points.lots.as_slice().to_vec());
         let (member, programme) = (self.key, self.programme.clone());
-        Ok(Found { member, programme, view, standing, profile, pending, lots, limits_by_name })
+        let named = |offer: &HeldOfferView| {
+            let campaign = campaigns.get(&offer.campaign);
+            format!("{} × {}", offer.count, offer_name(campaign, offer.offer))
+        };
+        let holds_by_name = holds.iter().map(|hold| hold.offers.as_slice().iter().map(named).collect()).collect();
+        Ok(Found { member, programme, view, standing, profile, pending, lots, limits_by_name, holds, holds_by_name })
+    }
+}
+
+/// A limit's offer says by so much more what it counts by.
+const EACH_STEP: u32 = 65_536;
+
+/// The window that a limit counts, or what else it does.
+fn period(limit: &LimitUse) -> String {
+    match limit.offer / EACH_STEP {
+        0 => date(limit.period),
+        1 => format!("the day {}", date(limit.period)),
+        2 => format!("the week from {}", date(limit.period)),
+        3 => format!("the month from {}", date(limit.period)),
+        _ => "all days".into(),
     }
 }
 
@@ -145,7 +174,21 @@ impl Found {
             limits.row([campaign.clone(), offer.clone(), window_of.clone(), show::count(*used)]);
         }
         let limits = if limits.is_empty() { String::new() } else { format!("\n{limits}") };
-        format!("member {} of {}\n{table}{lots}{rights}{limits}", self.member, self.programme)
+        let mut holds = Table::headed(["held", "points", "of these for an order", "money", "until", "by"]);
+        for (hold, offers) in self.holds.iter().zip(&self.holds_by_name) {
+            let rights = hold.rights.as_slice().iter().map(ToString::to_string);
+            let what: Vec<String> = offers.iter().cloned().chain(rights).collect();
+            holds.row([
+                what.join(", "),
+                show::count(hold.points),
+                show::count(hold.tender),
+                format!("{} minor units", show::count(hold.money_minor)),
+                show::instant(hold.until_ms),
+                hold.hold.to_string(),
+            ]);
+        }
+        let holds = if holds.is_empty() { String::new() } else { format!("\n{holds}") };
+        format!("member {} of {}\n{table}{lots}{holds}{rights}{limits}", self.member, self.programme)
     }
 }
 
