@@ -14,11 +14,12 @@ use tidegate_protocol::batch;
 use tidegate_protocol::code::op;
 use tidegate_protocol::frame::{self, Kind};
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, DryRun, Field, GetCampaign, GetClaim,
-    GetLots, GetMember, GetProfile, GetQuiz, GetStanding, OrderLine, RecordActivity, RecordOrder, RecordOrderLines,
-    Redeem, ReportOrder, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, Cancel, CheckIn, ClaimOrder, Confirm, ConfirmPart, ConfirmReceipt, DryRun, Field,
+    GetCampaign, GetClaim, GetHolds, GetLots, GetMember, GetProfile, GetQuiz, GetQuotas, GetStanding, Hold, OfferCount,
+    OrderLine, RecordActivity, RecordOrder, RecordOrderLines, Redeem, ReportOrder, SetTag, SetZone, TenderLine,
+    UseRight,
 };
-use tidegate_protocol::{Encode, List, MemberKey, Proof, Text, encode};
+use tidegate_protocol::{Encode, List, MemberKey, Proof, RequestId, Text, encode};
 
 use crate::mend::ALL;
 use crate::{bundle, log, state};
@@ -278,6 +279,18 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         proof: Proof([3; 16]),
     };
     let receipt = ConfirmReceipt { member: member(2), happened_ms: state::NOW_MS, channel, number: text("2") };
+    let id = state::nth_id(state::NOW_MS, 16);
+    let offers = List::cut([OfferCount { campaign: 1, offer: 1, count: 1 }]);
+    let hold = Hold {
+        member: member(3),
+        for_ms: 60_000,
+        store: text(""),
+        points: 100,
+        lines: List::cut([TenderLine { sku: text("S"), category: text("tea"), amount_minor: 900 }]),
+        offers: offers.clone(),
+        rights: List::cut([text("drink")]),
+    };
+    let part = ConfirmPart { member: member(2), hold: id, points: 0, offers, rights: List::default() };
     let dry = body(&CheckIn { member: member(1) }).try_into().expect("it is short");
     let dry_run = DryRun { member: member(1), code: op::CHECK_IN, body: dry };
     vec![
@@ -296,6 +309,12 @@ fn more() -> Vec<(u16, Vec<u8>)> {
         (op::CONFIRM_RECEIPT, body(&receipt)),
         (op::GET_CLAIM, body(&GetClaim { member: member(1), channel, number: text("W-1") })),
         (op::DRY_RUN, body(&dry_run)),
+        (op::HOLD, body(&hold)),
+        (op::CONFIRM, body(&Confirm { member: member(1), hold: id })),
+        (op::CONFIRM_PART, body(&part)),
+        (op::CANCEL, body(&Cancel { member: member(2), hold: id })),
+        (op::GET_HOLDS, body(&GetHolds { member: member(2) })),
+        (op::GET_QUOTAS, body(&GetQuotas { campaign: 1, slug: text("") })),
         (op::SET_ZONE, body(&SetZone { member: member(1), zone: text("America/New_York") })),
         (op::SET_TAG, body(&SetTag { member: member(1), tag: text("koc"), on: 0 })),
         (op::GET_PROFILE, body(&GetProfile { member: member(2) })),

@@ -6,8 +6,9 @@ use tidegate::programme::{Bundle, BundleFile};
 use tidegate::store::{HashKeys, Limits, Scope, Section, Shape, Store, Turn};
 use tidegate_protocol::code::op;
 use tidegate_protocol::operation::{
-    AcceptInvitation, AnswerQuestion, CheckIn, ClaimOrder, ConfirmReceipt, Enrol, Field, MakeUp, RecordActivity,
-    RecordCheckIn, RecordOrder, Redeem, ReportOrder, SetBirthday, SetTag, SetZone, UseRight,
+    AcceptInvitation, AnswerQuestion, Cancel, CheckIn, ClaimOrder, Confirm, ConfirmReceipt, Enrol, Field, Hold, MakeUp,
+    OfferCount, RecordActivity, RecordCheckIn, RecordOrder, Redeem, ReportOrder, SetBirthday, SetTag, SetZone,
+    UseRight,
 };
 use tidegate_protocol::operator::PublishQuestion;
 use tidegate_protocol::{Encode, List, MemberKey, Proof, Prose, RequestId, Text, batch};
@@ -98,12 +99,12 @@ took_part = 1
 first = { places = 2, points = 4 }
 [campaign.hot]
 window = { every = "month", from = "20 10:00", until = "last 24:00" }
-per_member = { times = 2, each = "window", over = "all offers" }
-quota = { each = "window", total = 9, by_tier = { basic = 9 } }
+per_member = [{ times = 4, each = "window", over = "all offers" }, { times = 9, each = "life", over = "each offer" }]
+quota = [{ each = "window", total = 30, by_tier = { basic = 30 } }, { each = "day", total = 30 }]
 [[campaign.hot.offer]]
 sku = "HOT"
 price = { points = 10 }
-quota = { each = "window", total = 9 }
+quota = { each = "window", total = 30, unsold = "carried" }
 "#;
 
 /// An empty state of the same shape, with room for little.
@@ -157,11 +158,16 @@ pub(crate) fn requests(entries: &[(u16, Vec<u8>)], now_ms: i64, first: u8) -> Ve
         for number in [1, 60_000, body.len() as u32] {
             bytes.extend_from_slice(&u32::to_le_bytes(number));
         }
-        bytes.extend_from_slice(&RequestId::mint(now_ms, [number; 10]).0);
+        bytes.extend_from_slice(&nth_id(now_ms, number).0);
         bytes.extend_from_slice(body);
     }
     batch::finish_requests(&mut bytes, start, entries.len() as u16);
     bytes
+}
+
+/// Ids of a batch rise, so that none falls below its member's mark.
+pub(crate) fn nth_id(now_ms: i64, number: u8) -> RequestId {
+    RequestId::mint(now_ms + i64::from(number), [number; 10])
 }
 
 /// The requests that made the state.
@@ -223,6 +229,25 @@ pub(crate) fn story() -> Vec<(u16, Vec<u8>)> {
         let receipt = ConfirmReceipt { member, happened_ms: NOW_MS, channel: text("mall"), number: own };
         story.push((op::CONFIRM_RECEIPT, body(&receipt)));
         story.push((op::REDEEM, body(&Redeem { member, campaign: 1, offer: 1 })));
+        // One that is confirmed, one that is given back, and for all of them one that is held on.
+        let hold = Hold {
+            member,
+            for_ms: 0,
+            store: text(""),
+            points: 0,
+            lines: List::default(),
+            offers: List::cut([OfferCount { campaign: 1, offer: 1, count: 1 }]),
+            rights: List::cut([text("drink")]),
+        };
+        let of_one = nth_id(NOW_MS, story.len() as u8);
+        for _ in 0..2 {
+            story.push((op::HOLD, body(&hold)));
+        }
+        match number % 3 {
+            0 => story.push((op::CONFIRM, body(&Confirm { member, hold: of_one }))),
+            1 => story.push((op::CANCEL, body(&Cancel { member, hold: of_one }))),
+            _ => {}
+        }
         if number.is_multiple_of(2) {
             story.push((op::SET_ZONE, body(&SetZone { member, zone: text("America/New_York") })));
             story.push((op::RECORD_CHECK_IN, body(&RecordCheckIn { member, happened_ms: NOW_MS - 40_000_000 })));
