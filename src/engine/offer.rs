@@ -299,8 +299,7 @@ fn not_open(context: &Context<'_>, campaign: &Campaign, tier: usize, closed: Spa
     let ahead = |tier: usize| campaign.head_start_ms.get(tier).copied().unwrap_or(0);
     let (own_ms, most_ms) = (ahead(tier), campaign.head_start_ms.iter().copied().max().unwrap_or(0));
     if own_ms > 0
-        && let Span::Open { period, closes_ms, opens_ms } = campaign.window.at(context.now_ms.saturating_add(own_ms))
-        && opens_ms > context.now_ms
+        && let Span::Open { period, closes_ms, .. } = campaign.window.at(context.now_ms.saturating_add(own_ms))
     {
         return Ok(Open { period, closes_ms });
     }
