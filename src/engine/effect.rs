@@ -159,7 +159,7 @@ pub enum Effect {
     },
     /// The offer held last counts in these cells.
     CellsHeld {
-        /// Their slots; [`NO_CELL`] where there are fewer.
+        /// Their slots; 2^32 - 1 where there are fewer.
         slots: [u32; CELLS_HELD],
     },
     /// The offer held last counts in a limit: its counter, after.

@@ -19,7 +19,7 @@ use tidegate_protocol::operation::{
     OrderLine, RecordActivity, RecordOrder, RecordOrderLines, Redeem, ReportOrder, SetTag, SetZone, TenderLine,
     UseRight,
 };
-use tidegate_protocol::{Encode, List, MemberKey, Proof, RequestId, Text, encode};
+use tidegate_protocol::{Encode, List, MemberKey, Proof, Text, encode};
 
 use crate::mend::ALL;
 use crate::{bundle, log, state};
