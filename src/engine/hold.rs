@@ -56,7 +56,7 @@ pub fn hold(asker: Asker<'_>, blocks: &Blocks<'_>, body: &Asked) -> Result<Block
     let mut limits: Vec<(usize, Counter)> = Vec::new();
     for (at, OfferCount { campaign, offer, count }) in body.offers.as_slice().iter().enumerate() {
         let campaign = programme.campaign(*campaign).ok_or(Refusal::Plain(answer::NO_SUCH_CAMPAIGN))?;
-        let one = Wanted::new(context, member, campaign, *offer, store)?;
+        let one = Wanted::new(context, member, campaign, block(blocks, campaign.number), *offer, store)?;
         let sum = |sum: i64, price: i64| price.checked_mul(i64::from(*count)).and_then(|all| sum.checked_add(all));
         points = sum(points, one.price.points).ok_or(Refusal::Plain(answer::INVALID_AMOUNT))?;
         money_minor = sum(money_minor, one.price.money_minor)

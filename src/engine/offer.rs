@@ -58,12 +58,13 @@ impl<'a> Wanted<'a> {
         context: &'a Context<'a>,
         member: &Member,
         campaign: &'a Campaign,
+        block: &Block,
         offer: u32,
         store: u16,
     ) -> Result<Wanted<'a>, Refusal> {
         let offer = campaign.offer(offer).ok_or(Refusal::Plain(answer::NO_SUCH_OFFER))?;
         let at = context.programme.tier_numbered(member.tier).expect("a member that is settled is in a tier");
-        let open = open_window(context, campaign, at)?;
+        let open = open_window(context, campaign, block, at)?;
         let price = price_of(context, member, campaign, offer, at)?;
         Ok(Wanted { context, campaign, offer, store, tier: context.programme.tiers[at].number, price, open })
     }
@@ -287,15 +288,21 @@ pub fn campaign_epoch(context: &Context<'_>, block: &Block) -> u64 {
 
 /// The window that is open to a tier. To some it opens earlier than to others.
 #[inline(always)]
-fn open_window(context: &Context<'_>, campaign: &Campaign, tier: usize) -> Result<Open, Refusal> {
+fn open_window(context: &Context<'_>, campaign: &Campaign, block: &Block, tier: usize) -> Result<Open, Refusal> {
     match campaign.window.at(context.now_ms) {
         Span::Open { period, closes_ms, .. } => Ok(Open { period, closes_ms }),
-        closed => not_open(context, campaign, tier, closed),
+        closed => not_open(context, campaign, block, tier, closed),
     }
 }
 
 #[inline(never)]
-fn not_open(context: &Context<'_>, campaign: &Campaign, tier: usize, closed: Span) -> Result<Open, Refusal> {
+fn not_open(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    block: &Block,
+    tier: usize,
+    closed: Span,
+) -> Result<Open, Refusal> {
     let ahead = |tier: usize| campaign.head_start_ms.get(tier).copied().unwrap_or(0);
     let (own_ms, most_ms) = (ahead(tier), campaign.head_start_ms.iter().copied().max().unwrap_or(0));
     if own_ms > 0
@@ -311,7 +318,7 @@ fn not_open(context: &Context<'_>, campaign: &Campaign, tier: usize, closed: Spa
         };
         NotOpen {
             opens_ms: own_opens_ms,
-            epoch: u64::from(context.version),
+            epoch: campaign_epoch(context, block),
             hold_ms: hold_ms(context, campaign, until_ms),
         }
     };

@@ -35,7 +35,7 @@ pub fn redeem(
     counted: &mut Counted,
 ) -> Result<(), Refusal> {
     let Asker { context, member, .. } = asker;
-    let wanted = Wanted::new(context, member, campaign, body.offer, 0)?;
+    let wanted = Wanted::new(context, member, campaign, block, body.offer, 0)?;
     if wanted.price.money_minor > 0 {
         return Err(Refusal::Plain(answer::COSTS_MONEY));
     }
