@@ -1,6 +1,7 @@
 //! A server with one shipped programme, spoken to over QUIC as a gateway does, whose clock the test moves.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub struct Stage {
     node: Arc<Node>,
     client: Client,
     operator: Client,
+    minted: AtomicU64,
     drain: Arc<Notify>,
     server: Option<JoinHandle<()>>,
     _certs: tempfile::TempDir,
@@ -92,13 +94,33 @@ impl Stage {
         let client = Client::connect(ClientOptions::new(vec![address], "localhost", tls)).await.unwrap();
         let tls = client_config(certs.path(), "operator").unwrap();
         let operator = Client::connect(ClientOptions::new(vec![address], "localhost", tls)).await.unwrap();
-        Stage { clock, zone, brand, channel, node, client, operator, drain, server: Some(server), _certs: certs }
+        Stage {
+            clock,
+            zone,
+            brand,
+            channel,
+            node,
+            client,
+            operator,
+            minted: AtomicU64::new(0),
+            drain,
+            server: Some(server),
+            _certs: certs,
+        }
     }
 
     /// Moves the clock on to a reading, and lets the gateway learn of it as it learns of any time: by an answer.
     pub async fn at(&mut self, reading: &str) {
         self.clock.set(instant_ms(&self.zone, reading));
-        self.client.get_member(1, GetMember { member: MemberKey::from_number(0) }, patient()).await.unwrap();
+        self.client.get_member(1, GetMember { member: MemberKey::from_number(0) }, self.patient()).await.unwrap();
+    }
+
+    /// Ids that rise: the clock stands still, and of several in one millisecond none is to fall below its member's mark.
+    fn patient(&self) -> CallOptions {
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&self.minted.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let id = Some(RequestId::mint(self.client.server_ms(), random));
+        CallOptions { deadline: Duration::from_secs(30), id }
     }
 
     /// The instant of a reading, ms since 1970.
@@ -107,26 +129,26 @@ impl Stage {
     }
 
     pub async fn enrol(&self, member: u64) -> Body {
-        self.client.enrol(1, Enrol { member: MemberKey::from_number(member) }, patient()).await.unwrap().body
+        self.client.enrol(1, Enrol { member: MemberKey::from_number(member) }, self.patient()).await.unwrap().body
     }
 
     pub async fn check_in(&self, member: u64) -> Body {
-        self.client.check_in(1, CheckIn { member: MemberKey::from_number(member) }, patient()).await.unwrap().body
+        self.client.check_in(1, CheckIn { member: MemberKey::from_number(member) }, self.patient()).await.unwrap().body
     }
 
     /// A new member says who invited it.
     pub async fn accept(&self, member: u64, inviter: u64) -> Answer {
         let [member, inviter] = [member, inviter].map(MemberKey::from_number);
-        self.client.accept_invitation(1, AcceptInvitation { member, inviter }, patient()).await.unwrap()
+        self.client.accept_invitation(1, AcceptInvitation { member, inviter }, self.patient()).await.unwrap()
     }
 
     /// An operator publishes a question.
     pub async fn publish(&self, question: Question) -> Answer {
-        self.operator.publish_question(self.question(question), patient()).await.unwrap()
+        self.operator.publish_question(self.question(question), self.patient()).await.unwrap()
     }
 
     pub async fn publish_as_gateway(&self, question: Question) -> Answer {
-        self.client.publish_question(self.question(question), patient()).await.unwrap()
+        self.client.publish_question(self.question(question), self.patient()).await.unwrap()
     }
 
     fn question(&self, (quiz, question, right, options, opens, closes): Question) -> PublishQuestion {
@@ -150,11 +172,11 @@ impl Stage {
     pub async fn answer_answer(&self, member: u64, quiz: &str, question: &str, answer: &str) -> Answer {
         let [quiz, question, answer] = [quiz, question, answer].map(|text| Text::try_from(text).unwrap());
         let body = AnswerQuestion { member: MemberKey::from_number(member), quiz, question, answer };
-        self.client.answer_question(1, body, patient()).await.unwrap()
+        self.client.answer_question(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn quiz(&self, quiz: &str) -> QuizView {
-        let body = self.client.get_quiz(1, GetQuiz { quiz: Text::try_from(quiz).unwrap() }, patient()).await;
+        let body = self.client.get_quiz(1, GetQuiz { quiz: Text::try_from(quiz).unwrap() }, self.patient()).await;
         let Body::QuizView(view) = body.unwrap().body else { panic!("no quiz") };
         view
     }
@@ -162,7 +184,7 @@ impl Stage {
     pub async fn results(&self, quiz: &str) -> ResultsView {
         let [programme, quiz] = ["live-quiz", quiz].map(|text| Text::try_from(text).unwrap());
         let Body::ResultsView(view) =
-            self.operator.results(GetResults { programme, quiz }, patient()).await.unwrap().body
+            self.operator.results(GetResults { programme, quiz }, self.patient()).await.unwrap().body
         else {
             panic!("no results")
         };
@@ -172,28 +194,28 @@ impl Stage {
     /// A check-in that happened at a reading of the clock that has passed.
     pub async fn checked_in_at(&self, member: u64, reading: &str) -> Answer {
         let body = RecordCheckIn { member: MemberKey::from_number(member), happened_ms: self.instant_ms(reading) };
-        self.client.record_check_in(1, body, patient()).await.unwrap()
+        self.client.record_check_in(1, body, self.patient()).await.unwrap()
     }
 
     /// A missed day is made up for: a date such as `2026-06-01`.
     pub async fn make_up(&self, member: u64, date: &str) -> Answer {
         let body = MakeUp { member: MemberKey::from_number(member), day: local_day(date) };
-        self.client.make_up(1, body, patient()).await.unwrap()
+        self.client.make_up(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn set_zone(&self, member: u64, zone: &str) -> Answer {
         let body = SetZone { member: MemberKey::from_number(member), zone: Text::try_from(zone).unwrap() };
-        self.client.set_zone(1, body, patient()).await.unwrap()
+        self.client.set_zone(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn set_tag(&self, member: u64, tag: &str, on: bool) -> Answer {
         let (member, tag) = (MemberKey::from_number(member), Text::try_from(tag).unwrap());
-        self.client.set_tag(1, SetTag { member, tag, on: u8::from(on) }, patient()).await.unwrap()
+        self.client.set_tag(1, SetTag { member, tag, on: u8::from(on) }, self.patient()).await.unwrap()
     }
 
     pub async fn profile(&self, member: u64) -> ProfileView {
         let asked = GetProfile { member: MemberKey::from_number(member) };
-        let body = self.client.get_profile(1, asked, patient()).await.unwrap().body;
+        let body = self.client.get_profile(1, asked, self.patient()).await.unwrap().body;
         let Body::ProfileView(view) = body else { panic!("{body:?}") };
         view
     }
@@ -210,13 +232,13 @@ impl Stage {
 
     async fn record(&self, member: u64, number: &str, yuan: i64, paid_at_ms: i64) -> Body {
         let order = self.paid(self.channel, member, number, yuan, paid_at_ms);
-        self.client.record_order(1, order, patient()).await.unwrap().body
+        self.client.record_order(1, order, self.patient()).await.unwrap().body
     }
 
     /// An order paid now through a channel.
     pub async fn order_through(&self, channel: &str, member: u64, number: &str, yuan: i64) -> Answer {
         let order = self.paid(channel, member, number, yuan, self.clock.now_ms());
-        self.client.record_order(1, order, patient()).await.unwrap()
+        self.client.record_order(1, order, self.patient()).await.unwrap()
     }
 
     fn paid(&self, channel: &str, member: u64, number: &str, yuan: i64, paid_at_ms: i64) -> RecordOrder {
@@ -248,7 +270,7 @@ impl Stage {
             number: text(number),
             proof: Proof([proof; 16]),
         };
-        self.client.report_order(1, body, patient()).await.unwrap()
+        self.client.report_order(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn claim(&self, member: u64, number: &str, proof: u8) -> Answer {
@@ -258,7 +280,7 @@ impl Stage {
     pub async fn claim_through(&self, channel: &str, member: u64, number: &str, proof: u8) -> Answer {
         let [channel, number] = [channel, number].map(|text| Text::try_from(text).unwrap());
         let body = ClaimOrder { member: MemberKey::from_number(member), channel, number, proof: Proof([proof; 16]) };
-        self.client.claim_order(1, body, patient()).await.unwrap()
+        self.client.claim_order(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn claim_view(&self, member: u64, number: &str) -> ClaimView {
@@ -268,7 +290,7 @@ impl Stage {
     pub async fn claim_view_through(&self, channel: &str, member: u64, number: &str) -> ClaimView {
         let [channel, number] = [channel, number].map(|text| Text::try_from(text).unwrap());
         let asked = GetClaim { member: MemberKey::from_number(member), channel, number };
-        let body = self.client.get_claim(1, asked, patient()).await.unwrap().body;
+        let body = self.client.get_claim(1, asked, self.patient()).await.unwrap().body;
         let Body::ClaimView(view) = body else { panic!("{body:?}") };
         view
     }
@@ -296,12 +318,12 @@ impl Stage {
             offers: List::cut(counts),
             rights: List::cut(rights.iter().map(|right| text(right))),
         };
-        self.client.hold(1, body, patient()).await.unwrap()
+        self.client.hold(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn confirm(&self, member: u64, hold: RequestId) -> Answer {
         let body = Confirm { member: MemberKey::from_number(member), hold };
-        self.client.confirm(1, body, patient()).await.unwrap()
+        self.client.confirm(1, body, self.patient()).await.unwrap()
     }
 
     /// So many of some offers, and so many of the points that pay part of an order.
@@ -317,18 +339,18 @@ impl Stage {
             OfferCount { campaign, offer, count: *count }
         });
         let (offers, rights, member) = (List::cut(counts), List::default(), MemberKey::from_number(member));
-        self.client.confirm_part(1, ConfirmPart { member, hold, points, offers, rights }, patient()).await.unwrap()
+        self.client.confirm_part(1, ConfirmPart { member, hold, points, offers, rights }, self.patient()).await.unwrap()
     }
 
     pub async fn cancel(&self, member: u64, hold: RequestId) -> Answer {
         let body = Cancel { member: MemberKey::from_number(member), hold };
-        self.client.cancel(1, body, patient()).await.unwrap()
+        self.client.cancel(1, body, self.patient()).await.unwrap()
     }
 
     /// Of each quota of a campaign: how many there are, are used, and of these held.
     pub async fn quotas(&self, campaign: &str) -> Vec<(i64, u64, u64)> {
         let body = GetQuotas { campaign: 0, slug: Text::try_from(campaign).unwrap() };
-        let body = self.client.get_quotas(1, body, patient()).await.unwrap().body;
+        let body = self.client.get_quotas(1, body, self.patient()).await.unwrap().body;
         let Body::QuotasView(view) = body else { panic!("{body:?}") };
         view.quotas.as_slice().iter().map(|quota| (quota.total, quota.used, quota.held)).collect()
     }
@@ -344,12 +366,12 @@ impl Stage {
         let [channel, number] = [self.channel, number].map(|text| Text::try_from(text).unwrap());
         let happened_ms = self.instant_ms(reading);
         let body = ConfirmReceipt { member: MemberKey::from_number(member), happened_ms, channel, number };
-        self.client.confirm_receipt(1, body, patient()).await.unwrap()
+        self.client.confirm_receipt(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn redeem(&self, member: u64, campaign: u32, offer: u32) -> Body {
         let body = Redeem { member: MemberKey::from_number(member), campaign, offer };
-        self.client.redeem(1, body, patient()).await.unwrap().body
+        self.client.redeem(1, body, self.patient()).await.unwrap().body
     }
 
     /// One of a campaign's offer, both by name.
@@ -383,7 +405,7 @@ impl Stage {
             number: text(sale.number),
             lines: List::cut(sale.lines.iter().take(sale.count).map(line)),
         };
-        self.client.record_order_lines(1, order, patient()).await.unwrap()
+        self.client.record_order_lines(1, order, self.patient()).await.unwrap()
     }
 
     /// An activity that happens now.
@@ -407,12 +429,12 @@ impl Stage {
         let fields = fields.iter().map(|(name, value)| Field { name: text(name), value: *value });
         let (member, fields) = (MemberKey::from_number(member), List::cut(fields));
         let body = RecordActivity { member, happened_ms, activity: text(activity), key: text(key), fields };
-        self.client.record_activity(1, body, patient()).await.unwrap()
+        self.client.record_activity(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn set_birthday(&self, member: u64, month: u8, day: u8) -> Answer {
         let body = SetBirthday { member: MemberKey::from_number(member), month, day };
-        self.client.set_birthday(1, body, patient()).await.unwrap()
+        self.client.set_birthday(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn use_right(&self, member: u64, right: &str) -> Body {
@@ -421,12 +443,12 @@ impl Stage {
 
     pub async fn use_right_answer(&self, member: u64, right: &str) -> Answer {
         let body = UseRight { member: MemberKey::from_number(member), right: Text::try_from(right).unwrap() };
-        self.client.use_right(1, body, patient()).await.unwrap()
+        self.client.use_right(1, body, self.patient()).await.unwrap()
     }
 
     pub async fn standing(&self, member: u64) -> StandingView {
         let asked = GetStanding { member: MemberKey::from_number(member) };
-        let body = self.client.get_standing(1, asked, patient()).await.unwrap().body;
+        let body = self.client.get_standing(1, asked, self.patient()).await.unwrap().body;
         let Body::StandingView(view) = body else { panic!("{body:?}") };
         view
     }
@@ -445,14 +467,14 @@ impl Stage {
 
     pub async fn member(&self, member: u64) -> MemberView {
         let asked = GetMember { member: MemberKey::from_number(member) };
-        let body = self.client.get_member(1, asked, patient()).await.unwrap().body;
+        let body = self.client.get_member(1, asked, self.patient()).await.unwrap().body;
         let Body::MemberView(view) = body else { panic!("{body:?}") };
         view
     }
 
     pub async fn lots(&self, member: u64) -> LotsView {
         let asked = GetLots { member: MemberKey::from_number(member) };
-        let body = self.client.get_lots(1, asked, patient()).await.unwrap().body;
+        let body = self.client.get_lots(1, asked, self.patient()).await.unwrap().body;
         let Body::LotsView(view) = body else { panic!("{body:?}") };
         view
     }
@@ -521,8 +543,4 @@ fn instant_ms(zone: &TimeZone, reading: &str) -> i64 {
 pub fn local_day(date: &str) -> i32 {
     let date: jiff::civil::Date = date.parse().unwrap();
     jiff::civil::Date::constant(1970, 1, 1).until(date).unwrap().get_days()
-}
-
-fn patient() -> CallOptions {
-    CallOptions { deadline: Duration::from_secs(30), ..CallOptions::default() }
 }
