@@ -171,11 +171,17 @@ mod tests {
 
     /// The bodies of a patched frame of three, each of its own.
     fn patched(name: Name, own: Own) -> Vec<(u16, Vec<u8>)> {
+        patched_by_turns(name, [own, own])
+    }
+
+    /// The same, of two own by turns.
+    fn patched_by_turns(name: Name, owns: [Own; 2]) -> Vec<(u16, Vec<u8>)> {
         let numbers = Numbers { programme: 9, campaign: 4, offers: vec![70, 71] };
         let template = Template::new(name, 3, &numbers);
         let (mut out, mut member) = (vec![0xee; 5], 40);
         template.append(&mut out, 0x1234, || {
             member += 1;
+            let own = owns[(member as usize + 1) % 2];
             (RequestId::mint(1_700_000_000_000, [member as u8; 10]), key(member), own)
         });
         let header = Header::decode(out[5..].first_chunk().unwrap()).unwrap();
@@ -212,12 +218,12 @@ mod tests {
         assert_eq!((*code, claim.member, claim.proof), (op::CLAIM_ORDER, key(42), Proof::default()));
         assert_eq!((claim.number.as_str(), claim.channel.as_str()), ("fedcba9876543210", CLAIMED));
         assert_eq!((claims[0].0, claims[2].0), (op::RECORD_ORDER, op::RECORD_ORDER));
-        let holds = patched(Name::HoldConfirm, Own::Held(71));
+        let id = RequestId::mint(1_700_000_000_000, [7; 10]);
+        let holds = patched_by_turns(Name::HoldConfirm, [Own::Held(71), Own::Confirm(id)]);
         let hold = decode::<Hold>(&holds[0].1).unwrap();
         assert_eq!((holds[0].0, hold.member), (op::HOLD, key(41)));
         assert_eq!(hold.offers.as_slice(), [OfferCount { campaign: 4, offer: 71, count: 1 }]);
-        let id = RequestId::mint(1_700_000_000_000, [7; 10]);
-        let (code, body) = &patched(Name::HoldConfirm, Own::Confirm(id))[1];
+        let (code, body) = &holds[1];
         assert_eq!((*code, decode::<Confirm>(body).unwrap()), (op::CONFIRM, Confirm { member: key(42), hold: id }));
         for (right, option) in [(true, "B"), (false, "A")] {
             for ((code, body), member) in patched(Name::Quiz, Own::Answer(right)).into_iter().zip(41..) {
